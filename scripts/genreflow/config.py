@@ -1,0 +1,130 @@
+"""Checking a configuration against the schema."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from genreflow import splits
+from genreflow.errors import GenreflowError
+
+
+def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a configuration with the defaults of the schema filled in.
+
+    Parameters
+    ----------
+    config
+        Nested mapping of keys to values, as read from YAML.
+    schema
+        JSON schema (draft 2020-12) of the configuration.
+
+    Raises
+    ------
+    GenreflowError
+        Names each key that is unknown (with the nearest known one) or has a wrong value.
+    """
+    problems = [
+        problem
+        for error in Draft202012Validator(schema).iter_errors(config)
+        for problem in _describe(error)
+    ]
+    if not problems:
+        filled = _fill(deepcopy(dict(config)), schema)
+        problems = list(_contradictions(filled))
+    if problems:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        raise GenreflowError(
+            f"the configuration has {len(problems)} problem(s):\n{listed}\n"
+            "Every key is explained in config.yaml and docs/configuration.md."
+        )
+    return filled
+
+
+def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Fill in defaults, in place and through all levels of mappings."""
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    for key, sub in properties.items():
+        if key not in value and "default" in sub:
+            value[key] = deepcopy(sub["default"])
+    for key in value:
+        sub = properties.get(key, schema.get("additionalProperties"))
+        if isinstance(sub, Mapping):
+            _fill(value[key], sub)
+    return value
+
+
+def _describe(error: Any) -> Iterator[str]:
+    place = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = error.schema.get("properties", {})
+        for key in error.instance:
+            if key not in known:
+                yield _unknown(f"{place}.{key}".lstrip("."), str(key), place, known)
+    elif error.validator == "type":
+        kinds = error.validator_value
+        kinds = kinds if isinstance(kinds, str) else " or ".join(kinds)
+        yield f"{place}: expected {_NAMES.get(kinds, kinds)}, found {error.instance!r}"
+    elif error.validator == "enum":
+        near = _nearest(error.instance, error.validator_value)
+        allowed = ", ".join(map(str, error.validator_value))
+        yield f"{place}: expected one of {allowed}; found {error.instance!r}{near}"
+    else:
+        yield f"{place}: {error.message}"
+
+
+_NAMES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list, such as [a, b]",
+    "object": "keys and values below it",
+}
+
+
+def _nearest(word: Any, known: Any, prefix: str = "") -> str:
+    near = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def _unknown(path: str, key: str, place: str, known: Mapping[str, Any]) -> str:
+    prefix = f"{place}." if place else ""
+    near = _nearest(key, known, prefix)
+    return f"{path}: no such key{near or '; known here: ' + ', '.join(known)}"
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+    """Check what no schema can say: keys that must fit each other."""
+    try:
+        splits.expand(config["splits"])
+    except GenreflowError as error:
+        yield f"splits: {error}"
+    variants = config["cnn"]["variants"]
+    for name in config["cnn"]["run"]:
+        if name not in variants:
+            near = _nearest(name, variants)
+            yield f"cnn.run: no variant {name!r} in cnn.variants{near}"
+    nyquist = config["audio"]["sample_rate"] / 2
+    spectrogram = config["spectrogram"]
+    if spectrogram["f_max"] > nyquist:
+        yield (
+            f"spectrogram.f_max: {spectrogram['f_max']} Hz lies above half of "
+            f"audio.sample_rate, {nyquist:g} Hz"
+        )
+    if spectrogram["f_min"] >= spectrogram["f_max"]:
+        yield "spectrogram.f_min: must be below spectrogram.f_max"
+    if spectrogram["hop_length"] > spectrogram["n_fft"]:
+        yield "spectrogram.hop_length: longer than spectrogram.n_fft would skip audio"
+    corpus = config["corpus"]
+    if corpus["kind"] in ("fma", "folder") and not corpus["audio"]:
+        yield (
+            f"corpus.audio: corpus.kind is {corpus['kind']}, so it must name the folder of "
+            "the audio, e.g. --config \"corpus={'audio': 'my/music'}\""
+        )
+    if corpus["kind"] == "table" and not corpus["table"]:
+        yield "corpus.table: corpus.kind is table, so it must name the CSV"

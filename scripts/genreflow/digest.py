@@ -1,0 +1,56 @@
+"""Which code made an output: a hash over a script and the library modules that it uses."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+@cache
+def code(script: str | Path) -> str:
+    """Return a hash of a script and of all modules of this package that it imports.
+
+    Imports are followed through the package, those within functions too. Times and places of the
+    files don't count, so a fresh checkout has the same hashes.
+
+    Parameters
+    ----------
+    script
+        A Python or Bash script.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits (SHA-256, cut).
+    """
+    script = Path(script)
+    used = {script} | (_imported(script) if script.suffix == ".py" else set())
+    digest = hashlib.sha256()
+    for path in sorted(used, key=lambda path: path.name):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _imported(path: Path) -> set[Path]:
+    """Return the package's modules that a file imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        for module in _direct(waiting.pop()) - found:
+            found.add(module)
+            waiting.append(module)
+    return found
+
+
+@cache
+def _direct(path: Path) -> frozenset[Path]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    modules = (name.split(".")[1] for name in names if name.startswith(f"{PACKAGE.name}."))
+    return frozenset(file for module in modules if (file := PACKAGE / f"{module}.py").exists())

@@ -1,0 +1,274 @@
+"""Log-mel images in HDF5 shards.
+
+A shard holds the datasets ``images`` (n, n_mels, n_frames) uint8, one chunk a track;
+``track_id``, ``genre`` (text); ``frames`` (how many columns of the image are audio, the rest is
+padding). The settings that made it are attributes of the file.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.fft
+import scipy.signal
+
+from genreflow.audio import FULL_SCALE, read_wav
+from genreflow.errors import GenreflowError
+from genreflow.files import atomic
+
+DYNAMIC_RANGE = 80.0
+"""Everything further below the loudest value counts as this far below [dB], as in
+`librosa.power_to_db`."""
+
+SMALLEST_POWER = 1e-10
+"""Floor of the power spectrogram, as in `librosa.power_to_db`."""
+
+BLOCK = 128
+"""Frames that are transformed at once: few enough to stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the images depend on.
+
+    Attributes
+    ----------
+    sample_rate, f_min, f_max
+        [Hz]
+    duration
+        Length of a clip [s]; shorter ones are padded.
+    n_fft, hop_length
+        [samples]
+    n_mels
+        Height of the image.
+    invert
+        Whether loud is dark (255 - S).
+    """
+
+    sample_rate: int
+    duration: float
+    n_fft: int
+    hop_length: int
+    n_mels: int
+    f_min: float
+    f_max: float
+    invert: bool
+
+    @property
+    def max_samples(self) -> int:
+        """Length of a whole clip [samples]."""
+        return round(self.duration * self.sample_rate)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of an image (n_mels, n_frames)."""
+        return self.n_mels, 1 + self.max_samples // self.hop_length
+
+
+class LogMel:
+    """Turn samples into log-mel images.
+
+    The values are those of librosa's ``melspectrogram`` (centred Hann frames, Slaney's mel
+    scale and norm) and ``power_to_db``, scaled to [0, 255] by the clip's own minimum and maximum,
+    with low frequencies at the bottom.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    @cached_property
+    def _window(self) -> np.ndarray:
+        return scipy.signal.get_window("hann", self.settings.n_fft).astype(np.float32)
+
+    @cached_property
+    def _mel(self) -> np.ndarray:
+        """The mel filters, without the frequencies above the highest band."""
+        from librosa.filters import mel  # two seconds, once a shard
+
+        filters = mel(
+            sr=self.settings.sample_rate,
+            n_fft=self.settings.n_fft,
+            n_mels=self.settings.n_mels,
+            fmin=self.settings.f_min,
+            fmax=self.settings.f_max,
+        )
+        used = 1 + np.flatnonzero(filters.any(axis=0)).max()
+        return np.ascontiguousarray(filters[:, :used], dtype=np.float32)
+
+    def power(self, samples: np.ndarray) -> np.ndarray:
+        """Return the mel power spectrogram.
+
+        Parameters
+        ----------
+        samples : float32, shape (n_samples,)
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (n_mels, 1 + n_samples // hop_length)
+        """
+        n_fft = self.settings.n_fft
+        padded = np.pad(samples, n_fft // 2)
+        frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)
+        frames = frames[:: self.settings.hop_length]
+        used = self._mel.shape[1]
+        mel = np.empty((self.settings.n_mels, len(frames)), dtype=np.float32)
+        for start in range(0, len(frames), BLOCK):
+            block = slice(start, start + BLOCK)
+            spectrum = scipy.fft.rfft(frames[block] * self._window, axis=1)[:, :used]
+            power = np.square(spectrum.real)
+            power += np.square(spectrum.imag)
+            np.matmul(self._mel, power.T, out=mel[:, block])
+        return mel
+
+    def image(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return the image of a clip and how many of its columns are audio.
+
+        Parameters
+        ----------
+        samples : int16, shape (n_samples,)
+            At least one sample; what is longer than a clip is cut.
+
+        Returns
+        -------
+        image : numpy.ndarray of uint8, shape `Settings.shape`
+        frames : int
+        """
+        samples = samples[: self.settings.max_samples].astype(np.float32) / FULL_SCALE
+        power = self.power(samples)
+        level = 10.0 * np.log10(np.maximum(power, SMALLEST_POWER))
+        level = np.maximum(level, level.max() - DYNAMIC_RANGE)
+        span = level.max() - level.min()
+        scaled = (level - level.min()) * (255.0 / span) if span else np.zeros_like(level)
+        image = np.zeros(self.settings.shape, dtype=np.uint8)
+        frames = min(level.shape[1], image.shape[1])
+        image[:, :frames] = np.rint(np.flipud(scaled[:, :frames]))
+        return (255 - image if self.settings.invert else image), frames
+
+
+def write_shard(
+    path: str | Path, tracks: Collection[tuple[str, str, str]], settings: Settings
+) -> int:
+    """Write the images of a shard's tracks.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file.
+    tracks
+        Track id, genre and WAV of each. A WAV without frames has no image.
+    settings
+        What the images depend on.
+
+    Returns
+    -------
+    int
+        How many images were written.
+    """
+    log_mel = LogMel(settings)
+    kept: list[tuple[str, str, int]] = []
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        images = file.create_dataset(
+            "images",
+            (len(tracks), *settings.shape),
+            maxshape=(None, *settings.shape),
+            dtype="u1",
+            chunks=(1, *settings.shape),
+            compression="gzip",
+            compression_opts=1,
+        )
+        for track_id, genre, wav in tracks:
+            samples = read_wav(wav, sample_rate=settings.sample_rate)
+            if len(samples):
+                images[len(kept)], frames = log_mel.image(samples)
+                kept.append((track_id, genre, frames))
+        images.resize(len(kept), axis=0)
+        _write_labels(file, kept)
+        file.attrs.update(asdict(settings))
+    return len(kept)
+
+
+def _write_labels(file: h5py.File, labels: list[tuple[str, str, int]]) -> None:
+    text = h5py.string_dtype("utf-8")
+    for column, (name, dtype) in enumerate([("track_id", text), ("genre", text), ("frames", "i4")]):
+        file.create_dataset(name, data=[row[column] for row in labels], dtype=dtype)
+
+
+def join(path: str | Path, shards: Sequence[str | Path]) -> int:
+    """Join shards into one virtual dataset, which refers to them by relative paths.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file, with the same datasets as a shard.
+    shards
+        The shards, all made with the same settings.
+
+    Returns
+    -------
+    int
+        How many images there are.
+
+    Raises
+    ------
+    GenreflowError
+        If the shards' settings differ, or one is no shard.
+    """
+    path = Path(path)
+    labels: list[tuple[str, str, int]] = []
+    sources = []
+    attributes: dict = {}
+    for shard in shards:
+        with open_images(shard) as file:
+            images = file["images"]
+            found = dict(file.attrs)
+            if found != (attributes := attributes or found):
+                raise GenreflowError(
+                    f"{shard} was made with other settings than {shards[0]}: delete it and run "
+                    "again"
+                )
+            shape = images.shape[1:]
+            relative = os.path.relpath(shard, path.parent)
+            sources.append(h5py.VirtualSource(relative, "images", images.shape, dtype="u1"))
+            ids, genres = file["track_id"].asstr()[:], file["genre"].asstr()[:]
+            labels.extend(zip(ids, genres, file["frames"][:], strict=True))
+    layout = h5py.VirtualLayout((len(labels), *shape), dtype="u1")
+    start = 0
+    for source in sources:
+        stop = start + source.shape[0]
+        if stop > start:
+            layout[start:stop] = source
+        start = stop
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        file.create_virtual_dataset("images", layout)
+        _write_labels(file, labels)
+        file.attrs.update(attributes)
+    return len(labels)
+
+
+@contextmanager
+def open_images(path: str | Path) -> Iterator[h5py.File]:
+    """Open a shard, or shards that were joined, for reading.
+
+    Raises
+    ------
+    GenreflowError
+        If the file is damaged or isn't one of these.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise GenreflowError(
+            f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
+        ) from None
+    with file:
+        lacking = {"images", "track_id", "genre", "frames"} - set(file)
+        if lacking:
+            raise GenreflowError(
+                f"{path}: not a file of log-mel images, the datasets {sorted(lacking)} are missing"
+            )
+        yield file
