@@ -1,0 +1,338 @@
+"""Figures of the evaluation, as SVG.
+
+Text stays text: files are small, can be searched and read aloud, and each browser takes its
+own sans-serif. The layout is measured with DejaVu Sans, which is wider than most, so that
+nothing gets cut. The same numbers give the same bytes.
+"""
+
+import textwrap
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from genreflow.errors import GenreflowError
+from genreflow.files import atomic
+
+HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+"""The columns of a training history, one row an epoch."""
+
+# Okabe and Ito's colours, told apart with every kind of colour vision.
+_TRAINING, _VALIDATION, _DOT, _CHANCE = "#0072B2", "#D55E00", "#0072B2", "#555555"
+_LONGEST_NAME = 32
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    # Opaque, so that dark text stays readable on a dark page.
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "genreflow",
+    # A genre named "$" is no formula.
+    "text.parse_math": False,
+}
+
+
+@contextmanager
+def _figure(
+    path: str | Path, width: float, height: float, *, title: str, note: str
+) -> Iterator[SubFigure]:
+    """Give a figure of this size (inches) and write it to `path` when the block ends.
+
+    Title and note take room of their own above and below, so that no label runs into them.
+    """
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
+        # The reader's browser has the letters that the measuring font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        above = textwrap.wrap(title, int(width * 10))
+        below = textwrap.wrap(note, int(width * 14))
+        head, foot = 0.2 * len(above), 0.1 + 0.15 * len(below)
+        figure = Figure(figsize=(width, head + height + foot), layout="constrained")
+        FigureCanvasSVG(figure)
+        body, footer = figure.subfigures(2, 1, height_ratios=[head + height, foot])
+        body.suptitle("\n".join(above), x=0.02, ha="left", fontsize=11, fontweight="bold")
+        footer.text(0.02, 1, "\n".join(below), va="top", fontsize=7.5, color="#444444")
+        yield body
+        with atomic(path) as part:
+            figure.savefig(part, format="svg", metadata={"Date": None, "Title": title})
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note: str = "") -> None:
+    """Draw which genres are taken for which.
+
+    Parameters
+    ----------
+    counts
+        Shape (genres, genres), int: tracks, genre down, predicted across, as
+        `evaluate.confusion` returns them.
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it, for example that the corpus is synthetic.
+
+    Raises
+    ------
+    ValueError
+        If rows and columns aren't the same genres in the same order.
+    """
+    if list(counts.index) != list(counts.columns):
+        raise ValueError("rows and columns of a confusion matrix must be the same genres")
+    values = counts.to_numpy()
+    totals = values.sum(axis=1)
+    shares = values / np.maximum(totals, 1)[:, np.newaxis]
+    names = [_short(str(name)) for name in counts.index]
+    size = len(names)
+    cell = max(0.62 if size <= 10 else 0.42, 2.2 / size)
+    side = cell * size
+    rows = [f"{name} ({total})" for name, total in zip(names, totals, strict=True)]
+    left = 0.6 + 0.085 * max(len(row) for row in rows)
+    bottom = 0.6 + 0.065 * max(len(name) for name in names)
+    with _figure(path, left + side + 1.4, side + bottom, title=title, note=note) as figure:
+        axes = figure.subplots()
+        mesh = _cells(axes, values, shares, inches=cell)
+        places = np.arange(size) + 0.5
+        axes.set_yticks(places, rows)
+        axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set(xlabel="predicted", ylabel="genre (tracks)", aspect="equal")
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        bar = figure.colorbar(
+            mesh,
+            ax=axes,
+            shrink=0.8,
+            format=PercentFormatter(1),
+            label="share of the genre's tracks",
+        )
+        bar.outline.set_visible(False)
+
+
+def _cells(axes: Axes, values: np.ndarray, shares: np.ndarray, *, inches: float) -> QuadMesh:
+    """Colour the cells by share and write the counts into them."""
+    # A digit is about 0.75 of the letter size wide, and room is left for three at least.
+    letters = min(9.0, 72 * inches / (0.75 * max(len(str(values.max())), 3)))
+    for row, column in np.ndindex(values.shape):
+        count = values[row, column]
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            f"{count:d}",
+            ha="center",
+            va="center",
+            fontsize=letters,
+            fontweight="bold" if row == column else "normal",
+            color=_ink(shares[row, column], empty=count == 0),
+        )
+    # Vectors are sharp at any size, where an image would be blurred or large.
+    return axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", lw=0.8)
+
+
+def _ink(share: float, *, empty: bool) -> str:
+    """Return a text colour that can be read on a cell of this share."""
+    if empty:
+        return "#767676"
+    return "white" if share > 0.68 else "#1a1a1a"
+
+
+def learning_curves(
+    history: pd.DataFrame | Mapping[int, pd.DataFrame],
+    path: str | Path,
+    *,
+    title: str,
+    note: str = "",
+    monitor: str = "val_loss",
+) -> None:
+    """Draw loss and accuracy by epoch, on training and validation.
+
+    Parameters
+    ----------
+    history
+        A training history with the columns `HISTORY`, or one a seed. Each seed is a thin
+        line; the thick one is their mean, as far as all of them were trained (beyond, it
+        would leap whenever one stops).
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it.
+    monitor
+        The column (of `HISTORY`) by which the best epoch was chosen: its lowest
+        value for a loss, its highest for an accuracy.
+
+    Raises
+    ------
+    GenreflowError
+        If a history lacks a column or has no epochs.
+    """
+    histories = {None: history} if isinstance(history, pd.DataFrame) else history
+    for seed, frame in histories.items():
+        missing = [column for column in HISTORY if column not in frame]
+        if missing or frame.empty:
+            what = (
+                f"the columns {', '.join(missing)} are missing" if missing else "it has no epochs"
+            )
+            raise GenreflowError(
+                f"{title}: the training history of seed {seed} can't be drawn: {what}. "
+                "Train the network again."
+            )
+    frames = [frame.reset_index(drop=True) for frame in histories.values()]
+    best = [_best_epoch(frame, monitor) for frame in frames]
+    with _figure(path, 8.0, 3.3, title=title, note=note) as figure:
+        for axes, measure in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            _curves(axes, frames, measure, _TRAINING, "training")
+            _curves(axes, frames, f"val_{measure}", _VALIDATION, "validation")
+            _mark_best(axes, frames, best, measure)
+            axes.set(title=measure.capitalize(), xlabel="epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axes.grid(axis="y", color="#dddddd", lw=0.6)
+            if measure == "accuracy":
+                axes.yaxis.set_major_formatter(PercentFormatter(1))
+        # One legend, below both panels, can't hide a curve.
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+        )
+
+
+def _best_epoch(frame: pd.DataFrame, monitor: str) -> int | None:
+    values = frame[monitor].dropna()
+    if values.empty:
+        return None
+    return values.idxmin() if monitor.endswith("loss") else values.idxmax()
+
+
+def _curves(axes: Axes, frames: list[pd.DataFrame], column: str, color: str, label: str) -> None:
+    """Draw one column of every seed thin, and their mean thick."""
+    if all(frame[column].isna().all() for frame in frames):
+        return
+    style = {
+        "color": color,
+        # The lines can be told apart without colour as well.
+        "linestyle": "--" if column.startswith("val_") else "-",
+        # A line through a single epoch can't be seen.
+        "marker": "o" if max(len(frame) for frame in frames) == 1 else "",
+    }
+    if len(frames) > 1:
+        for frame in frames:
+            axes.plot(frame["epoch"], frame[column], lw=0.7, alpha=0.45, **style)
+        label = f"{label}, mean of {len(frames)} seeds"
+    common = min(len(frame) for frame in frames)
+    mean = np.mean([frame[column].to_numpy()[:common] for frame in frames], axis=0)
+    axes.plot(frames[0]["epoch"].to_numpy()[:common], mean, lw=2, label=label, **style)
+
+
+def _mark_best(
+    axes: Axes, frames: list[pd.DataFrame], best: list[int | None], measure: str
+) -> None:
+    """Mark the best epoch of each seed on its curve; of a single seed, name it too."""
+    found = [
+        (frame.loc[row], row) for frame, row in zip(frames, best, strict=True) if row is not None
+    ]
+    if not found:
+        return
+    rows = [row for row, _ in found]
+    column = f"val_{measure}" if not np.isnan(rows[0][f"val_{measure}"]) else measure
+    single = len(frames) == 1
+    axes.scatter(
+        [row["epoch"] for row in rows],
+        [row[column] for row in rows],
+        s=42 if single else 22,
+        facecolor="white",
+        edgecolor="black",
+        linewidth=1.1,
+        zorder=5,
+        label=f"best epoch ({int(rows[0]['epoch'])})" if single else "best epoch of each seed",
+    )
+
+
+def accuracy_intervals(
+    table: pd.DataFrame, path: str | Path, *, title: str = "Test accuracy", note: str = ""
+) -> None:
+    """Draw the test accuracy of every learner with its 95 % interval, a panel for each split.
+
+    Parameters
+    ----------
+    table
+        What `evaluate.comparison` returned. Its published numbers, if any, are drawn too.
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it.
+    """
+    splits = list(table.groupby("split", sort=False))
+    rows = [len(part) for _, part in splits]
+    names = max(len(name) for name in table["learner"])
+    height = sum(0.27 * count + 0.55 for count in rows) + 0.7
+    with _figure(path, 4.6 + 0.075 * names, height, title=title, note=note) as figure:
+        panels = figure.subplots(
+            len(splits), 1, sharex=True, squeeze=False, height_ratios=[n + 1 for n in rows]
+        )[:, 0]
+        for axes, (split, part) in zip(panels, splits, strict=True):
+            _intervals(axes, part)
+            low, high = part["tracks"].min(), part["tracks"].max()
+            axes.set_title(f"{split}, {low if low == high else f'{low} to {high}'} test tracks")
+        panels[-1].set_xlabel("test accuracy, with 95 % interval")
+        panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        drawn = table.filter(["test_high", "published", "baseline"])
+        panels[-1].set_xlim(0, min(1.02, drawn.max(axis=None) + 0.04))
+        # A published number may be there for one split only.
+        legend = {
+            label: handle
+            for axes in panels
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False
+        )
+
+
+def _intervals(axes: Axes, part: pd.DataFrame) -> None:
+    """Draw the learners of one split, the highest on top."""
+    places = np.arange(len(part))
+    axes.hlines(places, part["test_low"], part["test_high"], color=_DOT, lw=2, alpha=0.6)
+    axes.plot(part["test_accuracy"], places, "o", color=_DOT, ms=6, label="accuracy")
+    if "published" in part and part["published"].notna().any():
+        axes.plot(
+            part["published"], places, "D", mfc="none", mec=_VALIDATION, ms=7, label="published"
+        )
+    axes.axvline(part["baseline"].max(), color=_CHANCE, ls=":", lw=1.4, label="chance")
+    axes.set_yticks(places, part["learner"])
+    axes.set_ylim(len(part) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
+    # The numbers stand outside, where no interval can cross them.
+    for place, accuracy in zip(places, part["test_accuracy"], strict=True):
+        axes.annotate(
+            f"{100 * accuracy:.1f}",
+            (1.01, place),
+            xycoords=axes.get_yaxis_transform(),
+            va="center",
+            annotation_clip=False,
+        )

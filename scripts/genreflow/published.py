@@ -1,0 +1,59 @@
+"""The accuracies that the study printed, under the names that our learners have.
+
+The study names the columns of its transfer tables "Train/Test", but the first number is the
+best cross-validated accuracy of the grid search: its part is "cv" here, never "training".
+Those tables were measured on a split of their own (`lowest-ids`), so that they can't be set
+beside the others, which used the official one.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+STUDY = "study"
+"""The `source` of the numbers that the study measured itself."""
+
+
+@lru_cache(maxsize=1)
+def _results() -> pd.DataFrame:
+    return pd.read_csv(
+        Path(__file__).with_name("published_results.csv"),
+        dtype=dict.fromkeys(("learner", "split", "metric", "part", "source"), str),
+    )
+
+
+def results() -> pd.DataFrame:
+    """Return every published number, one row each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns learner, split, metric (accuracy, loss), part (training, validation, test,
+        cv), value (accuracies between 0 and 1) and source (`STUDY`, or the paper that the
+        study quotes).
+    """
+    return _results().copy()
+
+
+def accuracy(learner: str, split: str, part: str) -> float | None:
+    """Return the accuracy that the study measured, or None where it printed none.
+
+    Parameters
+    ----------
+    learner
+        As below a split, for example ``cnn/simple``.
+    split
+        `official` or `lowest-ids`. A number of one split is never given for another.
+    part
+        training, validation, test, or cv (best of a cross-validated grid search).
+    """
+    table = _results()
+    found = table[
+        (table["learner"] == learner)
+        & (table["split"] == split)
+        & (table["part"] == part)
+        & (table["metric"] == "accuracy")
+        & (table["source"] == STUDY)
+    ]
+    return None if found.empty else float(found["value"].iloc[0])

@@ -1,0 +1,595 @@
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from genreflow import evaluate, published
+from genreflow.errors import GenreflowError
+from genreflow.evaluate import Entry
+from genreflow.tracks import PARTS
+from sklearn import metrics
+from statsmodels.stats.proportion import proportion_confint
+
+GENRES = ["Folk", "Hip-Hop", "Old-Time / Historic"]
+
+
+def predictions(genres, predicted, parts, ids=None, names=GENRES):
+    """Make predictions in which the predicted genre has the highest probability."""
+    rest = 0.4 / (len(names) - 1)
+    frame = pd.DataFrame(
+        {
+            "track_id": ids if ids is not None else [f"{n:06d}" for n in range(len(genres))],
+            "part": parts,
+            "genre": genres,
+            "predicted": predicted,
+        }
+    )
+    for name in names:
+        frame[f"p_{name}"] = [0.6 if name == own else rest for own in predicted]
+    return frame
+
+
+def random_predictions(seed, tracks=120, hit=0.5, names=GENRES):
+    """Make predictions over tracks whose genres and parts are the same for every seed."""
+    fixed = np.random.default_rng(0)
+    weights = np.arange(1, len(names) + 1) / np.arange(1, len(names) + 1).sum()
+    genres = fixed.choice(names, tracks, p=weights)
+    parts = fixed.choice(PARTS, tracks, p=[0.5, 0.1, 0.4])
+    own = np.random.default_rng(seed)
+    predicted = np.where(own.random(tracks) < hit, genres, own.choice(names, tracks))
+    return predictions(genres, predicted, parts, names=names)
+
+
+def cross_validation(repeats, folds, seeds=(None,), tracks=61):
+    """Make entries in which each track is tested once a repeat, folds being of unequal size."""
+    rng = np.random.default_rng(1)
+    genres = rng.choice(GENRES, tracks, p=[0.6, 0.3, 0.1])
+    entries = []
+    for seed, repeat in itertools.product(seeds, range(1, repeats + 1)):
+        fold_of = rng.permutation(np.arange(tracks) % folds + 1)
+        # Unequal sizes, so that the mean over folds isn't the pooled share.
+        fold_of[fold_of == folds] = np.where(rng.random((fold_of == folds).sum()) < 0.5, 1, folds)
+        for fold in range(1, folds + 1):
+            predicted = np.where(rng.random(tracks) < 0.6, genres, rng.choice(GENRES, tracks))
+            parts = np.where(fold_of == fold, "test", "training")
+            frame = predictions(genres, predicted, parts)
+            entries.append(
+                Entry("cnn/simple", f"cv-{repeats}x{folds}-r{repeat}-f{fold:02d}", seed, frame)
+            )
+    return entries
+
+
+def part_of(frame, part="test"):
+    rows = frame[frame["part"] == part]
+    return rows["genre"], rows["predicted"]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(frame, name="predictions.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(path, index=False)
+        return path
+
+    return to_file
+
+
+class TestRead:
+    def test_gives_back_what_was_written_with_ids_as_text(self, write):
+        frame = random_predictions(1)
+        read = evaluate.read_predictions(write(frame))
+        pd.testing.assert_frame_equal(read, frame)
+        assert read["track_id"].iloc[2] == "000002"
+
+    def test_genres_and_ids_that_look_like_missing_values_stay(self, write):
+        names = ["NA", "None", "1990"]
+        frame = predictions(names, names, ["training", "test", "test"], ["nan", "1", "01"], names)
+        read = evaluate.read_predictions(write(frame))
+        assert read["genre"].tolist() == names
+        assert read["track_id"].tolist() == ["nan", "1", "01"]
+
+    def test_extra_columns_are_left_out(self, write):
+        frame = random_predictions(1)
+        read = evaluate.read_predictions(write(frame.assign(title="x")))
+        assert list(read.columns) == list(frame.columns)
+
+    @pytest.mark.parametrize(
+        ("column", "value", "said"),
+        [
+            ("part", "testing", "part"),
+            ("part", "", "part"),
+            ("genre", "Jazz", "genre"),
+            ("predicted", "folk", "predicted"),
+            ("p_Folk", "nan", "probability"),
+            ("p_Folk", "", "probability"),
+            ("p_Folk", "inf", "probability"),
+            ("p_Folk", "much", "probability"),
+            ("p_Folk", "-0.2", "probability"),
+            ("p_Folk", "1.01", "probability"),
+            ("p_Folk", "0.9", "sum to 1"),
+            ("track_id", "000001", "already"),
+        ],
+    )
+    def test_refuses_a_bad_cell_and_names_its_line_and_track(self, write, column, value, said):
+        frame = predictions(GENRES * 4, ["Hip-Hop"] * 12, ["test"] * 12).astype(object)
+        frame.loc[7, column] = value
+        path = write(frame)
+        with pytest.raises(GenreflowError) as error:
+            evaluate.read_predictions(path)
+        track = value if column == "track_id" else "000007"
+        assert f"{path}, line 9 (track {track})" in str(error.value)
+        assert said in str(error.value)
+        assert path.read_text().splitlines()[8].startswith(track)
+
+    def test_sum_may_be_off_by_rounding_only(self, write):
+        frame = predictions(["Folk"], ["Folk"], ["test"])
+        frame["p_Folk"] += 0.0009
+        assert len(evaluate.read_predictions(write(frame))) == 1
+        frame["p_Folk"] += 0.0002
+        with pytest.raises(GenreflowError, match="sum to 1"):
+            evaluate.read_predictions(write(frame))
+
+    @pytest.mark.parametrize("column", evaluate.LABELS)
+    def test_refuses_a_missing_column(self, write, column):
+        with pytest.raises(GenreflowError, match=f"predictions.csv: column missing: {column}"):
+            evaluate.read_predictions(write(random_predictions(1).drop(columns=column)))
+
+    def test_refuses_a_file_without_probabilities(self, write):
+        frame = random_predictions(1)[list(evaluate.LABELS)]
+        with pytest.raises(GenreflowError, match="p_GENRE"):
+            evaluate.read_predictions(write(frame))
+
+    def test_refuses_a_file_without_tracks(self, write):
+        with pytest.raises(GenreflowError, match="no tracks"):
+            evaluate.read_predictions(write(random_predictions(1).head(0)))
+
+    def test_refuses_what_is_not_there_or_no_table(self, tmp_path):
+        with pytest.raises(GenreflowError, match=r"none\.csv"):
+            evaluate.read_predictions(tmp_path / "none.csv")
+        for name, content in {"empty.csv": b"", "binary.csv": b"\xff\xfe\x00\x81\n" * 9}.items():
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(GenreflowError, match=name):
+                evaluate.read_predictions(tmp_path / name)
+
+    def test_refuses_a_file_that_ends_in_the_middle_of_a_row(self, write):
+        path = write(random_predictions(1, tracks=5))
+        path.write_text(path.read_text()[:-22])
+        with pytest.raises(GenreflowError, match="line 6 "):
+            evaluate.read_predictions(path)
+
+
+class TestEntry:
+    def test_is_told_by_its_path(self, tmp_path):
+        place = tmp_path / "official" / "cnn" / "simple" / "seed-3" / "predictions.csv"
+        entry = Entry.from_path(place, tmp_path)
+        assert (entry.learner, entry.split, entry.seed) == ("cnn/simple", "official", 3)
+        place = tmp_path / "cv-5x10-r1-f01/classify/vgg16/fc2/pca-0.90/svm-rbf/predictions.csv"
+        entry = Entry.from_path(place, tmp_path)
+        assert entry.learner == "classify/vgg16/fc2/pca-0.90/svm-rbf"
+        assert (entry.split, entry.seed) == ("cv-5x10-r1-f01", None)
+
+    @pytest.mark.parametrize(
+        "place", ["official/predictions.csv", "official/cnn/simple/history.csv"]
+    )
+    def test_refuses_other_paths(self, tmp_path, place):
+        with pytest.raises(GenreflowError, match="expected SPLIT/LEARNER"):
+            Entry.from_path(tmp_path / place, tmp_path)
+        with pytest.raises(GenreflowError, match="expected SPLIT/LEARNER"):
+            Entry.from_path("/elsewhere/official/cnn/simple/predictions.csv", tmp_path)
+
+    def test_family(self):
+        assert evaluate.family("cv-5x10-r1-f01") == "cv-5x10"
+        assert evaluate.family("official") == "official"
+        assert evaluate.family("lowest-ids") == "lowest-ids"
+
+
+class TestComparison:
+    def test_one_learner_by_hand(self):
+        frame = predictions(
+            ["Folk", "Folk", "Folk", "Hip-Hop", "Folk", "Hip-Hop", "Folk"],
+            ["Folk", "Hip-Hop", "Folk", "Hip-Hop", "Hip-Hop", "Hip-Hop", "Hip-Hop"],
+            ["test", "test", "test", "test", "training", "training", "validation"],
+        )
+        table = evaluate.comparison([Entry("a", "official", None, frame)], fma_small=False)
+        (row,) = table.to_dict("records")
+        assert row["test_accuracy"] == 3 / 4
+        assert row["training_accuracy"] == 1 / 2
+        assert row["validation_accuracy"] == 0
+        assert row["baseline"] == 3 / 4
+        # F1: Folk 2*1*(2/3)/(1+2/3) = 0.8, Hip-Hop 2*(1/2)*1/(3/2) = 2/3
+        assert row["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+        # Wilson's formula, written out
+        z, n, p = 1.959963984540054, 4, 0.75
+        middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        assert row["test_low"] == pytest.approx(middle - half)
+        assert row["test_high"] == pytest.approx(middle + half)
+        assert (row["seeds"], row["folds"], row["tracks"]) == (1, 1, 4)
+        assert all(math.isnan(row[sd]) for sd in ("seed_sd", "fold_sd", "repeat_sd"))
+        assert "published" not in table
+
+    def test_seeds_from_files(self, write):
+        frames = {seed: random_predictions(seed) for seed in (3, 4, 9)}
+        entries = [
+            Entry("cnn/simple", "official", seed, write(frame, f"seed-{seed}/predictions.csv"))
+            for seed, frame in frames.items()
+        ]
+        (row,) = evaluate.comparison(entries, fma_small=False).to_dict("records")
+        tests = [part_of(frame) for frame in frames.values()]
+        accuracies = [metrics.accuracy_score(*test) for test in tests]
+        assert row["test_accuracy"] == pytest.approx(np.mean(accuracies))
+        assert row["seed_sd"] == pytest.approx(np.std(accuracies, ddof=1))
+        assert row["macro_f1"] == pytest.approx(
+            np.mean([metrics.f1_score(*test, average="macro") for test in tests])
+        )
+        for part in ("training", "validation"):
+            assert row[f"{part}_accuracy"] == pytest.approx(
+                np.mean([metrics.accuracy_score(*part_of(f, part)) for f in frames.values()])
+            )
+        n = len(tests[0][0])
+        # Three seeds don't make three times the tracks.
+        assert row["tracks"] == n
+        assert (row["test_low"], row["test_high"]) == pytest.approx(
+            proportion_confint(np.mean(accuracies) * n, n, method="wilson")
+        )
+        assert row["baseline"] == pytest.approx(tests[0][0].value_counts().iloc[0] / n)
+        assert row["seeds"] == 3
+
+    def test_cross_validation_pools_the_folds_of_a_repeat(self):
+        entries = cross_validation(repeats=3, folds=4, seeds=(1, 2))
+        (row,) = evaluate.comparison(entries, fma_small=False).to_dict("records")
+        assert (row["split"], row["seeds"], row["folds"]) == ("cv-3x4", 2, 12)
+        assert row["tracks"] == 61
+
+        accuracy, f1, fold_accuracy = {}, [], {}
+        for seed, repeat in itertools.product((1, 2), (1, 2, 3)):
+            own = [e for e in entries if e.seed == seed and f"-r{repeat}-" in e.split]
+            pooled = pd.concat([e.predictions[e.predictions["part"] == "test"] for e in own])
+            accuracy[seed, repeat] = metrics.accuracy_score(pooled["genre"], pooled["predicted"])
+            f1.append(metrics.f1_score(pooled["genre"], pooled["predicted"], average="macro"))
+            for e in own:
+                fold_accuracy[seed, e.split] = metrics.accuracy_score(*part_of(e.predictions))
+        assert row["test_accuracy"] == pytest.approx(np.mean(list(accuracy.values())))
+        assert row["test_accuracy"] != pytest.approx(np.mean(list(fold_accuracy.values())))
+        assert row["macro_f1"] == pytest.approx(np.mean(f1))
+        by_seed = [np.mean([accuracy[s, r] for r in (1, 2, 3)]) for s in (1, 2)]
+        by_repeat = [np.mean([accuracy[s, r] for s in (1, 2)]) for r in (1, 2, 3)]
+        splits = sorted({e.split for e in entries})
+        by_fold = [np.mean([fold_accuracy[s, split] for s in (1, 2)]) for split in splits]
+        assert row["seed_sd"] == pytest.approx(np.std(by_seed, ddof=1))
+        assert row["repeat_sd"] == pytest.approx(np.std(by_repeat, ddof=1))
+        assert row["fold_sd"] == pytest.approx(np.std(by_fold, ddof=1))
+        assert math.isnan(row["validation_accuracy"])
+
+    def test_one_repeat_has_a_spread_over_folds_only(self):
+        (row,) = evaluate.comparison(cross_validation(1, 5), fma_small=False).to_dict("records")
+        assert row["fold_sd"] > 0
+        assert math.isnan(row["repeat_sd"])
+        assert math.isnan(row["seed_sd"])
+
+    def test_rows_are_sorted_by_split_then_accuracy_and_splits_stay_apart(self):
+        entries = [
+            Entry(learner, split, None, random_predictions(seed, hit=hit))
+            for seed, (learner, split, hit) in enumerate(
+                [
+                    ("low", "official", 0.0),
+                    ("high", "official", 1.0),
+                    ("low", "lowest-ids", 0.0),
+                    ("high", "lowest-ids", 1.0),
+                ]
+            )
+        ]
+        table = evaluate.comparison([*entries, *cross_validation(1, 2)], fma_small=False)
+        assert list(zip(table["split"], table["learner"], strict=True)) == [
+            ("cv-1x2", "cnn/simple"),
+            ("lowest-ids", "high"),
+            ("lowest-ids", "low"),
+            ("official", "high"),
+            ("official", "low"),
+        ]
+        assert table["test_accuracy"][1] == 1.0
+
+    def test_published_numbers_stand_beside_ours_on_the_same_split_only(self):
+        entries = [
+            Entry(learner, split, None, random_predictions(1))
+            for learner, split in [
+                ("cnn/simple", "official"),
+                ("cnn/simple", "grouped"),
+                ("classify/vgg16/fc2/pca-0.90/svm-rbf", "lowest-ids"),
+                ("classify/vgg16/fc2/pca-0.90/svm-rbf", "official"),
+            ]
+        ]
+        table = evaluate.comparison(entries, fma_small=True)
+        found = table.set_index(["learner", "split"])["published"]
+        assert found["cnn/simple", "official"] == 0.3975
+        assert found["classify/vgg16/fc2/pca-0.90/svm-rbf", "lowest-ids"] == 0.4617
+        assert found.isna().sum() == 2
+        alone = evaluate.comparison(entries[1:2], fma_small=True)
+        assert alone["published"].isna().all()
+
+    def test_refuses_no_entries(self):
+        with pytest.raises(GenreflowError, match="no predictions"):
+            evaluate.comparison([], fma_small=False)
+
+    def test_refuses_predictions_without_a_test_part(self):
+        frame = random_predictions(1)
+        frame = frame[frame["part"] != "test"]
+        with pytest.raises(GenreflowError, match="a on official: no track is in the part test"):
+            evaluate.comparison([Entry("a", "official", None, frame)], fma_small=False)
+
+    def test_refuses_a_cross_validation_with_a_fold_missing(self):
+        entries = cross_validation(2, 3, seeds=(1, 2))
+        gone = [e for e in entries if (e.split, e.seed) != ("cv-2x3-r2-f03", 2)]
+        with pytest.raises(GenreflowError, match=r"seed 2.*repeat 2, fold 3 is missing"):
+            evaluate.comparison(gone, fma_small=False)
+
+    def test_refuses_a_track_tested_in_two_folds(self):
+        entries = cross_validation(1, 2)
+        frame = entries[1].predictions
+        tested = entries[0].predictions["part"] == "test"
+        frame.loc[np.flatnonzero(tested)[0], "part"] = "test"
+        track = frame["track_id"][np.flatnonzero(tested)[0]]
+        with pytest.raises(GenreflowError, match=f"track {track} is tested in more than one fold"):
+            evaluate.comparison(entries, fma_small=False)
+
+    def test_refuses_seeds_that_test_other_tracks_or_genres(self):
+        first, second = random_predictions(1), random_predictions(2)
+        row = np.flatnonzero((second["part"] == "test") & (second["genre"] != "Folk"))[0]
+        for column, value in {"part": "training", "genre": "Folk"}.items():
+            other = second.copy()
+            assert other.loc[row, column] != value
+            other.loc[row, column] = value
+            entries = [Entry("a", "official", 1, first), Entry("a", "official", 2, other)]
+            with pytest.raises(GenreflowError, match=f"track {other['track_id'][row]}"):
+                evaluate.comparison(entries, fma_small=False)
+
+    def test_refuses_the_same_predictions_twice(self):
+        entry = Entry("a", "official", 1, random_predictions(1))
+        with pytest.raises(GenreflowError, match="twice for split official, seed 1"):
+            evaluate.comparison([entry, entry], fma_small=False)
+
+    def test_refuses_seeds_with_other_genres(self):
+        entries = [
+            Entry("a", "official", 1, random_predictions(1)),
+            Entry("a", "official", 2, random_predictions(1, names=["Folk", "Hip-Hop", "Pop"])),
+        ]
+        with pytest.raises(GenreflowError, match="genres"):
+            evaluate.comparison(entries, fma_small=False)
+
+    def test_checks_frames_as_it_checks_files(self):
+        frame = random_predictions(1)
+        frame.loc[3, "predicted"] = "Jazz"
+        with pytest.raises(
+            GenreflowError, match=r"a on official, seed None, line 5 \(track 000003"
+        ):
+            evaluate.comparison([Entry("a", "official", None, frame)], fma_small=False)
+
+
+class TestRecall:
+    def test_equals_scikit_learn_over_seeds(self):
+        frames = [random_predictions(seed) for seed in (1, 2)]
+        table = evaluate.recall([Entry("a", "official", s, f) for s, f in enumerate(frames)])
+        assert table["genre"].tolist() == GENRES
+        for name, score in {
+            "recall": metrics.recall_score,
+            "precision": metrics.precision_score,
+            "f1": metrics.f1_score,
+        }.items():
+            expected = [score(*part_of(f), labels=GENRES, average=None) for f in frames]
+            np.testing.assert_allclose(table[name], np.mean(expected, axis=0))
+        support = part_of(frames[0])[0].value_counts()
+        assert dict(zip(table["genre"], table["support"], strict=True)) == support.to_dict()
+
+    def test_undefined_is_empty_not_zero(self):
+        frame = predictions(["Folk", "Folk"], ["Folk", "Hip-Hop"], ["test", "test"])
+        table = evaluate.recall([Entry("a", "official", None, frame)]).set_index("genre")
+        assert table.loc["Folk", ["support", "recall", "precision"]].tolist() == [2, 0.5, 1.0]
+        assert math.isnan(table.loc["Hip-Hop", "recall"])
+        assert table.loc["Hip-Hop", "precision"] == 0
+        assert table.loc["Old-Time / Historic", ["recall", "precision", "f1"]].isna().all()
+
+    def test_pools_folds_and_keeps_learners_and_splits_apart(self):
+        entries = cross_validation(2, 3)
+        table = evaluate.recall([*entries, Entry("b", "official", None, random_predictions(1))])
+        assert table.groupby(["split", "learner"]).size().to_dict() == {
+            ("cv-2x3", "cnn/simple"): 3,
+            ("official", "b"): 3,
+        }
+        expected = []
+        for repeat in (1, 2):
+            own = [e.predictions for e in entries if f"-r{repeat}-" in e.split]
+            pooled = pd.concat([frame[frame["part"] == "test"] for frame in own])
+            expected.append(
+                metrics.recall_score(
+                    pooled["genre"], pooled["predicted"], average=None, labels=GENRES
+                )
+            )
+        np.testing.assert_allclose(table["recall"][:3], np.mean(expected, axis=0))
+        assert table["support"][:3].sum() == 61
+
+
+class TestConfusion:
+    def test_counts_by_hand(self):
+        frame = predictions(
+            ["Folk", "Folk", "Hip-Hop", "Folk"],
+            ["Folk", "Hip-Hop", "Hip-Hop", "Folk"],
+            ["test", "test", "test", "training"],
+        )
+        counts = evaluate.confusion([Entry("a", "official", None, frame)])
+        assert counts.index.tolist() == counts.columns.tolist() == GENRES
+        assert (counts.index.name, counts.columns.name) == ("genre", "predicted")
+        assert counts.to_numpy().tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+    def test_sums_over_folds_repeats_and_seeds(self):
+        entries = cross_validation(2, 3, seeds=(1, 2))
+        counts = evaluate.confusion(entries)
+        expected = sum(
+            metrics.confusion_matrix(*part_of(e.predictions), labels=GENRES) for e in entries
+        )
+        assert counts.to_numpy().tolist() == expected.tolist()
+        assert counts.to_numpy().sum() == 61 * 2 * 2
+        assert np.issubdtype(counts.to_numpy().dtype, np.integer)
+
+    def test_agrees_with_recall(self):
+        entries = cross_validation(1, 4)
+        counts = evaluate.confusion(entries).to_numpy()
+        np.testing.assert_allclose(
+            np.diag(counts) / counts.sum(axis=1), evaluate.recall(entries)["recall"]
+        )
+
+    def test_refuses_two_learners(self):
+        frame = random_predictions(1)
+        with pytest.raises(ValueError, match="one learner"):
+            evaluate.confusion([Entry("a", "official", 1, frame), Entry("b", "official", 1, frame)])
+
+
+def row(**changed):
+    return {
+        "split": "official",
+        "learner": "cnn/simple",
+        "seeds": 1,
+        "folds": 1,
+        "tracks": 48,
+        "training_accuracy": 0.4,
+        "validation_accuracy": np.nan,
+        "test_accuracy": 23 / 48,
+        "test_low": 0.3447,
+        "test_high": 0.6167,
+        "seed_sd": np.nan,
+        "fold_sd": np.nan,
+        "repeat_sd": np.nan,
+        "macro_f1": 0.45678,
+        "baseline": 0.125,
+        **changed,
+    }
+
+
+def cells(markdown):
+    """Read the tables of a Markdown text back: a list of dictionaries for each."""
+    tables = []
+    for block in markdown.split("\n\n"):
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        if lines:
+            head, _, *body = [
+                [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines
+            ]
+            tables.append([dict(zip(head, line, strict=True)) for line in body])
+    return tables
+
+
+class TestMarkdown:
+    def test_is_made_for_reading(self):
+        table = pd.DataFrame([row(published=0.3975), row(learner="b", published=np.nan)])
+        ((first, second),) = cells(evaluate.to_markdown(table))
+        assert first["Learner"] == "cnn/simple"
+        assert first["Test accuracy, % (95 % interval)"] == "47.9 (34.5-61.7)"
+        assert first["Published, %"] == "39.75"
+        assert second["Published, %"] == ""
+        # Not 40: the digits say how exact it is.
+        assert first["Training, %"] == "40.0"
+        assert first["Chance, %"] == "12.5"
+        assert first["Macro F1, %"] == "45.7"
+        assert first["Test tracks"] == "48"
+        assert "Validation, %" not in first
+        assert "SD over seeds, points" not in first
+
+    def test_each_split_has_its_heading_table_and_note(self):
+        table = pd.DataFrame([row(split="lowest-ids"), row(seed_sd=0.0123)])
+        note = "Synthetic demo corpus: these numbers say nothing about real music."
+        text = evaluate.to_markdown(table, note=note)
+        headings = [line for line in text.splitlines() if line.startswith("#")]
+        assert headings == ["## Split lowest-ids", "## Split official"]
+        assert text.count(note) == 2
+        first, second = cells(text)
+        assert len(first) == len(second) == 1
+        assert "SD over seeds, points" not in first[0]
+        assert second[0]["SD over seeds, points"] == "1.2"
+
+    def test_names_are_escaped(self):
+        table = pd.DataFrame([row(learner="<script>a|b*c*\n# d & e</script>")])
+        text = evaluate.to_markdown(table)
+        assert "<script>" not in text
+        assert r"&lt;script&gt;a\|b\*c\* # d &amp; e&lt;/script&gt;" in text
+        ((only,),) = cells(text)
+        assert only["Test accuracy, % (95 % interval)"] == "47.9 (34.5-61.7)"
+
+    def test_of_recall(self):
+        frame = predictions(["Folk", "Folk"], ["Folk", "Hip-Hop"], ["test", "test"])
+        text = evaluate.to_markdown(evaluate.recall([Entry("a", "official", None, frame)]))
+        ((folk, hip_hop, _),) = cells(text)
+        assert folk["Recall, %"] == "50.0"
+        assert folk["Test tracks"] == "2"
+        assert hip_hop["Recall, %"] == ""
+
+
+class TestSummary:
+    def test_best_only_where_no_interval_overlaps(self):
+        high = row(learner="high", test_accuracy=0.6, test_low=0.55, test_high=0.65)
+        low = row(learner="low", test_accuracy=0.4, test_low=0.35, test_high=0.45)
+        near = row(learner="near", test_accuracy=0.5, test_low=0.45, test_high=0.56)
+        said = evaluate.summary(pd.DataFrame([high, low]))
+        assert said.startswith("official: best test accuracy 60.0 % (95 % interval 55.0-65.0 %)")
+        assert "by high on 48 tracks" in said
+        assert "12.5 % (chance)" in said
+        said = evaluate.summary(pd.DataFrame([high, near, low]))
+        assert said.startswith("official: highest test accuracy 60.0 %")
+        assert "1 of 2 other learners overlap it" in said
+        said = evaluate.summary(pd.DataFrame([high]))
+        assert said.startswith("official: test accuracy 60.0 %")
+        assert "best" not in said
+
+    def test_says_when_it_is_no_more_than_chance(self):
+        said = evaluate.summary(pd.DataFrame([row(test_low=0.1)]))
+        assert "can't be told from chance" in said
+        assert "can't be told" not in evaluate.summary(pd.DataFrame([row()]))
+
+    def test_one_line_a_split_and_the_note(self):
+        table = pd.DataFrame([row(split="lowest-ids"), row()])
+        lines = evaluate.summary(table, note="Synthetic.").splitlines()
+        assert [line.split(":")[0] for line in lines[:2]] == ["lowest-ids", "official"]
+        assert lines[2:] == ["Synthetic."]
+
+
+class TestPublished:
+    def test_numbers_of_the_study(self):
+        # Read off the study's slides.
+        assert published.accuracy("ffnn/512-256", "official", "test") == 0.495
+        assert published.accuracy("cnn/simple", "official", "training") == 0.9998
+        assert published.accuracy("cnn/tuned-augmented", "official", "test") == 0.3787
+        resnet = "classify/resnet50/conv5_block1_2_relu/pca-0.90/svm-rbf"
+        assert published.accuracy(resnet, "lowest-ids", "test") == 0.5012
+
+    def test_cross_validated_accuracy_is_not_called_training(self):
+        learner = "classify/vgg16/fc2/pca-0.90/svm-rbf"
+        assert published.accuracy(learner, "lowest-ids", "cv") == 0.5195
+        assert published.accuracy(learner, "lowest-ids", "training") is None
+
+    def test_the_quoted_paper_is_no_number_of_the_study(self):
+        table = published.results()
+        (quoted,) = table[table["source"] != published.STUDY].to_dict("records")
+        assert (quoted["learner"], quoted["value"]) == ("cnn/simple", 0.5163)
+        assert published.accuracy("cnn/simple", "official", "test") == 0.3975
+
+    def test_losses_are_no_accuracies(self):
+        table = published.results()
+        assert sorted(table.loc[table["metric"] == "loss", "value"]) == [
+            2.0166,
+            2.3860,
+            3.7596,
+            8.0137,
+        ]
+        assert table.loc[table["metric"] == "accuracy", "value"].between(0, 1).all()
+
+    def test_is_complete_and_without_doubles(self):
+        table = published.results()
+        # 9 FFNNs with 3 parts, 4 CNNs with 2 and a loss, the paper, 21 transfer cells with 2.
+        assert len(table) == 9 * 3 + 4 * 3 + 1 + 21 * 2
+        assert not table.duplicated(["learner", "split", "metric", "part", "source"]).any()
+        assert set(table["part"]) == {*PARTS, "cv"}
+
+    def test_callers_cannot_change_it(self):
+        table = published.results()
+        table["value"] = 0.0
+        assert published.accuracy("cnn/simple", "official", "test") == 0.3975
