@@ -113,7 +113,9 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
             path, dtype=dict.fromkeys(LABELS, str), keep_default_na=False, index_col=False
         )
     except (OSError, ValueError) as error:
-        raise GenreflowError(f"{path}: can't be read as predictions ({error}). {_MEND}") from error
+        raise GenreflowError(
+            f"{path}: can't be read as predictions ({str(error).strip()}). {_MEND}"
+        ) from error
     return _checked(frame, str(path))
 
 

@@ -56,4 +56,4 @@ def accuracy(learner: str, split: str, part: str) -> float | None:
         & (table["metric"] == "accuracy")
         & (table["source"] == STUDY)
     ]
-    return None if found.empty else float(found["value"].iloc[0])
+    return None if found.empty else float(found["value"].item())

@@ -89,7 +89,7 @@ DRAW = {
 class TestEveryFigure:
     def test_same_numbers_same_bytes_whatever_the_users_settings(self, tmp_path, draw):
         draw(tmp_path / "a.svg", note=NOTE)
-        with mpl.rc_context({"font.size": 30, "figure.facecolor": "black"}):
+        with mpl.rc_context({"axes.grid": True, "xtick.labelsize": 20, "lines.markersize": 3}):
             draw(tmp_path / "b.svg", note=NOTE)
         first = (tmp_path / "a.svg").read_bytes()
         assert first == (tmp_path / "b.svg").read_bytes()
