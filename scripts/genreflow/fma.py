@@ -92,6 +92,7 @@ def fetch(
     archives: Mapping[str, Archive] = ARCHIVES,
     keep_archives: bool = False,
     retries: int = 5,
+    threads: int = 4,
     progress: bool = True,
 ) -> tuple[Path, Path]:
     """Download, check and unpack FMA's metadata and the clips of a subset.
@@ -112,6 +113,8 @@ def fetch(
         Keep the zip files after they are unpacked.
     retries, progress
         As for `genreflow.download.fetch`.
+    threads
+        As for `genreflow.download.unpack`.
 
     Returns
     -------
@@ -141,7 +144,9 @@ def fetch(
             retries=retries,
             progress=progress,
         )
-        download.unpack(path, folder, checksums=archive.checksums, progress=progress)
+        download.unpack(
+            path, folder, checksums=archive.checksums, threads=threads, progress=progress
+        )
         if not keep_archives:
             path.unlink()
     metadata, audio = (folder / archive.folder for archive in wanted)
@@ -248,7 +253,7 @@ def _positions(path: Path) -> dict[int, str]:
     missing = [f"({group}, {name})" for group, name in _COLUMNS if (group, name) not in columns]
     if missing:
         raise _not_tracks(path, f"{_describe(rows)}, without the columns {', '.join(missing)}")
-    if len(rows) < 3 or rows[2][:1] != ["track_id"] or any(rows[2][1:]):
+    if len(rows) < 3 or rows[2][:1] != ["track_id"]:
         third = ", ".join(rows[2])[:60] if len(rows) > 2 else ""
         raise _not_tracks(path, f"'{third}' in the third row")
     return {columns.index(column): name for column, name in _COLUMNS.items()}
@@ -270,7 +275,7 @@ def _header(path: Path) -> list[list[str]]:
         raise _not_tracks(path, "a zip archive; unpack it and name the tracks.csv in it")
     if b"\x00" in head:
         raise _not_tracks(path, "a binary file")
-    lines = head.decode("utf-8-sig", errors="replace").splitlines()
+    lines = head.decode(errors="replace").splitlines()
     return list(csv.reader(lines[:3]))
 
 

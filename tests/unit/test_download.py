@@ -153,6 +153,8 @@ def test_fetch_brings_the_file_and_leaves_nothing_beside_it(serve, path, expecte
     assert path.read_bytes() == CONTENT
     assert only(path)
     assert site.asked == [(None, None)]
+    # A compressed answer would have another size, and ranges of another thing.
+    assert site.requests[0]["Accept-Encoding"] == "identity"
 
 
 def test_a_whole_file_is_checked_and_not_downloaded_again(serve, path):
@@ -297,7 +299,7 @@ def test_a_partial_file_that_is_whole_without_a_known_size_is_recognised(serve, 
     assert site.asked == [(f"bytes={len(CONTENT)}-", None)]
 
 
-@pytest.mark.parametrize("expected", [{}, {"size": len(CONTENT)}])
+@pytest.mark.parametrize("expected", [{}, {"size": len(CONTENT), "retries": 0}])
 def test_a_partial_file_longer_than_the_file_is_replaced(serve, path, partial, expected):
     partial.write_bytes(CONTENT + b"more")
     get(serve(), path, digest=DIGEST, **expected)
@@ -472,10 +474,11 @@ def refused(folder, match):
 @pytest.mark.parametrize(
     "compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]
 )
-def test_unpack_writes_all_members(tmp_path, folder, compression):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_unpack_writes_all_members(tmp_path, folder, compression, threads):
     members = {"set/checksums": listing(), **MEMBERS}
     archive = write_zip(tmp_path / "set.zip", members, compression=compression)
-    assert extract(archive, folder) == 5
+    assert extract(archive, folder, threads=threads) == 5
     assert files(folder) == members
     assert is_unpacked(folder, checksums="set/checksums")
 
@@ -498,6 +501,13 @@ def test_unpack_goes_on_where_it_was_interrupted(archive, folder):
     assert files(folder) == {"set/checksums": listing(), **MEMBERS}
     assert kept.stat().st_mtime == 0
     assert extract(archive, folder) == 0
+
+
+def test_files_that_the_list_does_not_name_are_checked_by_the_zip(archive, folder):
+    extract(archive, folder)
+    (folder / "set/README.txt").write_bytes(b"READ ME")
+    assert extract(archive, folder) == 1
+    assert (folder / "set/README.txt").read_bytes() == b"read me"
 
 
 def test_is_unpacked_only_after_the_last_file(tmp_path, folder):
@@ -667,5 +677,5 @@ def test_a_disk_that_fills_up_while_unpacking_is_reported(archive, folder):
     (folder / "set" / "000" / ".part-000002.mp3").symlink_to("/dev/full")
     with pytest.raises(GenreflowError, match=r"000002\.mp3: the disk is full"):
         extract(archive, folder)
-    assert extract(archive, folder) == 4  # README.txt came before
+    extract(archive, folder)
     assert files(folder) == {"set/checksums": listing(), **MEMBERS}

@@ -349,7 +349,7 @@ def test_duplicate_ids_are_refused(write):
 
 class Recorder(SimpleHTTPRequestHandler):
     def log_message(self, *args):
-        self.server.paths.append(self.path)
+        self.server.paths.append(self.requestline.split()[1])
 
 
 @pytest.fixture
@@ -413,8 +413,9 @@ UNPACKED = [
 ]
 
 
-def test_fetch_brings_what_read_tracks_reads(get, tmp_path):
+def test_fetch_brings_what_read_tracks_reads(get, server, tmp_path):
     metadata_csv, audio_folder = get()
+    assert server.paths == ["/fma_metadata.zip", "/fma_small.zip"]
     assert names(tmp_path / "data" / "fma") == UNPACKED
     tracks, _ = read_tracks(metadata_csv, audio_folder, "small")
     contents = {track.track_id: Path(track.path).read_bytes() for track in tracks}
@@ -458,6 +459,13 @@ def test_fetch_refuses_an_archive_that_is_not_the_one(get, archives, tmp_path):
     with pytest.raises(GenreflowError, match=rf"{small.sha1}, expected {ARCHIVES['small'].sha1}"):
         get()
     assert names(tmp_path / "data/fma") == UNPACKED[:3]
+
+
+def test_fetch_refuses_an_archive_of_another_size(get, archives, tmp_path):
+    small = archives["small"]
+    archives["small"] = Archive(small.name, small.sha1, gib=small.gib, size=small.size + 1)
+    with pytest.raises(GenreflowError, match=rf"{small.size:,} bytes, expected {small.size + 1:,}"):
+        get()
 
 
 def test_fetch_asks_for_room_to_unpack_before_the_first_byte(get, archives, server):
