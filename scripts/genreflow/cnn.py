@@ -29,6 +29,7 @@ def simple(
     filters: Sequence[int],
     kernel_size: int,
     dropout: float,
+    momentum: float,
 ) -> keras.Model:
     """Build the simple CNN of the study, after Kostrzewa et al. (ICCS 2021).
 
@@ -52,6 +53,9 @@ def simple(
         Height and width of every kernel.
     dropout
         Share of the units dropped before the last layer.
+    momentum
+        Of the moving averages of batch normalisation. Keras's 0.99 needs some hundred steps
+        before validation means anything, which a small corpus takes many epochs for.
     """
     image = keras.Input((*shape, 1), name="image")
     x = layers.Rescaling(1 / 255, name="rescaling")(image)
@@ -62,7 +66,7 @@ def simple(
         x = layers.Conv2D(
             kernels, kernel_size, padding=padding, activation="relu", name=f"conv_{number}"
         )(x)
-        x = layers.BatchNormalization(name=f"norm_{number}")(x)
+        x = layers.BatchNormalization(momentum=momentum, name=f"norm_{number}")(x)
         x = layers.MaxPooling2D(POOLING[geometry], name=f"pool_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dropout(dropout, name="dropout")(x)

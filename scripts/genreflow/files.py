@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -34,3 +38,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, with a line break at its end."""
+    with atomic(path) as part:
+        part.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
+    """Write a table as CSV, without its index."""
+    with atomic(path) as part:
+        table.to_csv(part, index=False)
+
+
+def read_table(path: str | Path) -> "pd.DataFrame":
+    """Read a CSV of the workflow as text: ids keep their zeros, empty cells are ""."""
+    import pandas as pd
+
+    return pd.read_csv(path, dtype=str, keep_default_na=False)

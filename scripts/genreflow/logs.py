@@ -2,11 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from genreflow.errors import GenreflowError
+
+T = TypeVar("T")
+
+PROGRESS_SECONDS = 10
+"""A job that takes long says how far it is this often."""
 
 
 @contextmanager
@@ -41,3 +48,27 @@ def logged(path: str | Path) -> Iterator[Callable[[str], None]]:
     except GenreflowError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+
+
+def counted(
+    items: Iterable[T], total: int, *, unit: str, say: Callable[[str], None]
+) -> Iterator[T]:
+    """Pass items on, and say every `PROGRESS_SECONDS` how many there were.
+
+    Parameters
+    ----------
+    items
+        What to iterate over.
+    total
+        How many there are.
+    unit
+        What they are, for example "clips made".
+    say
+        What `logged` gives.
+    """
+    last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            say(f"{done} of {total} {unit}")

@@ -1,7 +1,11 @@
 """What a track is, and in which shard it lies. Needs nothing but the standard library."""
 
+import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from genreflow.files import atomic
 
 PARTS = ("training", "validation", "test")
 """The parts of a split, in the order in which tables show them."""
@@ -42,3 +46,46 @@ class Track:
 def shard_of(track_id: str, shards: int) -> int:
     """Return the shard of a track: a stable hash of its id, never its place in a list."""
     return zlib.crc32(track_id.encode()) % shards
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The tracks that a corpus lists.
+
+    Attributes
+    ----------
+    tracks
+        Those with a genre and a file, sorted by id.
+    missing
+        Those with a genre whose file isn't there.
+    without_genre
+        How many rows have no genre.
+    problem
+        Why there are no tracks, if the corpus isn't on disk yet.
+    """
+
+    tracks: list[Track]
+    missing: list[Track]
+    without_genre: int = 0
+    problem: str = ""
+
+
+def write_listing(listing: Listing, path: str | Path) -> None:
+    """Write a listing as JSON, unless the file holds just this already.
+
+    An unchanged file keeps its time, so that nothing becomes stale by listing again.
+    """
+    path = Path(path)
+    text = json.dumps(asdict(listing), indent=0, ensure_ascii=True, sort_keys=True)
+    if path.exists() and path.read_text(encoding="ascii") == text:
+        return
+    with atomic(path) as part:
+        part.write_text(text, encoding="ascii")
+
+
+def read_listing(path: str | Path) -> Listing:
+    """Read what `write_listing` wrote."""
+    content = json.loads(Path(path).read_text(encoding="ascii"))
+    for key in ("tracks", "missing"):
+        content[key] = [Track(**track) for track in content[key]]
+    return Listing(**content)

@@ -1,0 +1,46 @@
+# What a run makes, from audio files to tables. Each stage has a file below rules/; everything
+# that a rule computes itself (lists of inputs, names, settings) stands in rules/common.smk.
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: workflow.source_path("config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/corpus.smk"
+include: "rules/audio.smk"
+include: "rules/spectrograms.smk"
+include: "rules/cnn.smk"
+include: "rules/evaluate.smk"
+
+
+wildcard_constraints:
+    track=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    shard=r"\d+",
+    genre=r"[A-Za-z]+",
+    split=SPLIT_PATTERN,
+    family=FAMILY_PATTERN,
+    learner=r"(cnn)/[A-Za-z0-9_./-]+?",
+    variant=r"[a-z0-9][a-z0-9-]*",
+    seed=r"\d+",
+
+
+localrules:
+    all,
+    fetch,
+
+
+rule all:
+    """Make the tables and figures of every learner on every split."""
+    default_target: True
+    input:
+        demo_metadata(),
+        tables(),
+        figures(),
+
+
+onsuccess:
+    show_results()

@@ -1,0 +1,27 @@
+rule wav:
+    """Resample one clip to a 16-bit mono WAV; one that can't be decoded gets no frames."""
+    input:
+        source=source_of,
+    output:
+        f"{RESULTS}/wav/{{track}}.wav",
+    log:
+        f"{RESULTS}/logs/wav/{{track}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/wav/{{track}}.tsv"
+    group:
+        "wav"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        sample_rate=config["audio"]["sample_rate"],
+        max_samples=MAX_SAMPLES,
+        read=config["audio"]["duration"] + 2,
+        code=code("wav.sh"),
+    message:
+        "Resample track {wildcards.track}"
+    script:
+        "../scripts/wav.sh"

@@ -1,0 +1,242 @@
+# Everything that the rules compute: lists of inputs, names, settings.
+
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+import imageio_ffmpeg
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from genreflow import config as configuration
+from genreflow import digest, sources, splits, tracks
+from genreflow.errors import GenreflowError
+
+# The shell rules' ffmpeg. Not a param: another place of the same program makes nothing stale.
+os.environ.update(FFMPEG=imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def checked(function, *args, **kwargs):
+    """Call a function of the library; show its errors as Snakemake's own."""
+    try:
+        return function(*args, **kwargs)
+    except GenreflowError as error:
+        raise WorkflowError(str(error))
+
+
+with open(workflow.source_path("../config/schema.yaml")) as schema:
+    config.update(checked(configuration.complete, config, yaml.safe_load(schema)))
+
+RESULTS = f"results/{config['corpus']['name']}"
+LISTING = f"{RESULTS}/corpus/listing.json"
+
+
+def read_listing():
+    """List the tracks once, in the main process; jobs read what it found.
+
+    So the tracks stay the same while a run goes on, whatever happens to the corpus meanwhile.
+    """
+    if workflow.is_main_process:
+        listing = checked(
+            sources.list_tracks, config["corpus"], results=RESULTS, seed=config["seed"]
+        )
+        if not listing.problem:
+            tracks.write_listing(listing, LISTING)
+        return listing
+    return tracks.read_listing(LISTING)
+
+
+listing = read_listing()
+TRACKS = {track.track_id: track for track in listing.tracks}
+SHARDS = defaultdict(list)
+for track in listing.tracks:
+    number = tracks.shard_of(track.track_id, config["corpus"]["shards"])
+    SHARDS[str(number)].append(track)
+SPLITS = checked(splits.expand, config["splits"])
+SPLIT_PATTERN = splits.PATTERN
+FAMILIES = list(dict.fromkeys(map(splits.family, SPLITS)))
+FAMILY_PATTERN = "|".join(FAMILIES)
+MAX_SAMPLES = round(config["audio"]["duration"] * config["audio"]["sample_rate"])
+
+
+def code(script):
+    """Hash a script and the library modules it uses: the param by which edits make stale."""
+    return digest.code(Path(workflow.basedir) / "scripts" / script)
+
+
+def require_corpus():
+    """Stop with one clear line where the corpus isn't on disk yet."""
+    if listing.problem:
+        raise WorkflowError(listing.problem)
+
+
+# corpus
+
+
+def demo_clips():
+    """List the files of the demo corpus, if that is what runs."""
+    demo = config["corpus"]["kind"] == "demo"
+    return [track.path for track in listing.tracks] if demo else []
+
+
+def demo_settings():
+    """Return what the demo corpus depends on."""
+    keys = ("genres", "clips_per_genre")
+    return {key: config["corpus"][key] for key in keys} | {"seed": config["seed"]}
+
+
+def demo_metadata():
+    """Return the metadata of the demo corpus, if that is what runs."""
+    demo = config["corpus"]["kind"] == "demo"
+    return [f"{RESULTS}/source/fma_metadata/tracks.csv"] if demo else []
+
+
+def demo_source(wildcards):
+    """Return the folder in which the demo corpus is made."""
+    return f"{RESULTS}/source"
+
+
+def audits(wildcards):
+    require_corpus()
+    return [f"{RESULTS}/corpus/audit/{shard}.csv" for shard in SHARDS]
+
+
+def audit_settings():
+    """Return what decides whether a clip can be used."""
+    keys = ("min_duration", "silence_level", "min_sounding")
+    settings = {key: config["corpus"][key] for key in keys}
+    return settings | {"sample_rate": config["audio"]["sample_rate"]}
+
+
+# audio
+
+
+def source_of(wildcards):
+    """Return the audio file of a track."""
+    require_corpus()
+    if wildcards.track not in TRACKS:
+        raise WorkflowError(
+            f"no track {wildcards.track} in corpus {config['corpus']['name']}: its ids are in "
+            f"{LISTING}"
+        )
+    return TRACKS[wildcards.track].path
+
+
+def wav(track_id):
+    return f"{RESULTS}/wav/{track_id}.wav"
+
+
+# spectrograms
+
+
+def wavs_of_shard(wildcards):
+    return [wav(track.track_id) for track in SHARDS[wildcards.shard]]
+
+
+def ids_of_shard(wildcards):
+    return [track.track_id for track in SHARDS[wildcards.shard]]
+
+
+def genres_of_shard(wildcards):
+    return [track.genre for track in SHARDS[wildcards.shard]]
+
+
+def spectrogram_shards(wildcards):
+    require_corpus()
+    return [f"{RESULTS}/spectrograms/{shard}.h5" for shard in SHARDS]
+
+
+# cnn
+
+
+def variant_settings(wildcards):
+    return config["cnn"]["variants"][wildcards.variant]
+
+
+def fit_settings():
+    """Return what the training of every variant depends on."""
+    keys = ("batch_size", "epochs", "monitor", "patience", "precision")
+    return {key: config["cnn"][key] for key in keys}
+
+
+# evaluate: a learner is known by its path below the split
+
+
+def seeded_learners():
+    return [f"cnn/{variant}" for variant in config["cnn"]["run"]]
+
+
+def folders_of(learner, split_names=SPLITS):
+    """Return the folders in which a learner's trainings end, over splits and seeds."""
+    seeds = [f"seed-{seed}" for seed in config["seeds"]]
+    return [
+        f"{RESULTS}/{split}/{learner}/{seed}" for split in split_names for seed in seeds
+    ]
+
+
+def predictions(wildcards):
+    require_corpus()
+    return [
+        f"{folder}/predictions.csv"
+        for learner in seeded_learners()
+        for folder in folders_of(learner)
+    ]
+
+
+def splits_of(family):
+    return [name for name in SPLITS if splits.family(name) == family]
+
+
+def predictions_of(wildcards):
+    folders = folders_of(wildcards.learner, splits_of(wildcards.family))
+    return [f"{folder}/predictions.csv" for folder in folders]
+
+
+def histories_of(wildcards):
+    folders = folders_of(wildcards.learner, splits_of(wildcards.family))
+    return [f"{folder}/history.csv" for folder in folders]
+
+
+def tables():
+    return [
+        f"{RESULTS}/tables/{name}"
+        for name in ("comparison.csv", "comparison.md", "genres.csv")
+    ]
+
+
+def figures():
+    accuracy = [f"{RESULTS}/figures/accuracy.svg"]
+    return accuracy + [
+        f"{RESULTS}/figures/{family}/{learner}/{figure}.svg"
+        for family in FAMILIES
+        for learner in seeded_learners()
+        for figure in ("confusion_matrix", "learning_curves")
+    ]
+
+
+def results_folder(wildcards):
+    """Return the folder below which the place of predictions tells learner, split and seed."""
+    return RESULTS
+
+
+def is_fma_small():
+    """Tell whether the study's numbers were measured on this corpus."""
+    return config["corpus"]["kind"] == "fma" and config["corpus"]["subset"] == "small"
+
+
+def note():
+    """Return what must stand by every number of this corpus."""
+    if config["corpus"]["kind"] == "demo":
+        return "Synthetic demo corpus: these numbers say nothing about real music."
+    return ""
+
+
+def show_results():
+    """Say where the table is and what it says, once a whole run has ended."""
+    text = Path(RESULTS, "tables", "summary.txt")
+    if text.exists():
+        logger.info(f"\n{text.read_text()}")

@@ -1,0 +1,9 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    import pandas as pd
+
+    from genreflow import figures
+
+    comparison = pd.read_csv(snakemake.input[0])
+    figures.accuracy_intervals(comparison, snakemake.output[0], note=snakemake.params.note)

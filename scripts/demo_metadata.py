@@ -1,0 +1,7 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import demo
+
+    params = snakemake.params
+    demo.write_metadata(demo.tracks(**params.demo, source=params.source), snakemake.output[0])

@@ -1,0 +1,268 @@
+"""Which tracks a corpus lists: the readers of the kinds of corpora.
+
+`list_tracks` runs whenever the workflow is parsed, so this module imports only the standard
+library at its top.
+"""
+
+import csv
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from genreflow import demo
+from genreflow.errors import GenreflowError
+from genreflow.tracks import PARTS, Listing, Track
+
+SUFFIXES = {".mp3", ".flac", ".ogg", ".opus", ".wav", ".au", ".m4a", ".aac", ".aif", ".aiff"}
+"""Files with these endings are taken for audio."""
+
+TABLE_COLUMNS = {"path", "genre", "split", "artist", "album", "track_id", "title", "license"}
+
+
+def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) -> Listing:
+    """List the tracks of the configured corpus.
+
+    Parameters
+    ----------
+    corpus
+        The section `corpus` of the configuration, complete.
+    results
+        Folder of this corpus's results, in which the demo corpus is made.
+    seed
+        Seed of the demo corpus.
+
+    Raises
+    ------
+    GenreflowError
+        If the source is missing or can't be used.
+    """
+    listing = _READERS[corpus["kind"]](corpus, Path(results), seed)
+    if listing.problem:
+        return listing
+    genres = {track.genre for track in listing.tracks}
+    if len(genres) < 2:
+        found = f"one genre, {genres.pop()!r}" if genres else "no track with a genre and a file"
+        raise GenreflowError(
+            f"corpus {corpus['name']!r} has {found}: there must be at least two genres. "
+            f"{_LAYOUT[corpus['kind']].format(**corpus)}"
+        )
+    return listing
+
+
+_LAYOUT = {
+    "demo": "",
+    "fma": "Expected in {audio}: fma_{subset}/000/000002.mp3 and so on, for the tracks of "
+    "fma_metadata/tracks.csv. `snakemake fetch` with the same options brings what is missing.",
+    "folder": "Expected in {audio}: one sub-folder a genre, with audio files in it "
+    f"({', '.join(sorted(SUFFIXES))}).",
+    "table": "Expected in {table}: a row a track, with the columns path and genre.",
+}
+
+
+def fma_paths(corpus: Mapping[str, Any]) -> tuple[Path, Path]:
+    """Return where FMA's tracks.csv and the folder of its clips are, or shall be."""
+    folder = Path(corpus["audio"])
+    return folder / "fma_metadata" / "tracks.csv", folder / f"fma_{corpus['subset']}"
+
+
+def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    tracks = demo.tracks(
+        genres=corpus["genres"],
+        clips_per_genre=corpus["clips_per_genre"],
+        seed=seed,
+        source=str(results / "source"),
+    )
+    return Listing(_sorted(tracks), [])
+
+
+def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    from genreflow import fma
+
+    metadata, audio = fma_paths(corpus)
+    lacking = [str(path) for path in (metadata, audio) if not path.exists()]
+    if lacking:
+        return Listing(
+            [],
+            [],
+            problem=f"FMA {corpus['subset']} is not at {corpus['audio']}: {' and '.join(lacking)} "
+            "not found. Run `snakemake fetch` with the same options to download it, or set "
+            "corpus.audio to the folder where you have it.",
+        )
+    tracks, counts = fma.read_tracks(metadata, audio, corpus["subset"])
+    there = {
+        entry.path for folder in os.scandir(audio) if folder.is_dir() for entry in _files(folder)
+    }
+    found = [track for track in tracks if track.path in there]
+    missing = [track for track in tracks if track.path not in there]
+    return Listing(_sorted(found), _sorted(missing), counts["without_genre"])
+
+
+def _clips(audio: Path) -> Iterable[str]:
+    """List the clips of FMA's folder; 106,574 take a tenth of a second."""
+    with os.scandir(audio) as folders:
+        for folder in folders:
+            if folder.is_dir():
+                with os.scandir(folder) as clips:
+                    yield from (clip.path for clip in clips)
+
+
+def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    root = Path(corpus["audio"])
+    if not root.is_dir():
+        raise GenreflowError(
+            f"corpus.audio: there is no folder {str(root)!r}. {_LAYOUT['folder'].format(**corpus)}"
+        )
+    paths = sorted(_audio_files(root))
+    _refuse_loose_files(root, paths)
+    tracks = [_track_of_file(path, root, corpus["levels"]) for path in paths]
+    return Listing(_sorted(tracks), [])
+
+
+def _audio_files(root: Path) -> Iterable[Path]:
+    """Walk a folder for audio; names that begin with a dot are the system's, not music."""
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(folder, name)
+
+
+def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
+    loose = [path.name for path in paths if path.parent == root]
+    if loose and len(loose) == len(paths):
+        raise GenreflowError(
+            f"{root} holds {len(loose)} audio files (such as {loose[0]!r}) but no sub-folders: "
+            "the genre of a file is the name of the sub-folder of corpus.audio that it lies in. "
+            "Make one sub-folder a genre, or list the files in a CSV (corpus.kind: table)."
+        )
+    if loose:
+        raise GenreflowError(
+            f"{root / loose[0]} lies outside the genres' sub-folders, as do {len(loose) - 1} "
+            "more audio files: move them into a sub-folder, which gives them their genre."
+        )
+
+
+def _track_of_file(path: Path, root: Path, levels: list[str]) -> Track:
+    relative = path.relative_to(root)
+    known = dict(zip(levels, relative.parts[:-1], strict=False))
+    artist, album = known.get("artist", ""), known.get("album", "")
+    return Track(
+        track_id=track_id_of(relative.as_posix()),
+        path=str(path),
+        genre=known.get("genre", relative.parts[0]),
+        artist=artist,
+        album=album,
+        title=path.stem,
+        artist_id=artist,
+        album_id=f"{artist}/{album}" if album else "",
+    )
+
+
+def track_id_of(relative: str) -> str:
+    """Make an id that is safe as a file name from a path below the corpus's folder.
+
+    The readable half comes from the name of the file; the other half is a hash of the path
+    (SHA-256, 32 bits), so that equal names in two folders differ and other files' coming and
+    going changes nothing.
+    """
+    plain = unicodedata.normalize("NFKD", Path(relative).stem).encode("ascii", "ignore").decode()
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:40] or "track"
+    digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{readable}-{digest}"
+
+
+def _table(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    table = Path(corpus["table"])
+    base = Path(corpus["audio"] or table.parent)
+    rows = _read_table(table)
+    tracks = [_track_of_row(row, number, table, base) for number, row in rows if row["genre"]]
+    missing = [track for track in tracks if not Path(track.path).is_file()]
+    if missing and len(missing) == len(tracks):
+        raise GenreflowError(
+            f"{table}: none of its {len(tracks)} files is there; the first should be at "
+            f"{missing[0].path}. Relative paths start from {base}: set corpus.audio to the folder "
+            "that they start from."
+        )
+    lacking = {track.track_id for track in missing}
+    found = [track for track in tracks if track.track_id not in lacking]
+    return Listing(_sorted(found), _sorted(missing), len(rows) - len(tracks))
+
+
+def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of a table corpus with their line numbers, every known column filled."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = columns
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise GenreflowError(f"corpus.table: there is no file {str(table)!r}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise GenreflowError(f"{table}: not a CSV in UTF-8 ({error})") from None
+    for column in ("path", "genre"):
+        if column not in columns:
+            raise GenreflowError(
+                f"{table}: no column {column!r} in its header row ({', '.join(columns)}). "
+                f"Needed are path and genre; also used, if there: "
+                f"{', '.join(sorted(TABLE_COLUMNS - {'path', 'genre'}))}."
+            )
+    known = TABLE_COLUMNS & set(columns)
+    return [
+        (
+            number,
+            {
+                column: (row[column] or "").strip() if column in known else ""
+                for column in TABLE_COLUMNS
+            },
+        )
+        for number, row in rows
+    ]
+
+
+def _track_of_row(row: Mapping[str, str], number: int, table: Path, base: Path) -> Track:
+    place = f"{table}, line {number}"
+    if not row["path"]:
+        raise GenreflowError(f"{place}: the path is empty")
+    if row["split"] not in ("", *PARTS):
+        raise GenreflowError(
+            f"{place}: split is {row['split']!r}; expected {', '.join(PARTS)} or nothing"
+        )
+    track_id = row["track_id"] or track_id_of(row["path"])
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}", track_id):
+        raise GenreflowError(
+            f"{place}: track_id {track_id!r} can't be a file name; use letters, digits, _, - and "
+            ". (at most 101), or leave the column out and ids are made from the paths"
+        )
+    return Track(
+        track_id=track_id,
+        path=str(base / row["path"]),
+        genre=row["genre"],
+        split=row["split"],
+        artist=row["artist"],
+        album=row["album"],
+        title=row["title"],
+        license=row["license"],
+        artist_id=row["artist"],
+        album_id=row["album"],
+    )
+
+
+def _sorted(tracks: Iterable[Track]) -> list[Track]:
+    """Sort by id and refuse an id that stands for two tracks."""
+    ordered = sorted(tracks, key=lambda track: (len(track.track_id), track.track_id))
+    for one, other in pairwise(ordered):
+        if one.track_id == other.track_id:
+            raise GenreflowError(
+                f"two tracks have the id {one.track_id!r}: {one.path} and {other.path}. "
+                "Every track needs an id of its own."
+            )
+    return ordered
+
+
+_READERS = {"demo": _demo, "fma": _fma, "folder": _folder, "table": _table}

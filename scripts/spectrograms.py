@@ -1,0 +1,6 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import spectrograms
+
+    print(spectrograms.join(snakemake.output[0], snakemake.input), "images")
