@@ -6,7 +6,7 @@ neighbouring genre. So a learner can hear a genre, but can also, if a split lets
 artist instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -429,7 +429,7 @@ def _hits(
     return hits
 
 
-def _sounds(style: Style, taste: _Taste, *, rate: int, step: float):
+def _sounds(style: Style, taste: _Taste, *, rate: int, step: float) -> Callable:
     """Return a function from layer and bar to a sound; every sound is made only once."""
     cutoff = 2 ** taste.between(np.log2(1500), np.log2(16000))
     drums = {layer: _low_passed(drum, cutoff, rate) for layer, drum in _drums(taste, rate).items()}
