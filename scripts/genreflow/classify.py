@@ -1,0 +1,453 @@
+"""Classic classifiers on any feature matrix: scaler, optional PCA, classifier, by grid search."""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from skops.io.exceptions import UntrustedTypesFoundException
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from genreflow import grid as grids
+from genreflow.errors import GenreflowError
+from genreflow.files import atomic
+from genreflow.tracks import PARTS
+
+CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
+    "svm-linear": lambda seed: LinearSVC(dual="auto", random_state=seed),
+    "svm-rbf": lambda seed: SVC(kernel="rbf", random_state=seed),
+    "mlp": lambda seed: MLPClassifier(
+        activation="relu",
+        solver="adam",
+        learning_rate_init=1e-4,
+        batch_size=32,
+        max_iter=200,
+        early_stopping=True,
+        random_state=seed,
+    ),
+    "logistic-regression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "gradient-boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+}
+"""What makes each unfitted classifier from a seed."""
+
+GRIDS: dict[str, dict[str, list]] = {
+    "svm-linear": {"C": [0.01, 0.1, 1, 10]},
+    "svm-rbf": {"C": [0.01, 0.1, 1, 10], "gamma": [0.01, 0.001, 0.0001]},
+    "mlp": {
+        "hidden_layer_sizes": [[512, 256], [512, 32], [512]],
+        "alpha": [0.01, 0.03, 0.05],
+    },
+    "logistic-regression": {"C": [0.001, 0.01, 0.1, 1]},
+    "gradient-boosting": {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [7, 31]},
+}
+"""What is tried if nothing else is asked for: the study's grids, and ours for the last two."""
+
+MAX_TRACKS = 25_000
+"""Most tracks (or dimensions, if fewer) whose square matrix the SVMs build: 5 GB of float64."""
+
+TRUSTED = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+)
+"""Types that a model file may hold beyond those that skops itself takes for harmless."""
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted classifier that gives probabilities.
+
+    Attributes
+    ----------
+    pipeline
+        Scaler, PCA if asked for, classifier: an ordinary scikit-learn pipeline.
+    inverse_temperature
+        What decision values are multiplied with before the softmax; None if the classifier gives
+        probabilities itself.
+    """
+
+    pipeline: Pipeline
+    inverse_temperature: float | None
+
+    @property
+    def genres(self) -> list[str]:
+        """The genres in the order of the columns of the probabilities."""
+        return [str(genre) for genre in self.pipeline.classes_]
+
+    def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the genre of each track, and the probability of every genre.
+
+        Parameters
+        ----------
+        x : (n, d) float
+            Features as they were before scaling.
+
+        Returns
+        -------
+        predicted : (n,) str
+            The classifier's own decision, which has the largest probability.
+        probabilities : (n, genres) float64
+            Rows sum to 1.
+
+        Raises
+        ------
+        GenreflowError
+            If `x` has another number of dimensions than the model was fitted on.
+        """
+        if x.ndim != 2 or x.shape[1] != self.pipeline.n_features_in_:
+            raise GenreflowError(
+                f"the features have the shape {x.shape}, the model was fitted on"
+                f" {self.pipeline.n_features_in_} dimensions: make them with the same settings"
+            )
+        if self.inverse_temperature is None:
+            scores = probabilities = self.pipeline.predict_proba(x).astype(np.float64)
+        else:
+            scores = grids.decision_values(self.pipeline, x)
+            probabilities = softmax(self.inverse_temperature * scores, axis=1)
+        return self.pipeline.classes_[scores.argmax(axis=1)], probabilities
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `classify` returns.
+
+    Attributes
+    ----------
+    model
+        The best candidate, fitted on all tracks to learn from.
+    cv_results
+        One row a candidate, in the order of the grid: ``parameters`` (JSON), ``mean_accuracy``,
+        ``std_accuracy``, ``fold_01``..., ``fit_seconds`` (mean; the one column that a seed does
+        not fix).
+    best_parameters
+        Those of the highest mean accuracy; the first of equals.
+    best_score
+        That mean cross-validated accuracy.
+    predictions
+        One row a track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
+    """
+
+    model: Model
+    cv_results: pd.DataFrame
+    best_parameters: dict[str, Any]
+    best_score: float
+    predictions: pd.DataFrame
+
+
+def preprocessing(pca: float | None = None) -> Pipeline:
+    """Make the unfitted steps before the classifier: the scaler, and PCA if asked for.
+
+    Parameters
+    ----------
+    pca
+        Share of the variance, in (0, 1), that the components kept must explain; None for no PCA.
+
+    Raises
+    ------
+    GenreflowError
+        If `pca` is no such share.
+    """
+    steps = [("scaler", StandardScaler())]
+    if pca is not None:
+        if not 0 < pca < 1:
+            raise GenreflowError(f"PCA with an explained variance of {pca}: expected one in (0, 1)")
+        steps.append(("pca", PCA(n_components=pca)))
+    return Pipeline(steps)
+
+
+def classify(
+    x: np.ndarray,
+    genres: Sequence[str],
+    parts: Sequence[str],
+    track_ids: Sequence[str],
+    *,
+    classifier: str,
+    grid: Mapping[str, Sequence] | None = None,
+    groups: np.ndarray | None = None,
+    fit_on: Sequence[str] = ("training",),
+    folds: int = 10,
+    pca: float | None = None,
+    prepared: Pipeline | None = None,
+    within_folds: bool = False,
+    class_weight: str | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    max_tracks: int = MAX_TRACKS,
+    progress: grids.Progress | None = None,
+) -> Result:
+    """Choose a classifier's parameters by cross-validation, fit it, and predict every track.
+
+    Only tracks of the parts `fit_on` are learned from: by the scaler, PCA, the folds, the
+    classifier and its temperature. Their own rows in the predictions are thus not held out.
+
+    Parameters
+    ----------
+    x : (n, d) float32
+        Features, not scaled.
+    genres : (n,) str
+        The labels.
+    parts : (n,) str
+        Where each track lies: training, validation or test.
+    track_ids : (n,) str
+        For the table and for messages.
+    classifier
+        A key of `CLASSIFIERS`.
+    grid
+        Values to try for each parameter of the classifier; None for those in `GRIDS`.
+    groups : (n,) int, or None
+        Tracks with the same number (an artist's) share a fold; None if nothing is known.
+    fit_on
+        The parts to learn from.
+    folds
+        Number of folds.
+    pca
+        Explained variance to keep, in (0, 1); None for no PCA.
+    prepared
+        Scaler (and PCA), fitted already on the same tracks, to be used instead of fitting one.
+    within_folds
+        Fit scaler and PCA on the training tracks of each fold anew. If not, they are fitted once
+        on all tracks of `fit_on`, as in the study, so that a fold's held-out tracks have
+        a small say in them.
+    class_weight
+        ``"balanced"`` to weigh genres by the inverse of their number of tracks.
+    seed
+        Of the folds and of the classifier.
+    threads
+        How many fits run at once.
+    max_tracks
+        Most tracks to learn from for ``svm-rbf``, whose memory grows with their square: 8 n^2
+        bytes, and up to as much again a thread. For ``svm-linear`` the lesser of tracks and
+        dimensions counts.
+    progress
+        Called with the numbers of fits done and in all.
+
+    Raises
+    ------
+    GenreflowError
+        If the arrays do not fit together, values are not finite, a genre has nothing to learn
+        from or too little for the folds, or a setting is unknown or out of range.
+    """
+    genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
+    _check_tracks(x, genres, parts, track_ids, groups)
+    learn = _tracks_to_learn_from(genres, parts, fit_on)
+    if prepared is not None and (within_folds or pca is not None):
+        raise GenreflowError("a prepared scaler goes neither with PCA nor with within_folds")
+    if class_weight not in (None, "balanced"):
+        raise GenreflowError(f"class_weight is {class_weight!r}: expected 'balanced' or nothing")
+    estimator, grid = _estimator(classifier, grid, seed)
+    _check_size(classifier, int(learn.sum()), x.shape[1], max_tracks)
+
+    names, y = np.unique(genres[learn], return_inverse=True)
+    of_learnt = None if groups is None else np.asarray(groups)[learn]
+    chosen = grids.make_folds(y, of_learnt, names.tolist(), n_splits=folds, seed=seed)
+    before = prepared or preprocessing(pca).fit(x[learn])
+    scaled = before.transform(x[learn])
+    found = grids.search(
+        estimator,
+        grid,
+        x[learn] if within_folds else scaled,
+        y,
+        chosen,
+        preprocessing=preprocessing(pca) if within_folds else None,
+        class_weight=class_weight,
+        threads=threads,
+        progress=progress,
+    )
+    best = found.candidates[found.best]
+    with grids.LogUnconverged(classifier, 1):
+        fitted = grids.fit(estimator.set_params(**best), scaled, genres[learn], class_weight)
+    temperature = None
+    if found.decisions is not None:
+        temperature = inverse_temperature(found.decisions[found.best], y)
+    model = Model(Pipeline([*before.steps, ("classifier", fitted)]), temperature)
+    return Result(
+        model,
+        _cv_table(found),
+        best,
+        float(np.average(found.scores[found.best])),
+        predictions_table(model, x, genres, parts, track_ids),
+    )
+
+
+def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
+    """Fit the factor that turns decision values into probabilities by a softmax.
+
+    Temperature scaling: one positive factor leaves the order of the genres as it is, so that the
+    decision has the largest probability. C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On
+    calibration of modern neural networks", ICML 2017, section 4.2. Decision values of SVMs take
+    the place of logits.
+
+    Parameters
+    ----------
+    decisions : (n, genres) float64
+        Decision values of tracks that the classifier has not seen.
+    y : (n,) int
+        Genre codes.
+
+    Returns
+    -------
+    float
+        Of the least log loss, between exp(-10) and exp(10).
+    """
+    rows = np.arange(len(y))
+
+    def log_loss(exponent):
+        return -log_softmax(np.exp(exponent) * decisions, axis=1)[rows, y].mean()
+
+    return float(np.exp(minimize_scalar(log_loss, bounds=(-10, 10), method="bounded").x))
+
+
+def predictions_table(
+    model: Model,
+    x: np.ndarray,
+    genres: Sequence[str],
+    parts: Sequence[str],
+    track_ids: Sequence[str],
+) -> pd.DataFrame:
+    """Return one row a track: track_id, part, genre, predicted, p_<genre>...
+
+    Parameters
+    ----------
+    model
+        The fitted classifier.
+    x : (n, d) float
+        Features, not scaled.
+    genres, parts, track_ids : (n,) str
+        What the table says of each track beside the prediction.
+    """
+    predicted, probabilities = model.predict(x)
+    table = pd.DataFrame(
+        {"track_id": track_ids, "part": parts, "genre": genres, "predicted": predicted}
+    )
+    columns = [f"p_{genre}" for genre in model.genres]
+    return table.join(pd.DataFrame(probabilities, columns=columns))
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write a model as a skops file, which loads without running code."""
+    with atomic(path) as part:
+        skops.io.dump(
+            {"pipeline": model.pipeline, "inverse_temperature": model.inverse_temperature}, part
+        )
+
+
+def load(path: str | Path) -> Model:
+    """Read a model that `save` wrote.
+
+    Raises
+    ------
+    GenreflowError
+        If the file is missing, truncated, not a model of this project, or holds types that are not
+        in `TRUSTED`.
+    """
+    try:
+        content = skops.io.load(path, trusted=list(TRUSTED))
+        model = Model(content["pipeline"], content["inverse_temperature"])
+        if not isinstance(model.pipeline, Pipeline):
+            raise TypeError("it holds no pipeline")
+        return model
+    except FileNotFoundError as error:
+        raise GenreflowError(f"{path}: there is no such model file; train it first") from error
+    except UntrustedTypesFoundException as error:
+        raise GenreflowError(f"{path}: not loaded, since it could run code: {error}") from error
+    except (zipfile.BadZipFile, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise GenreflowError(
+            f"{path}: not a whole model file of this workflow ({error}); delete it and train again"
+        ) from error
+
+
+def _check_tracks(x, genres, parts, track_ids, groups) -> None:
+    lengths = {"genres": genres, "parts": parts, "track_ids": track_ids}
+    if groups is not None:
+        lengths["groups"] = groups
+    if x.ndim != 2:
+        raise GenreflowError(
+            f"the features have the shape {x.shape}: expected (tracks, dimensions)"
+        )
+    for name, values in lengths.items():
+        if len(values) != len(x):
+            raise GenreflowError(f"{len(x)} rows of features, but {len(values)} {name}")
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise GenreflowError(
+            f"{bad.sum()} of {len(x)} tracks have features that are not finite:"
+            f" {_some(track_ids[bad])}; exclude them or compute their features again"
+        )
+    unknown = sorted(set(parts.tolist()) - set(PARTS))
+    if unknown:
+        raise GenreflowError(f"part {unknown[0]!r}: expected one of {', '.join(PARTS)}")
+
+
+def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
+    allowed = [part for part in PARTS if part != "test"]
+    if not fit_on or set(fit_on) - set(allowed):
+        raise GenreflowError(f"fit_on is {list(fit_on)}: expected some of {', '.join(allowed)}")
+    learn = np.isin(parts, list(fit_on))
+    missing = sorted(set(genres) - set(genres[learn]))
+    where = " and ".join(fit_on)
+    if missing:
+        raise GenreflowError(
+            f"no track in {where} of the genres {_some(missing)}, which other parts have:"
+            " choose another split, or leave these genres out"
+        )
+    if len(set(genres[learn])) < 2:
+        raise GenreflowError(f"fewer than two genres in {where}: there is nothing to tell apart")
+    return learn
+
+
+def _estimator(classifier, grid, seed) -> tuple[BaseEstimator, Mapping[str, Sequence]]:
+    if classifier not in CLASSIFIERS:
+        raise GenreflowError(
+            f"classifier {classifier!r}: expected one of {', '.join(sorted(CLASSIFIERS))}"
+        )
+    estimator = CLASSIFIERS[classifier](seed)
+    grid = GRIDS[classifier] if grid is None else grid
+    grids.check_grid(estimator, grid, classifier)
+    return estimator, grid
+
+
+def _check_size(classifier, tracks, dimensions, max_tracks) -> None:
+    sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions)}
+    size = sizes.get(classifier, 0)
+    if size > max_tracks:
+        raise GenreflowError(
+            f"{classifier} on {tracks} tracks needs a matrix of {size} x {size} numbers"
+            f" ({8e-9 * size**2:.0f} GB, and up to as much again a thread), more than max_tracks ="
+            f" {max_tracks} allows: raise it if the memory is there, or use logistic-regression or"
+            " gradient-boosting"
+        )
+
+
+def _cv_table(found: grids.Search) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "parameters": [json.dumps(p, sort_keys=True) for p in found.candidates],
+            "mean_accuracy": np.average(found.scores, axis=1),
+            "std_accuracy": found.scores.std(axis=1),
+        }
+    )
+    for fold, scores in enumerate(found.scores.T, start=1):
+        table[f"fold_{fold:02d}"] = scores
+    table["fit_seconds"] = found.seconds.mean(axis=1)
+    return table
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first few, and count the rest."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
