@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator
 
 from genreflow import splits
@@ -26,13 +27,14 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     GenreflowError
         Names each key that is unknown (with the nearest known one) or has a wrong value.
     """
+    config = _typed(dict(config), schema)
     problems = [
         problem
         for error in Draft202012Validator(schema).iter_errors(config)
         for problem in _describe(error)
     ]
     if not problems:
-        filled = _fill(deepcopy(dict(config)), schema)
+        filled = _fill(deepcopy(config), schema)
         problems = list(_contradictions(filled))
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
@@ -43,18 +45,36 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     return filled
 
 
+def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Read numbers and truth values that are text where the schema wants no text.
+
+    Snakemake hands on what is nested in a ``--config`` option as text.
+    """
+    if isinstance(value, dict):
+        return {key: _typed(sub, _sub_schema(schema, key)) for key, sub in value.items()}
+    if isinstance(value, list):
+        return [_typed(item, schema.get("items", {})) for item in value]
+    if isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean"):
+        read = yaml.safe_load(value)
+        return read if isinstance(read, int | float) else value
+    return value
+
+
+def _sub_schema(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the schema of what stands below a key; empty if the schema doesn't know it."""
+    sub = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+    return sub if isinstance(sub, Mapping) else {}
+
+
 def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
     """Fill in defaults, in place and through all levels of mappings."""
     if not isinstance(value, dict):
         return value
-    properties = schema.get("properties", {})
-    for key, sub in properties.items():
+    for key, sub in schema.get("properties", {}).items():
         if key not in value and "default" in sub:
             value[key] = deepcopy(sub["default"])
     for key in value:
-        sub = properties.get(key, schema.get("additionalProperties"))
-        if isinstance(sub, Mapping):
-            _fill(value[key], sub)
+        _fill(value[key], _sub_schema(schema, key))
     return value
 
 

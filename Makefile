@@ -1,0 +1,60 @@
+# make run            the demo corpus; CONFIG=config/fma_small.yaml for another one
+# make test           the tests; TESTS="-m 'not slow'" for the fast ones
+# make bench          the benchmarks, as ratios against the plain way
+# make check          format and lint
+# make docs           docs/configuration.md and the rule graph in the README, from the code
+# make lock           envs/requirements.lock from envs/requirements.in
+# make clean          remove .venv; results stay
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?=
+ARGS ?=
+TESTS ?=
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+SNAKEMAKE := $(VENV)/bin/snakemake
+CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+
+export PYTHONPATH := scripts
+
+.PHONY: run test bench check docs lock clean
+
+run: $(INSTALLED)
+	$(if $(CONFIG),$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) fetch)
+	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS)
+
+test: $(INSTALLED)
+	$(VENV)/bin/python -m pytest $(TESTS)
+
+bench: $(INSTALLED)
+	for script in benchmarks/*.py; do $(VENV)/bin/python $$script || exit 1; done
+
+check: $(INSTALLED)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/snakefmt --check Snakefile rules
+	$(SNAKEMAKE) --lint
+
+docs: $(INSTALLED)
+	$(VENV)/bin/python docs/generate.py
+
+lock:
+	$(VENV)/bin/python -m pip install --quiet uv
+	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url envs/requirements.in --output-file envs/requirements.lock
+
+clean:
+	rm -rf $(VENV)
+
+# Made once; a changed lock updates it.
+$(INSTALLED): envs/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		f"genreflow needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. " \
+		"Name another one: make PYTHON=python3.12 ...")'
+	@echo "Setting up $(VENV): once, some 700 MB to download, a few minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement envs/requirements.lock
+	@touch $@
