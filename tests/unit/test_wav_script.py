@@ -1,0 +1,333 @@
+"""The Bash script of the rule `wav`, run as Snakemake runs it."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "wav.sh"
+CLIPS = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data")) / "fma_clips"
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+RATE = 22050
+SECONDS = 3.0
+PARAMS = {"sample_rate": RATE, "max_samples": 44100, "read": 4}
+
+
+def music(rate, channels=1, seconds=SECONDS):
+    """Make decaying notes with overtones below 3 kHz, and a little noise; channels differ."""
+    rng = np.random.default_rng(0)
+    time = np.arange(round(seconds * rate)) / rate
+    sound = np.zeros((len(time), channels))
+    for channel in range(channels):
+        for pitch in rng.uniform(80, 500, size=6):
+            start = rng.uniform(0, seconds)
+            envelope = np.where(time >= start, np.exp(-4 * (time - start)), 0)
+            for harmonic in range(1, 6):
+                sound[:, channel] += envelope * np.sin(2 * np.pi * pitch * harmonic * time)
+    sound *= 0.5 / np.abs(sound).max()
+    return sound + 1e-4 * rng.standard_normal(sound.shape)
+
+
+def encode(path, *arguments):
+    """Encode by ffmpeg what libsndfile can't write."""
+    subprocess.run([FFMPEG, "-v", "error", "-y", *arguments, path], check=True)
+    return path
+
+
+def associative(name, values):
+    entries = " ".join(f"[{key}]={shlex.quote(str(value))}" for key, value in values.items())
+    return f"declare -A snakemake_{name}=( {entries} )\n"
+
+
+def run(source, wav, *, before="", ffmpeg=FFMPEG, cwd=None, log=None, **params):
+    """Run the script on a clip; return its exit status and its log."""
+    log = log or wav.with_suffix(".log")
+    preamble = (
+        associative("input", {"source": source, 0: source})
+        + associative("output", {0: wav})
+        + associative("log", {0: log})
+        + associative("params", PARAMS | params)
+    )
+    done = subprocess.run(
+        ["bash", "-c", before + preamble + SCRIPT.read_text()],
+        env={**os.environ, "FFMPEG": str(ffmpeg)},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, log.read_text() if log.exists() else ""
+
+
+def assert_failed(wav, code):
+    assert code != 0
+    assert not wav.exists()
+    assert not list(wav.parent.glob(".part-*"))
+
+
+def assert_same_sound(wav, reference, at_least=0.9999):
+    """Compare with a reference of the same rate: form, length, shape, lag and level."""
+    assert wav.read_bytes()[:4] == b"RIFF"
+    with soundfile.SoundFile(wav) as file:
+        assert (file.samplerate, file.channels, file.subtype) == (RATE, 1, "PCM_16")
+        samples = file.read()
+    length = min(len(samples), len(reference))
+    assert abs(len(samples) - len(reference)) <= 2
+    ours, reference = samples[:length], reference[:length]
+    lags = range(-2, 3)
+    middle = ours[10:-10]
+    by_lag = [np.corrcoef(middle, reference[10 + lag : length - 10 + lag])[0, 1] for lag in lags]
+    assert lags[int(np.argmax(by_lag))] == 0
+    assert by_lag[2] > at_least
+    assert np.std(ours) == pytest.approx(np.std(reference), rel=0.002)
+
+
+@pytest.fixture
+def wav(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder / "7.wav"
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "au"])
+@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (48000, 1), (22050, 2)])
+def test_sound_is_that_of_librosa(tmp_path, wav, suffix, rate, channels):
+    source = tmp_path / f"clip.{suffix}"
+    soundfile.write(source, music(rate, channels), rate)
+    assert run(source, wav) == (0, "")
+    assert_same_sound(wav, librosa.load(source, sr=RATE, mono=True, duration=2)[0])
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 32000, 88200, 96000])
+def test_any_rate_is_resampled(tmp_path, wav, rate):
+    source = tmp_path / "clip.flac"
+    soundfile.write(source, music(rate, 2), rate)
+    assert run(source, wav)[0] == 0
+    assert_same_sound(wav, librosa.load(source, sr=RATE, mono=True, duration=2)[0])
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT"])
+def test_any_sample_format_is_read(tmp_path, wav, subtype):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100, 2), 44100, subtype=subtype)
+    assert run(source, wav)[0] == 0
+    assert_same_sound(wav, librosa.load(source, sr=RATE, mono=True, duration=2)[0])
+
+
+@pytest.mark.parametrize(
+    ("codec", "at_least"), [(["-c:a", "alac"], 0.9999), (["-c:a", "aac", "-b:a", "256k"], 0.999)]
+)
+def test_m4a_is_the_sound_that_was_encoded(tmp_path, wav, codec, at_least):
+    original = tmp_path / "original.wav"
+    soundfile.write(original, music(44100, 2), 44100)
+    source = encode(tmp_path / "clip.m4a", "-i", original, *codec)
+    assert run(source, wav)[0] == 0
+    assert_same_sound(wav, librosa.load(original, sr=RATE, mono=True, duration=2)[0], at_least)
+
+
+def test_surround_sound_is_mixed_without_clipping(tmp_path, wav):
+    source = tmp_path / "clip.flac"
+    loud = 1.9 * music(48000, 6)
+    assert 0.9 < np.abs(loud).max() < 1
+    loud[:, 1:] = loud[:, :1]
+    soundfile.write(source, loud, 48000)
+    assert run(source, wav) == (0, "")
+    samples, _ = soundfile.read(wav)
+    assert len(samples) == 44100
+    assert 0.05 < np.abs(samples).max() <= 0.99
+
+
+def test_a_short_clip_keeps_its_length(tmp_path, wav):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(RATE, seconds=0.5), RATE)
+    assert run(source, wav)[0] == 0
+    assert soundfile.info(wav).frames == 11025
+
+
+def test_a_clip_is_cut_at_max_samples(tmp_path, wav):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100), 44100)
+    assert run(source, wav, max_samples=12345)[0] == 0
+    assert soundfile.info(wav).frames == 12345
+
+
+def test_a_picture_in_the_clip_is_no_sound(tmp_path, wav):
+    original = tmp_path / "original.wav"
+    soundfile.write(original, music(44100), 44100)
+    picture = damaged("picture", tmp_path / "cover.png")
+    inputs = ["-i", original, "-i", picture, "-map", "0:a", "-map", "1:v"]
+    source = encode(
+        tmp_path / "clip.mp3", *inputs, "-c:v", "copy", "-disposition:v", "attached_pic"
+    )
+    assert b"PNG" in source.read_bytes()
+    assert run(source, wav)[0] == 0
+    assert soundfile.info(wav).frames == 44100
+
+
+def damaged(kind, path):
+    """Make a file of audio that holds none."""
+    if kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text("This is not music.\n" * 100)
+    elif kind == "tag only":
+        path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x20\x00" + bytes(4096))
+    elif kind == "noise":
+        path.write_bytes(np.random.default_rng(0).bytes(50_000))
+    elif kind == "picture":
+        still = ["-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1"]
+        encode(path, *still, "-c:v", "png", "-f", "image2")
+    elif kind == "header only":
+        soundfile.write(path.with_suffix(".flac"), np.zeros(1000), 44100)
+        path.write_bytes(path.with_suffix(".flac").read_bytes()[:42])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "tag only", "noise", "picture", "header only"])
+def test_what_cannot_be_decoded_gives_no_frames_and_a_reason(tmp_path, wav, kind):
+    source = damaged(kind, tmp_path / "clip.mp3")
+    code, log = run(source, wav)
+    assert code == 0
+    with soundfile.SoundFile(wav) as file:
+        assert (file.samplerate, file.channels, file.subtype) == (RATE, 1, "PCM_16")
+        assert file.frames == 0
+    assert log.strip()
+    assert not list(wav.parent.glob(".part-*"))
+
+
+def test_a_clip_that_was_cut_off_gives_what_there_is(tmp_path, wav):
+    source = tmp_path / "clip.mp3"
+    soundfile.write(source, music(44100), 44100)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 3])
+    assert run(source, wav)[0] == 0
+    assert 0.6 * RATE < soundfile.info(wav).frames < 1.4 * RATE
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words.flac",
+        "it's.flac",
+        'say "so".flac',
+        "-dash.flac",
+        "naïve 音楽.flac",
+        "a:b.flac",
+        "100%.flac",
+        "%03d.flac",
+        "$HOME `id` \\n.flac",
+        "[x]{y}*?.flac",
+        "a&b;c#d.flac",
+    ],
+)
+def test_awkward_names_are_names_like_any(tmp_path, wav, name):
+    soundfile.write(tmp_path / name, music(44100), 44100)
+    assert run(name, wav, cwd=tmp_path) == (0, "")
+    assert soundfile.info(wav).frames == 44100
+    (tmp_path / name).write_text("broken")
+    assert run(name, wav, cwd=tmp_path)[0] == 0
+    assert soundfile.info(wav).frames == 0
+
+
+def test_the_bytes_follow_from_the_sound_alone(tmp_path, wav):
+    for name in ("one", "two"):
+        source = tmp_path / f"{name}.flac"
+        with soundfile.SoundFile(source, "w", 44100, 2) as file:
+            file.title = name
+            file.write(music(44100, 2))
+        assert run(source, wav.with_name(f"{name}.wav"))[0] == 0
+    one, two = (wav.with_name(f"{name}.wav").read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert len(one) == 44 + 2 * 44100
+
+
+@pytest.mark.parametrize("there", ["sound", "text"])
+@pytest.mark.parametrize("program", ["missing", "not executable", "fails"])
+def test_an_ffmpeg_that_does_not_run_is_an_error(tmp_path, wav, there, program):
+    source = tmp_path / "clip.wav"
+    if there == "sound":
+        soundfile.write(source, music(44100), 44100)
+    else:
+        source.write_text("broken")
+    ffmpeg = tmp_path / "ffmpeg"
+    if program != "missing":
+        ffmpeg.write_text("#!/bin/sh\nexit 1\n")
+    if program == "fails":
+        ffmpeg.chmod(0o755)
+    code, log = run(source, wav, ffmpeg=ffmpeg)
+    assert_failed(wav, code)
+    assert str(ffmpeg) in log
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "dangling link"])
+def test_a_source_that_is_not_there_is_an_error(tmp_path, wav, kind):
+    source = tmp_path / "clip.wav"
+    if kind == "folder":
+        source.mkdir()
+    elif kind == "dangling link":
+        source.symlink_to(tmp_path / "nowhere")
+    code, log = run(source, wav)
+    assert_failed(wav, code)
+    assert str(source) in log
+
+
+@pytest.mark.parametrize("param", ["sample_rate", "max_samples", "read"])
+@pytest.mark.parametrize("there", ["sound", "text"])
+def test_a_wrong_setting_is_an_error(tmp_path, wav, param, there):
+    source = tmp_path / "clip.wav"
+    if there == "sound":
+        soundfile.write(source, music(44100), 44100)
+    else:
+        source.write_text("broken")
+    code, log = run(source, wav, **{param: "many"})
+    assert_failed(wav, code)
+    assert log
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path, wav):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100), 44100)
+    nowhere = wav.parent / "nowhere" / "7.wav"
+    code, log = run(source, nowhere, log=wav.with_suffix(".log"))
+    assert_failed(nowhere, code)
+    assert str(nowhere) in log
+
+
+def test_a_log_that_cannot_be_written_is_an_error(tmp_path, wav):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100), 44100)
+    code, _ = run(source, wav, log=tmp_path / "nowhere" / "7.log")
+    assert_failed(wav, code)
+
+
+# A limit on the size of files makes writes fail as a full disk does. [kB]
+@pytest.mark.parametrize("limit", [0, 1, 16, 64])
+@pytest.mark.parametrize("suffix", ["flac", "mp3"])
+def test_a_full_disk_is_an_error(tmp_path, wav, limit, suffix):
+    source = tmp_path / f"clip.{suffix}"
+    soundfile.write(source, music(44100, 2), 44100)
+    code, log = run(source, wav, before=f"trap '' XFSZ\nulimit -f {limit}\n")
+    assert_failed(wav, code)
+    assert limit == 0 or log
+
+
+def test_a_full_disk_is_an_error_for_a_broken_clip_too(tmp_path, wav):
+    source = damaged("text", tmp_path / "clip.mp3")
+    code, _ = run(source, wav, before="trap '' XFSZ\nulimit -f 0\n")
+    assert_failed(wav, code)
+
+
+@pytest.mark.skipif(not CLIPS.exists(), reason="needs the shared data")
+@pytest.mark.parametrize("track", ["000002", "000255", "000690"])
+def test_real_clips_sound_as_in_librosa(wav, track):
+    source = CLIPS / f"{track}.mp3"
+    reference, _ = librosa.load(source, sr=RATE, mono=True, duration=29.7)
+    assert run(source, wav, max_samples=654885, read=31.7)[0] == 0
+    assert_same_sound(wav, reference)
+    assert soundfile.info(wav).frames == 654885
