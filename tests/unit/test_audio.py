@@ -1,0 +1,163 @@
+from hashlib import sha256
+
+import numpy as np
+import pytest
+import soundfile
+from genreflow.audio import audit, read_wav, sounding_share
+from genreflow.errors import GenreflowError
+
+RATE = 8000
+AUDIT = {"sample_rate": RATE, "min_duration": 2.0, "silence_level": -60, "min_sounding": 0.1}
+
+
+def noise(seconds, amplitude=3000):
+    rng = np.random.default_rng(0)
+    return rng.integers(-amplitude, amplitude + 1, round(seconds * RATE)).astype(np.int16)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(samples, name="7.wav", rate=RATE, **settings):
+        soundfile.write(tmp_path / name, samples, rate, **settings)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def audited(tmp_path, write):
+    """Audit one clip."""
+
+    def audited(samples, log=None, **changes):
+        if log is not None:
+            (tmp_path / "7.log").write_text(log)
+        tracks = [("7", write(samples), tmp_path / "7.log")]
+        return audit(tracks, **{**AUDIT, **changes}).iloc[0]
+
+    return audited
+
+
+def test_samples_come_back_as_they_were(write):
+    samples = noise(1)
+    read = read_wav(write(samples), sample_rate=RATE)
+    assert read.dtype == np.int16
+    np.testing.assert_array_equal(read, samples)
+
+
+def test_a_wav_without_frames_is_empty(write):
+    assert len(read_wav(write(np.zeros(0, np.int16)), sample_rate=RATE)) == 0
+
+
+@pytest.mark.parametrize("lost", [1, 2, 1000, 15_990])
+def test_a_wav_that_was_cut_off_is_refused(write, lost):
+    path = write(noise(1))
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(GenreflowError, match=r"7\.wav.*delete it"):
+        read_wav(path, sample_rate=RATE)
+
+
+@pytest.mark.parametrize(
+    ("form", "found"),
+    [
+        ({"rate": 44100}, "44100 Hz"),
+        ({"subtype": "PCM_24"}, "PCM_24"),
+        ({"subtype": "FLOAT"}, "FLOAT"),
+    ],
+)
+def test_another_form_is_refused(write, form, found):
+    with pytest.raises(GenreflowError, match=rf"7\.wav: expected 8000 Hz.*{found}"):
+        read_wav(write(noise(1), **form), sample_rate=RATE)
+
+
+def test_stereo_is_refused(write):
+    path = write(np.stack([noise(1), noise(1)], axis=1))
+    with pytest.raises(GenreflowError, match=r"7\.wav.*2 channel"):
+        read_wav(path, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"RIFF", b"text, not a WAV" * 100])
+def test_what_is_no_wav_is_refused(tmp_path, content):
+    path = tmp_path / "7.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(GenreflowError, match=r"7\.wav: not a readable WAV"):
+        read_wav(path, sample_rate=RATE)
+
+
+def test_a_good_clip_has_no_reason(audited):
+    samples = noise(3)
+    row = audited(samples)
+    assert (row.track_id, row.frames, row.reason, row.detail) == ("7", 24_000, "", "")
+    assert row.sha256 == sha256(samples.astype("<i2").tobytes()).hexdigest()
+
+
+def test_a_clip_without_frames_is_unreadable_for_the_reason_in_the_log(audited):
+    log = "[in#0 @ 0x55d0c0ffee] Invalid data found when processing input\nError opening input\n"
+    row = audited(np.zeros(0, np.int16), log)
+    assert (row.reason, row.frames) == ("unreadable", 0)
+    assert row.detail == "Invalid data found when processing input"
+
+
+@pytest.mark.parametrize("log", [None, "", "\n \n"])
+def test_a_clip_without_frames_may_have_nothing_in_its_log(audited, log):
+    row = audited(np.zeros(0, np.int16), log)
+    assert row.reason == "unreadable"
+    assert row.detail
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(1.99, "too short"), (2.0, ""), (2.01, "")])
+def test_a_clip_below_the_least_duration_is_too_short(audited, seconds, reason):
+    row = audited(noise(seconds))
+    assert row.reason == reason
+    assert (f"{seconds:.2f} s" in row.detail) == bool(reason)
+
+
+@pytest.mark.parametrize(("sounding", "reason"), [(0, "silent"), (0.2, "silent"), (0.4, "")])
+def test_a_clip_that_hardly_sounds_is_silent(audited, sounding, reason):
+    samples = np.concatenate([noise(sounding), np.zeros(round((3 - sounding) * RATE), np.int16)])
+    assert audited(samples).reason == reason
+
+
+@pytest.mark.parametrize(("amplitude", "reason"), [(25, "silent"), (42, "")])
+def test_noise_sounds_from_the_level_on(audited, amplitude, reason):
+    # -60 dB of 32768 is an RMS of 32.8.
+    square = np.where(np.arange(3 * RATE) % 20 < 10, amplitude, -amplitude).astype(np.int16)
+    assert audited(square).reason == reason
+
+
+def test_equal_sounds_have_equal_hashes(tmp_path, write):
+    sounds = {"1": noise(3), "2": noise(3), "3": noise(3)[::-1]}
+    tracks = [(name, write(s, f"{name}.wav"), tmp_path / "none.log") for name, s in sounds.items()]
+    one, two, three = audit(tracks, **AUDIT)["sha256"]
+    assert one == two != three
+
+
+def test_the_damaged_wav_of_many_is_named(tmp_path, write):
+    good, bad = write(noise(3), "1.wav"), write(noise(3), "2.wav")
+    bad.write_bytes(bad.read_bytes()[:-100])
+    with pytest.raises(GenreflowError, match=r"2\.wav"):
+        audit([("1", good, tmp_path / "1.log"), ("2", bad, tmp_path / "2.log")], **AUDIT)
+
+
+def naive_share(samples, rate, level):
+    block = rate // 10
+    sounding = []
+    for start in range(0, len(samples), block):
+        energy = sum((int(sample) / 32768) ** 2 for sample in samples[start : start + block])
+        rms = (energy / block) ** 0.5
+        sounding.append(rms > 0 and 20 * np.log10(rms) >= level)
+    return sum(sounding) / len(sounding)
+
+
+@pytest.mark.parametrize("length", [1, 799, 800, 801, 12_345])
+@pytest.mark.parametrize("level", [-90, -60, -40, -20])
+def test_the_share_that_sounds_equals_a_plain_count(length, level):
+    rng = np.random.default_rng(length)
+    envelope = 10 ** np.repeat(rng.uniform(-4.5, 0, length // 500 + 1), 500)[:length]
+    samples = (32767 * envelope * rng.uniform(-1, 1, length)).astype(np.int16)
+    share = sounding_share(samples, sample_rate=RATE, level=level)
+    assert share == pytest.approx(naive_share(samples, RATE, level))
+
+
+def test_nothing_does_not_sound():
+    assert sounding_share(np.zeros(0, np.int16), sample_rate=RATE, level=-60) == 0

@@ -1,0 +1,73 @@
+import pandas as pd
+import pytest
+from genreflow.files import atomic, read_table, write_csv, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_whole_file_comes_into_place_with_its_folder(tmp_path):
+    path = tmp_path / "new" / "folder" / "table.csv"
+    with atomic(path) as part:
+        assert part.parent == path.parent
+        assert part.suffix == ".csv"
+        part.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert names(path.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(error), atomic(path) as part:
+        part.write_text("ha")
+        raise error
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_a_failure_makes_no_file_where_there_was_none(tmp_path):
+    with pytest.raises(ValueError), atomic(tmp_path / "table.csv") as part:
+        part.write_text("ha")
+        raise ValueError
+    assert names(tmp_path) == []
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError), atomic(path):
+        pass
+    assert path.read_text() == "old"
+
+
+def test_what_a_killed_process_left_is_overwritten(tmp_path):
+    path = tmp_path / "table.csv"
+    with atomic(path) as part:
+        part.write_text("first")
+    part.write_text("left by a process that was killed")
+    with atomic(path) as again:
+        assert again == part
+        again.write_text("second")
+    assert path.read_text() == "second"
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_text_ends_in_one_line_break(tmp_path):
+    write_text(tmp_path / "a.txt", "Sigur Rós\n\n")
+    assert (tmp_path / "a.txt").read_bytes() == "Sigur Rós\n".encode()
+
+
+def test_a_table_comes_back_as_text(tmp_path):
+    table = pd.DataFrame(
+        {
+            "track_id": ["007", "1e5", "NA"],
+            "title": ['say "so", twice', "two\nlines", ""],
+            "artist": ["Björk", "nan", "null"],
+        }
+    )
+    write_csv(table, tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table)

@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from genreflow import logs
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Run a block within `logged`, as a script does; give its end, its log and the terminal."""
+
+    def run(block):
+        log = tmp_path / "logs" / "job.log"
+        program = f"from genreflow.logs import logged\nwith logged({str(log)!r}) as say:\n"
+        program += "".join(f"    {line}\n" for line in block.splitlines())
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, log.read_text(), done.stdout + done.stderr
+
+    return run
+
+
+def test_everything_printed_goes_to_the_log(job):
+    code, log, terminal = job(
+        "import ctypes, os, subprocess, sys\n"
+        "print('from Python')\n"
+        "print('to stderr', file=sys.stderr)\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.puts(b'from C')\n"
+        "libc.fflush(None)\n"
+        "os.write(2, b'to descriptor 2\\n')\n"
+        "subprocess.run(['echo', 'from a child'])\n"
+    )
+    assert code == 0
+    assert terminal == ""
+    expected = {"from Python", "to stderr", "from C", "to descriptor 2", "from a child"}
+    assert set(log.splitlines()) == expected
+
+
+def test_what_is_said_goes_to_the_terminal_too(job):
+    code, log, terminal = job("say('epoch 1 of 9')")
+    assert (code, log, terminal) == (0, "epoch 1 of 9\n", "epoch 1 of 9\n")
+
+
+def test_an_error_for_the_user_has_no_traceback(job):
+    code, log, _ = job(
+        "from genreflow.errors import GenreflowError\nraise GenreflowError('tracks.csv: no column')"
+    )
+    assert (code, log) == (1, "tracks.csv: no column\n")
+
+
+def test_any_other_error_has_its_traceback_in_the_log(job):
+    code, log, _ = job("{}['lost key']")
+    assert code == 1
+    assert "Traceback" in log
+    assert "KeyError: 'lost key'" in log
+
+
+def test_an_earlier_log_is_replaced(job):
+    job("print('first')")
+    assert job("print('second')")[1] == "second\n"
+
+
+@pytest.mark.parametrize(
+    ("interval", "lines"), [(-1, ["1 of 3 clips", "2 of 3 clips", "3 of 3 clips"]), (3600, [])]
+)
+def test_items_are_counted_when_it_takes_long(monkeypatch, interval, lines):
+    monkeypatch.setattr(logs, "PROGRESS_SECONDS", interval)
+    said = []
+    assert list(logs.counted("abc", 3, unit="clips", say=said.append)) == ["a", "b", "c"]
+    assert said == lines
