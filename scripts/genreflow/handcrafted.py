@@ -10,7 +10,7 @@ A further feature is one function under `feature`, which takes an `Analysis`.
 
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from io import BytesIO
@@ -44,7 +44,7 @@ MIN_RATE = 12801
 _BINS_PER_OCTAVE = 12
 _OCTAVES = 7
 _MAX_SAMPLE = 1e12  # the square of a spectrum of larger ones leaves single precision
-_BLOCK = 64  # frames; so many fit into a processor's cache at double precision
+_BLOCK = 2**17  # numbers; at double precision so many fit into a processor's cache
 
 Rates = Literal["native", "reference"]
 
@@ -143,8 +143,7 @@ class Analysis:
         window = scipy.signal.get_window("hann", FRAME_LENGTH)
         frames = _frames(self.samples, FRAME_LENGTH, HOP_LENGTH)
         magnitude = np.empty((len(frames), FRAME_LENGTH // 2 + 1), np.float32)
-        for start in range(0, len(frames), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        for block in _blocks(frames):
             # At single precision the rounding of loud bins would drown the quiet ones,
             # which the spectral contrast looks at.
             spectrum = scipy.fft.rfft(frames[block] * window)
@@ -187,10 +186,7 @@ class Analysis:
         """Mean and standard deviation of the frequency, Hz, weighted by magnitude, (frames,)."""
         frequency = _fft_frequencies(self.spectral_rate)
         weights = np.stack([np.ones_like(frequency), frequency, frequency**2], axis=1)
-        sums = np.empty((len(self.magnitude), 3))
-        for start in range(0, len(sums), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            sums[block] = self.magnitude[block].astype(np.float64) @ weights
+        sums = _double_product(self.magnitude, weights)
         total = np.where(sums[:, 0] > 0, sums[:, 0], 1)
         mean = sums[:, 1] / total
         variance = sums[:, 2] / total - mean**2
@@ -214,6 +210,21 @@ class Analysis:
 def _frames(samples: np.ndarray, length: int, hop: int) -> np.ndarray:
     """Return a view of the frames, (frames, length), centred on multiples of `hop`."""
     return sliding_window_view(np.pad(samples, length // 2), length)[::hop]
+
+
+def _blocks(rows: np.ndarray) -> Iterator[slice]:
+    """Yield slices of rows that fit into a processor's cache."""
+    step = max(1, _BLOCK // rows.shape[1])
+    for start in range(0, len(rows), step):
+        yield slice(start, start + step)
+
+
+def _double_product(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return ``rows @ matrix`` at double precision, with no whole copy of the rows."""
+    product = np.empty((len(rows), matrix.shape[1]))
+    for block in _blocks(rows):
+        np.matmul(rows[block].astype(np.float64, order="C"), matrix, out=product[block])
+    return product
 
 
 def _fft_frequencies(rate: float) -> np.ndarray:
@@ -326,9 +337,9 @@ def constant_q(samples: np.ndarray, rate: int, *, tuning: float) -> np.ndarray:
         if octave:
             samples, hop = _decimate(samples, 2), hop // 2
         # At single precision, rounding would take values across the thresholds of chroma_cens.
-        frames = np.array(_frames(samples, len(kernel), hop), dtype=np.float64)
-        parts = (frames @ kernel).reshape(len(frames), 2, _BINS_PER_OCTAVE)
-        octaves.append(np.hypot(parts[:, 0], parts[:, 1]).T * np.sqrt(2.0**octave))
+        parts = _double_product(_frames(samples, len(kernel), hop), kernel)
+        real, imaginary = parts[:, :_BINS_PER_OCTAVE], parts[:, _BINS_PER_OCTAVE:]
+        octaves.append(np.sqrt((real**2 + imaginary**2).T * 2.0**octave))
     columns = min(response.shape[1] for response in octaves)
     response = np.concatenate([response[:, :columns] for response in reversed(octaves)])
     return (response * scale).astype(np.float32)
@@ -599,11 +610,11 @@ def extract(
     """
     chosen = _selected(features)
     clip = Analysis(samples, rate, rates=rates)
-    return np.concatenate([_statistics(one.compute(clip), one.statistics) for one in chosen])
+    return np.concatenate([statistics(one.compute(clip), one.statistics) for one in chosen])
 
 
-def _statistics(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Return the statistics of each row, (statistics * rows,).
+def statistics(rows: np.ndarray, names: Sequence[str] = STATISTICS) -> np.ndarray:
+    """Return the statistics of each row, one statistic of all rows after another.
 
     A row that does not vary beyond the resolution of single precision has the skew 0 and the
     kurtosis -3, as in FMA's table; dividing by its spread would give noise or no number.
