@@ -70,10 +70,12 @@ def test_an_earlier_log_is_replaced(job):
 
 
 @pytest.mark.parametrize(
-    ("interval", "lines"), [(-1, ["1 of 3 clips", "2 of 3 clips", "3 of 3 clips"]), (3600, [])]
+    ("interval", "lines"), [(-1, ["1 of 3 clips made", "2 of 3 clips made"]), (3600, [])]
 )
-def test_items_are_counted_when_it_takes_long(monkeypatch, interval, lines):
+def test_progress_is_said_when_it_takes_long(monkeypatch, interval, lines):
     monkeypatch.setattr(logs, "PROGRESS_SECONDS", interval)
     said = []
-    assert list(logs.counted("abc", 3, unit="clips", say=said.append)) == ["a", "b", "c"]
+    progress = logs.paced(said.append, "clips made")
+    for done in (1, 2):
+        progress(done, 3)
     assert said == lines

@@ -1,0 +1,193 @@
+import re
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from genreflow.config import complete
+from genreflow.errors import GenreflowError
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "config" / "schema.yaml").read_text())
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+OVERLAYS = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.name != "schema.yaml")
+
+
+def merged(base, *others):
+    """Merge mappings as Snakemake merges configuration files."""
+    base = deepcopy(base)
+    for other in others:
+        for key, value in other.items():
+            nested = isinstance(value, dict) and isinstance(base.get(key), dict)
+            base[key] = merged(base[key], value) if nested else value
+    return base
+
+
+def problems(config):
+    with pytest.raises(GenreflowError) as error:
+        complete(config, SCHEMA)
+    lines = str(error.value).splitlines()
+    found = [line.removeprefix("  - ") for line in lines if line.startswith("  - ")]
+    assert lines[0] == f"the configuration has {len(found)} problem(s):"
+    return found
+
+
+def problem(config):
+    (found,) = problems(config)
+    return found
+
+
+def test_config_yaml_states_just_the_defaults():
+    assert complete({}, SCHEMA) == DEFAULT
+    assert complete(DEFAULT, SCHEMA) == DEFAULT
+
+
+def test_every_key_of_config_yaml_has_a_comment_above_it():
+    """One comment serves for keys that are the user's to choose, such as names of variants."""
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    keys = [
+        (number, len(match[1]), match[2])
+        for number, line in enumerate(lines)
+        if (match := re.match(r"( *)([A-Za-z_][\w-]*):", line))
+    ]
+    assert len(keys) > 40
+    chosen_by_user = None
+    uncommented = []
+    for number, indent, name in keys:
+        if chosen_by_user is None or indent <= chosen_by_user:
+            chosen_by_user = indent if name in ("variants", "grids", "features") else None
+            if not lines[number - 1].lstrip().startswith("#"):
+                uncommented.append(name)
+    assert uncommented == []
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_every_overlay_makes_a_valid_configuration(overlay):
+    text = overlay.read_text()
+    assert text.startswith("#")
+    needed = {"corpus": {"audio": "my/music"}} if overlay.stem == "own_audio" else {}
+    whole = merged(DEFAULT, yaml.safe_load(text), needed)
+    assert complete(whole, SCHEMA) == whole != DEFAULT
+
+
+def test_overlays_are_there():
+    expected = {"fma_small", "fma_medium", "fma_large", "own_audio", "study"}
+    assert expected <= {path.stem for path in OVERLAYS}
+
+
+def test_defaults_fill_what_is_not_given():
+    config = {"corpus": {"genres": 3}, "cnn": {"variants": {"mine": {"kernel_size": 3}}, "run": []}}
+    filled = complete(config, SCHEMA)
+    assert filled["corpus"] == {**DEFAULT["corpus"], "genres": 3}
+    assert filled["cnn"]["variants"] == {
+        "mine": {**DEFAULT["cnn"]["variants"]["simple"], "kernel_size": 3}
+    }
+    assert config["corpus"] == {"genres": 3}
+
+
+def test_filled_defaults_are_not_shared():
+    complete({}, SCHEMA)["corpus"]["levels"].append("artist")
+    assert complete({}, SCHEMA)["corpus"]["levels"] == ["genre"]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"spectrogramm": {}}, "spectrogramm: no such key; did you mean spectrogram?"),
+        (
+            {"spectrogram": {"n_mel": 64}},
+            "spectrogram.n_mel: no such key; did you mean spectrogram.n_mels?",
+        ),
+        (
+            {"cnn": {"variants": {"simple": {"kernelsize": 3}}}},
+            "cnn.variants.simple.kernelsize: no such key; "
+            "did you mean cnn.variants.simple.kernel_size?",
+        ),
+        ({"audio": {"xyz": 1}}, "audio.xyz: no such key; known here: sample_rate, duration"),
+        (
+            {"spectrogram": {"n_mels": "64.5"}},
+            "spectrogram.n_mels: expected a whole number, found 64.5",
+        ),
+        ({"audio": {"duration": "long"}}, "audio.duration: expected a number, found 'long'"),
+        ({"corpus": {"name": 7}}, "corpus.name: expected text, found 7"),
+        (
+            {"spectrogram": {"invert": "dark"}},
+            "spectrogram.invert: expected true or false, found 'dark'",
+        ),
+        ({"splits": "official"}, "splits: expected a list, such as [a, b], found 'official'"),
+        ({"corpus": None}, "corpus: expected keys and values below it, found None"),
+        (
+            {"corpus": {"kind": "folders", "audio": "x"}},
+            "corpus.kind: expected one of demo, fma, folder, table; found 'folders'; "
+            "did you mean folder?",
+        ),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(config, message):
+    assert problem(config) == message
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"corpus": {"shards": 0}}, "corpus.shards"),
+        ({"corpus": {"max_excluded": 1.5}}, "corpus.max_excluded"),
+        ({"corpus": {"name": "../up"}}, "corpus.name"),
+        ({"corpus": {"name": "a b"}}, "corpus.name"),
+        ({"corpus": {"url": "file:///etc"}}, "corpus.url"),
+        ({"corpus": {"levels": ["artist"]}}, "corpus.levels"),
+        ({"splits": []}, "splits"),
+        ({"splits": ["official", "official"]}, "splits"),
+        ({"seeds": [-1]}, "seeds.0"),
+        ({"seeds": [True]}, "seeds.0"),
+        ({"split": {"test": 0.5}}, "split.test"),
+        ({"cnn": {"variants": {"a/b": {}}}}, "cnn.variants"),
+        ({"cnn": {"variants": {"simple": {"dropout": 1}}}}, "cnn.variants.simple.dropout"),
+        ({"cnn": {"batch_size": 2.5}}, "cnn.batch_size"),
+        # what fits each alone but not together
+        ({"splits": ["cv-1x1"]}, "splits"),
+        ({"splits": ["offical"]}, "splits"),
+        ({"cnn": {"run": ["simpel"]}}, "cnn.run"),
+        ({"audio": {"sample_rate": 8000}}, "spectrogram.f_max"),
+        ({"spectrogram": {"f_min": 9000}}, "spectrogram.f_min"),
+        ({"spectrogram": {"hop_length": 4096}}, "spectrogram.hop_length"),
+        ({"corpus": {"kind": "folder"}}, "corpus.audio"),
+        ({"corpus": {"kind": "fma"}}, "corpus.audio"),
+        ({"corpus": {"kind": "table"}}, "corpus.table"),
+    ],
+    ids=str,
+)
+def test_a_value_out_of_its_range_is_named(config, place):
+    assert problem(config).startswith(f"{place}: ")
+
+
+def test_the_nearest_variant_is_named():
+    assert problem({"cnn": {"run": ["simpel"]}}).endswith("did you mean simple?")
+
+
+def test_all_problems_are_told_at_once():
+    config = {"sed": 1, "corpus": {"shards": "many"}, "audio": {"rate": 1}}
+    assert sorted(text.split(":")[0] for text in problems(config)) == [
+        "audio.rate",
+        "corpus.shards",
+        "sed",
+    ]
+
+
+def test_a_whole_number_is_a_number():
+    assert complete({"audio": {"duration": 20}}, SCHEMA)["audio"]["duration"] == 20
+
+
+def test_text_of_the_command_line_is_read_where_no_text_is_wanted():
+    config = {
+        "spectrogram": {"n_mels": "64", "invert": "no"},
+        "audio": {"duration": "12.5"},
+        "seeds": ["1", "2"],
+        "corpus": {"name": "2024"},
+    }
+    filled = complete(config, SCHEMA)
+    assert filled["spectrogram"]["n_mels"] == 64
+    assert filled["spectrogram"]["invert"] is False
+    assert filled["audio"]["duration"] == 12.5
+    assert filled["seeds"] == [1, 2]
+    assert filled["corpus"]["name"] == "2024"
