@@ -14,18 +14,24 @@ include: "rules/corpus.smk"
 include: "rules/audio.smk"
 include: "rules/spectrograms.smk"
 include: "rules/cnn.smk"
+include: "rules/handcrafted.smk"
+include: "rules/ffnn.smk"
+include: "rules/classify.smk"
 include: "rules/evaluate.smk"
 
 
 wildcard_constraints:
     track=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     shard=r"\d+",
-    genre=r"[A-Za-z]+",
     split=SPLIT_PATTERN,
     family=FAMILY_PATTERN,
-    learner=r"(cnn)/[A-Za-z0-9_./-]+?",
+    learner=r"(cnn|ffnn|classify)/[A-Za-z0-9_./-]+?",
     variant=r"[a-z0-9][a-z0-9-]*",
     seed=r"\d+",
+    units=r"\d+(-\d+)*",
+    features=r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*",
+    pca=r"all|pca-0\.\d+",
+    classifier=r"[a-z-]+",
 
 
 localrules:

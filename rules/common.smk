@@ -163,58 +163,166 @@ def fit_settings():
     return {key: config["cnn"][key] for key in keys}
 
 
+# handcrafted
+
+
+def sources_of_shard(wildcards):
+    return [track.path for track in SHARDS[wildcards.shard]]
+
+
+def handcrafted_settings():
+    """Return what the features of a track depend on."""
+    return {
+        key: config["handcrafted"][key] for key in ("features", "rates", "duration")
+    }
+
+
+def handcrafted_shards(wildcards):
+    require_corpus()
+    return [f"{RESULTS}/handcrafted/{shard}.h5" for shard in SHARDS]
+
+
+# ffnn
+
+
+def ffnn_names():
+    """Return the name of each network: the units of its hidden layers."""
+    return ["-".join(map(str, units)) for units in config["ffnn"]["units"]]
+
+
+def ffnn_settings():
+    """Return what the training of every feed-forward network depends on."""
+    return {key: value for key, value in config["ffnn"].items() if key != "units"}
+
+
+# classify
+
+
+def pca_name(share):
+    """Return the name of a share of variance as a folder: all, pca-0.90, pca-0.995."""
+    if share == "all":
+        return share
+    return f"pca-{share:.2f}" if round(share, 2) == share else f"pca-{share:g}"
+
+
+def classify_settings(wildcards):
+    """Return what the fit of a classifier depends on."""
+    settings = {
+        key: config["classify"][key] for key in ("folds", "within_folds", "fit_on")
+    }
+    weight = config["classify"]["class_weight"]
+    return settings | {
+        "grid": config["classify"]["grids"][wildcards.classifier],
+        "class_weight": None if weight == "none" else weight,
+        "seed": config["seed"],
+    }
+
+
 # evaluate: a learner is known by its path below the split
 
 
-def seeded_learners():
-    return [f"cnn/{variant}" for variant in config["cnn"]["run"]]
+def networks():
+    """Return the learners that are trained once for every seed."""
+    return [f"cnn/{variant}" for variant in config["cnn"]["run"]] + [
+        f"ffnn/{units}" for units in ffnn_names()
+    ]
 
 
-def folders_of(learner, split_names=SPLITS):
-    """Return the folders in which a learner's trainings end, over splits and seeds."""
-    seeds = [f"seed-{seed}" for seed in config["seeds"]]
+def classifiers():
+    """Return the learners on feature matrices, which depend on the seed of the run only."""
     return [
-        f"{RESULTS}/{split}/{learner}/{seed}" for split in split_names for seed in seeds
+        f"classify/{features}/{pca_name(share)}/{classifier}"
+        for features, shares in config["classify"]["features"].items()
+        for share in shares
+        for classifier in config["classify"]["run"]
+    ]
+
+
+def learners():
+    return networks() + classifiers()
+
+
+def folders_of(learner, split_names):
+    """Return the folders in which a learner's trainings end, over splits and seeds."""
+    places = [f"{RESULTS}/{split}/{learner}" for split in split_names]
+    if learner in classifiers():
+        return places
+    return [f"{place}/seed-{seed}" for place in places for seed in config["seeds"]]
+
+
+def files_of(name, some_learners, split_names=SPLITS):
+    """Return the files of a name in all folders of some learners, over splits and seeds."""
+    return [
+        f"{folder}/{name}"
+        for learner in some_learners
+        for folder in folders_of(learner, split_names)
     ]
 
 
 def predictions(wildcards):
     require_corpus()
-    return [
-        f"{folder}/predictions.csv"
-        for learner in seeded_learners()
-        for folder in folders_of(learner)
-    ]
+    return files_of("predictions.csv", learners())
+
+
+def ffnn_scores(wildcards):
+    require_corpus()
+    return files_of(
+        "scores.csv", [name for name in networks() if name.startswith("ffnn/")]
+    )
+
+
+def classify_results(wildcards):
+    """Return what the table of classifiers is made from: best parameters and predictions."""
+    require_corpus()
+    return files_of("best.json", classifiers()) + files_of(
+        "predictions.csv", classifiers()
+    )
 
 
 def splits_of(family):
     return [name for name in SPLITS if splits.family(name) == family]
 
 
-def predictions_of(wildcards):
-    folders = folders_of(wildcards.learner, splits_of(wildcards.family))
-    return [f"{folder}/predictions.csv" for folder in folders]
+def predictions_of_family(wildcards):
+    names = splits_of(wildcards.family)
+    return files_of("predictions.csv", learners(), names)
 
 
-def histories_of(wildcards):
-    folders = folders_of(wildcards.learner, splits_of(wildcards.family))
-    return [f"{folder}/history.csv" for folder in folders]
+def monitor_of(learner):
+    """Return what early stopping watched in the training of a network."""
+    return config[os.path.dirname(learner)]["monitor"]
+
+
+def histories_of_family(wildcards):
+    return files_of("history.csv", networks(), splits_of(wildcards.family))
 
 
 def tables():
-    return [
-        f"{RESULTS}/tables/{name}"
-        for name in ("comparison.csv", "comparison.md", "genres.csv")
+    """Return the tables of a run; one on FFNNs or classifiers only where there are some."""
+    names = [
+        "comparison",
+        "ffnn" if ffnn_names() else "",
+        "classify" if classifiers() else "",
     ]
+    named = [
+        f"{RESULTS}/tables/{name}.{end}"
+        for name in names
+        if name
+        for end in ("csv", "md")
+    ]
+    return [*named, f"{RESULTS}/tables/genres.csv"]
 
 
 def figures():
-    accuracy = [f"{RESULTS}/figures/accuracy.svg"]
-    return accuracy + [
-        f"{RESULTS}/figures/{family}/{learner}/{figure}.svg"
+    """Return the figures of a run: one of all learners, and those of each learner."""
+    kinds = {learner: ["confusion_matrix"] for learner in learners()}
+    for learner in networks():
+        kinds[learner].append("learning_curves")
+    return [f"{RESULTS}/figures/accuracy.svg"] + [
+        f"{RESULTS}/figures/{family}/{learner}/{kind}.svg"
         for family in FAMILIES
-        for learner in seeded_learners()
-        for figure in ("confusion_matrix", "learning_curves")
+        for learner in learners()
+        for kind in kinds[learner]
     ]
 
 

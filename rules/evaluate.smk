@@ -53,54 +53,68 @@ rule accuracy_figure:
         "../scripts/accuracy_figure.py"
 
 
-rule confusion_matrix:
-    """Draw which genres a learner takes for which, on the test part of a split."""
+# One job draws the figures of all learners: starting it takes ten times as long as a figure.
+
+
+rule confusion_matrices:
+    """Draw which genres each learner takes for which, on the test part of a split."""
     input:
-        predictions_of,
+        predictions_of_family,
     output:
-        figure=f"{RESULTS}/figures/{{family}}/{{learner}}/confusion_matrix.svg",
-        counts=f"{RESULTS}/figures/{{family}}/{{learner}}/confusion_matrix.csv",
+        figures=[
+            f"{RESULTS}/figures/{{family}}/{learner}/confusion_matrix.svg"
+            for learner in learners()
+        ],
+        counts=[
+            f"{RESULTS}/figures/{{family}}/{learner}/confusion_matrix.csv"
+            for learner in learners()
+        ],
     log:
-        f"{RESULTS}/logs/confusion_matrix/{{family}}/{{learner}}.log",
+        f"{RESULTS}/logs/confusion_matrices/{{family}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/confusion_matrix/{{family}}/{{learner}}.tsv"
+        f"{RESULTS}/benchmarks/confusion_matrices/{{family}}.tsv"
     conda:
         "../envs/genreflow.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=30,
     params:
         results=results_folder,
+        learners=learners(),
         note=note(),
-        code=code("confusion_matrix.py"),
+        code=code("confusion_matrices.py"),
     message:
-        "Draw the confusion matrix of {wildcards.learner} on {wildcards.family}"
+        "Draw the confusion matrices on {wildcards.family}"
     script:
-        "../scripts/confusion_matrix.py"
+        "../scripts/confusion_matrices.py"
 
 
 rule learning_curves:
-    """Draw loss and accuracy over the epochs, all seeds and folds in one figure."""
+    """Draw each network's loss and accuracy over the epochs, all seeds and folds together."""
     input:
-        histories_of,
+        histories_of_family,
     output:
-        f"{RESULTS}/figures/{{family}}/{{learner}}/learning_curves.svg",
+        [
+            f"{RESULTS}/figures/{{family}}/{learner}/learning_curves.svg"
+            for learner in networks()
+        ],
     log:
-        f"{RESULTS}/logs/learning_curves/{{family}}/{{learner}}.log",
+        f"{RESULTS}/logs/learning_curves/{{family}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/learning_curves/{{family}}/{{learner}}.tsv"
+        f"{RESULTS}/benchmarks/learning_curves/{{family}}.tsv"
     conda:
         "../envs/genreflow.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=30,
     params:
-        monitor=config["cnn"]["monitor"],
+        results=results_folder,
+        monitors={learner: monitor_of(learner) for learner in networks()},
         note=note(),
         code=code("learning_curves.py"),
     message:
-        "Draw the learning curves of {wildcards.learner} on {wildcards.family}"
+        "Draw the learning curves on {wildcards.family}"
     script:
         "../scripts/learning_curves.py"

@@ -1,10 +1,12 @@
-from genreflow.logs import counted, logged
+from genreflow.logs import logged, paced
 
 with logged(snakemake.log[0]) as say:
     from genreflow import demo
 
     params = snakemake.params
     tracks = demo.tracks(**params.demo, source=params.source)
+    progress = paced(say, "clips of the demo corpus made")
     made = demo.write_clips(tracks, **params.demo, threads=snakemake.threads)
-    for track in counted(made, len(tracks), unit="clips of the demo corpus made", say=say):
+    for number, track in enumerate(made, start=1):
         print(track.path)
+        progress(number, len(tracks))

@@ -15,6 +15,7 @@ from scipy.special import log_softmax, softmax
 from skops.io.exceptions import UntrustedTypesFoundException
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -41,6 +42,7 @@ CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
     ),
     "logistic-regression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
     "gradient-boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+    "lda": lambda _: LinearDiscriminantAnalysis(solver="lsqr"),
 }
 """What makes each unfitted classifier from a seed."""
 
@@ -53,11 +55,12 @@ GRIDS: dict[str, dict[str, list]] = {
     },
     "logistic-regression": {"C": [0.001, 0.01, 0.1, 1]},
     "gradient-boosting": {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [7, 31]},
+    "lda": {"shrinkage": ["auto", 0.1, 0.5, 0.9]},
 }
-"""What is tried if nothing else is asked for: the study's grids, and ours for the last two."""
+"""What is tried if nothing else is asked for: the study's grids, and ours for the last three."""
 
 MAX_TRACKS = 25_000
-"""Most tracks (or dimensions, if fewer) whose square matrix the SVMs build: 5 GB of float64."""
+"""Most tracks (or dimensions, if fewer) whose square matrix is built: 5 GB of float64."""
 
 TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -148,6 +151,19 @@ class Result:
     best_score: float
     predictions: pd.DataFrame
 
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best candidate in plain values, with the dimensions before and after PCA."""
+        pipeline = self.model.pipeline
+        reduced = pipeline.named_steps.get("pca")
+        dimensions = int(pipeline.n_features_in_)
+        return {
+            "parameters": self.best_parameters,
+            "cv_accuracy": float(self.best_score),
+            "dimensions": dimensions,
+            "components": int(reduced.n_components_) if reduced is not None else dimensions,
+        }
+
 
 def preprocessing(pca: float | None = None) -> Pipeline:
     """Make the unfitted steps before the classifier: the scaler, and PCA if asked for.
@@ -232,7 +248,7 @@ def classify(
     max_tracks
         Most tracks to learn from for ``svm-rbf``, whose memory grows with their square: 8 n^2
         bytes, and up to as much again a thread. For ``svm-linear`` the lesser of tracks and
-        dimensions counts.
+        dimensions counts, for ``lda`` the dimensions.
     progress
         Called with the numbers of fits done and in all.
 
@@ -269,7 +285,7 @@ def classify(
         progress=progress,
     )
     best = found.candidates[found.best]
-    with grids.LogUnconverged(classifier, 1):
+    with grids.LogUnconverged(type(estimator).__name__, 1):
         fitted = grids.fit(estimator.set_params(**best), scaled, genres[learn], class_weight)
     temperature = None
     if found.decisions is not None:
@@ -422,14 +438,14 @@ def _estimator(classifier, grid, seed) -> tuple[BaseEstimator, Mapping[str, Sequ
 
 
 def _check_size(classifier, tracks, dimensions, max_tracks) -> None:
-    sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions)}
+    sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions), "lda": dimensions}
     size = sizes.get(classifier, 0)
     if size > max_tracks:
         raise GenreflowError(
-            f"{classifier} on {tracks} tracks needs a matrix of {size} x {size} numbers"
+            f"{classifier} on {tracks} tracks x {dimensions} dimensions needs a matrix of {size} x {size} numbers"
             f" ({8e-9 * size**2:.0f} GB, and up to as much again a thread), more than max_tracks ="
-            f" {max_tracks} allows: raise it if the memory is there, or use logistic-regression or"
-            " gradient-boosting"
+            f" {max_tracks} allows: raise it if the memory is there, use PCA if it is the dimensions,"
+            " or use logistic-regression or gradient-boosting"
         )
 
 

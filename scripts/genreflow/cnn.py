@@ -110,12 +110,10 @@ class ImageBatches(keras.utils.PyDataset):
         super().__init__(workers=1, max_queue_size=4)
         self._rows, self._labels = np.asarray(rows), np.asarray(labels)
         self._batch_size = batch_size
-        self._seed = shuffle_seed
-        self._epoch = 0
         fits = len(rows) * int(np.prod(images.shape[1:])) <= memory
         self._held = _read(images, self._rows) if fits else None
         self._images = images
-        self._order = self._shuffled()
+        self._order = training.EpochOrder(len(rows), shuffle_seed)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -123,7 +121,7 @@ class ImageBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a batch: images (n, n_mels, n_frames, 1) uint8 and labels (n,)."""
-        picked = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        picked = self._order.rows[index * self._batch_size : (index + 1) * self._batch_size]
         if self._held is not None:
             images = self._held[picked]
         else:
@@ -132,13 +130,7 @@ class ImageBatches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Shuffle for the next epoch."""
-        self._epoch += 1
-        self._order = self._shuffled()
-
-    def _shuffled(self) -> np.ndarray:
-        if self._seed is None:
-            return np.arange(len(self._rows))
-        return np.random.default_rng([self._seed, self._epoch]).permutation(len(self._rows))
+        self._order.advance()
 
 
 def _read(images: h5py.Dataset, rows: np.ndarray) -> np.ndarray:

@@ -11,6 +11,9 @@ from jsonschema import Draft202012Validator
 from genreflow import splits
 from genreflow.errors import GenreflowError
 
+FEATURE_MATRICES = ("handcrafted",)
+"""The feature matrices that a run can make."""
+
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a configuration with the defaults of the schema filled in.
@@ -146,5 +149,12 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             f"corpus.audio: corpus.kind is {corpus['kind']}, so it must name the folder of "
             "the audio, e.g. --config \"corpus={'audio': 'my/music'}\""
         )
+    handcrafted = config["handcrafted"]
+    if handcrafted["source"] == "published" and not handcrafted["table"]:
+        yield "handcrafted.table: handcrafted.source is published, so it must name the table"
+    for name in config["classify"]["features"]:
+        if name not in FEATURE_MATRICES:
+            near = _nearest(name, FEATURE_MATRICES)
+            yield f"classify.features: no feature matrix {name!r}{near}"
     if corpus["kind"] == "table" and not corpus["table"]:
         yield "corpus.table: corpus.kind is table, so it must name the CSV"

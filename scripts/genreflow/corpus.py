@@ -1,6 +1,5 @@
 """The manifest: which of the listed tracks can be used, and why the others can't."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.errors import GenreflowError
-from genreflow.files import read_table, write_csv, write_text
+from genreflow.files import read_table, write_csv, write_json
 from genreflow.tracks import Listing, Track, read_listing
 
 
@@ -118,7 +117,7 @@ def write_manifest(
     }
     write_csv(used, tracks)
     write_csv(left_out, excluded)
-    write_text(summary, json.dumps(counts, indent=2))
+    write_json(counts, summary)
     reasons = ", ".join(f"{number} {reason}" for reason, number in counts["excluded"].items())
     return (
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "

@@ -23,7 +23,7 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
-from genreflow import published
+from genreflow import published, splits
 from genreflow.errors import GenreflowError
 from genreflow.tracks import PARTS
 
@@ -73,17 +73,39 @@ class Entry:
         GenreflowError
             If the path isn't of this form.
         """
-        inside = Path(path).is_relative_to(folder)
-        found = inside and re.fullmatch(
-            r"(?P<split>[^/]+)/(?P<learner>.+?)(/seed-(?P<seed>\d+))?/predictions\.csv",
-            Path(path).relative_to(folder).as_posix(),
-        )
-        if not found:
-            raise GenreflowError(
-                f"{path}: expected SPLIT/LEARNER/[seed-N/]predictions.csv below {folder}."
-            )
-        seed = found["seed"]
-        return cls(found["learner"], found["split"], None if seed is None else int(seed), path)
+        split, learner, seed = place(path, folder)
+        return cls(learner, split, seed, path)
+
+
+def place(path: str | Path, folder: str | Path) -> tuple[str, str, int | None]:
+    """Tell split, learner and seed by the place of a file that a learner ends in.
+
+    Parameters
+    ----------
+    path
+        ``FOLDER/SPLIT/LEARNER/[seed-N/]NAME``
+    folder
+        The results of one corpus.
+
+    Returns
+    -------
+    split, learner : str
+    seed : int or None
+
+    Raises
+    ------
+    GenreflowError
+        If the path isn't of this form.
+    """
+    inside = Path(path).is_relative_to(folder)
+    found = inside and re.fullmatch(
+        r"(?P<split>[^/]+)/(?P<learner>.+?)(/seed-(?P<seed>\d+))?/[^/]+",
+        Path(path).relative_to(folder).as_posix(),
+    )
+    if not found or "/" not in found["learner"]:
+        raise GenreflowError(f"{path}: expected SPLIT/LEARNER/[seed-N/]FILE below {folder}.")
+    seed = found["seed"]
+    return found["split"], found["learner"], None if seed is None else int(seed)
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
@@ -155,15 +177,6 @@ def _checked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame
 
 
-def family(split: str) -> str:
-    """Return the split, or for one fold of a cross-validation the whole of it.
-
-    ``cv-5x10-r1-f01`` is of the family ``cv-5x10``; ``official`` is its own.
-    """
-    fold = _FOLD.fullmatch(split)
-    return fold["family"] if fold else split
-
-
 @dataclass(frozen=True, slots=True)
 class _Group:
     """One learner on one split family.
@@ -191,7 +204,7 @@ def _groups(entries: Iterable[Entry]) -> Iterator[_Group]:
     """Gather what belongs together and read it, one group after the other to spare memory."""
     together: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        together.setdefault((family(entry.split), entry.learner), []).append(entry)
+        together.setdefault((splits.family(entry.split), entry.learner), []).append(entry)
     if not together:
         raise GenreflowError(
             "There are no predictions to evaluate: configure at least one learner and one split."

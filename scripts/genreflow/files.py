@@ -1,10 +1,11 @@
 """Writing files so that a half-written one never passes for a whole one."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,11 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, with a line break at its end."""
     with atomic(path) as part:
         part.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def write_json(value: Any, path: str | Path) -> None:
+    """Write plain values as JSON."""
+    write_text(path, json.dumps(value, indent=2))
 
 
 def write_csv(table: "pd.DataFrame", path: str | Path) -> None:

@@ -220,7 +220,8 @@ def fit(
     y : (n,) int or str
         Labels.
     class_weight
-        ``"balanced"`` or None. Classifiers without this parameter get the weights by track.
+        ``"balanced"`` or None. Classifiers without this parameter get equal priors, or the weights
+        by track.
     """
     if isinstance(estimator, LinearSVC):
         return _fit_linear(estimator, x, y, class_weight)
@@ -228,6 +229,9 @@ def fit(
         return estimator.fit(x, y)
     if "class_weight" in estimator.get_params():
         return estimator.set_params(class_weight=class_weight).fit(x, y)
+    if "priors" in estimator.get_params():
+        classes = len(np.unique(y))
+        return estimator.set_params(priors=np.full(classes, 1 / classes)).fit(x, y)
     return estimator.fit(x, y, sample_weight=compute_sample_weight(class_weight, y))
 
 

@@ -3,14 +3,11 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from genreflow.errors import GenreflowError
-
-T = TypeVar("T")
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
@@ -50,25 +47,22 @@ def logged(path: str | Path) -> Iterator[Callable[[str], None]]:
         sys.exit(1)
 
 
-def counted(
-    items: Iterable[T], total: int, *, unit: str, say: Callable[[str], None]
-) -> Iterator[T]:
-    """Pass items on, and say every `PROGRESS_SECONDS` how many there were.
+def paced(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:
+    """Return a function of the numbers done and in all that says how far a job is.
 
     Parameters
     ----------
-    items
-        What to iterate over.
-    total
-        How many there are.
-    unit
-        What they are, for example "clips made".
     say
-        What `logged` gives.
+        What `logged` gives. Called every `PROGRESS_SECONDS` at most.
+    what
+        What there are so many of, for example "clips made".
     """
     last = time.monotonic()
-    for done, item in enumerate(items, start=1):
-        yield item
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
         if time.monotonic() - last > PROGRESS_SECONDS:
             last = time.monotonic()
-            say(f"{done} of {total} {unit}")
+            say(f"{done} of {total} {what}")
+
+    return progress

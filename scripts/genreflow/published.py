@@ -48,12 +48,17 @@ def accuracy(learner: str, split: str, part: str) -> float | None:
     part
         training, validation, test, or cv (best of a cross-validated grid search).
     """
+    return value(learner, split, part, "accuracy")
+
+
+def value(learner: str, split: str, part: str, metric: str) -> float | None:
+    """Return a number of the study, as `accuracy` does; `metric` is accuracy or loss."""
     table = _results()
     found = table[
         (table["learner"] == learner)
         & (table["split"] == split)
         & (table["part"] == part)
-        & (table["metric"] == "accuracy")
+        & (table["metric"] == metric)
         & (table["source"] == STUDY)
     ]
     return None if found.empty else float(found["value"].item())

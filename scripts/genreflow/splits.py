@@ -78,6 +78,14 @@ def components(tracks: pd.DataFrame) -> np.ndarray:
     return _joined(tracks, [("artist_id",), ("album_id",), ("track_id", "duplicate_of")])
 
 
+def groups(tracks: pd.DataFrame) -> np.ndarray | None:
+    """Return the `components` of tracks; None if each is one of its own, so nothing is known."""
+    import numpy as np
+
+    numbers = components(tracks)
+    return None if len(np.unique(numbers)) == len(numbers) else numbers
+
+
 def make(
     name: str, tracks: pd.DataFrame, *, validation: float, test: float, seed: int
 ) -> pd.DataFrame:

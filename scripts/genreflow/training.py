@@ -18,6 +18,30 @@ IMPROVES = {"val_loss": "min", "loss": "min", "val_accuracy": "max"}
 """In which direction a watched quantity gets better."""
 
 
+class EpochOrder:
+    """The order of an epoch's rows: as they are, or shuffled by seed and epoch alone.
+
+    Parameters
+    ----------
+    n
+        How many rows.
+    seed
+        None keeps their order.
+    """
+
+    def __init__(self, n: int, seed: int | None):
+        self._n, self._seed, self._epoch = n, seed, -1
+        self.advance()
+
+    def advance(self) -> None:
+        """Go on to the next epoch."""
+        self._epoch += 1
+        if self._seed is None:
+            self.rows = np.arange(self._n)
+        else:
+            self.rows = np.random.default_rng([self._seed, self._epoch]).permutation(self._n)
+
+
 def train(
     model: keras.Model,
     training,

@@ -170,19 +170,12 @@ class TestEntry:
         assert entry.learner == "classify/vgg16/fc2/pca-0.90/svm-rbf"
         assert (entry.split, entry.seed) == ("cv-5x10-r1-f01", None)
 
-    @pytest.mark.parametrize(
-        "place", ["official/predictions.csv", "official/cnn/simple/history.csv"]
-    )
+    @pytest.mark.parametrize("place", ["predictions.csv", "official/predictions.csv"])
     def test_refuses_other_paths(self, tmp_path, place):
         with pytest.raises(GenreflowError, match="expected SPLIT/LEARNER"):
             Entry.from_path(tmp_path / place, tmp_path)
         with pytest.raises(GenreflowError, match="expected SPLIT/LEARNER"):
             Entry.from_path("/elsewhere/official/cnn/simple/predictions.csv", tmp_path)
-
-    def test_family(self):
-        assert evaluate.family("cv-5x10-r1-f01") == "cv-5x10"
-        assert evaluate.family("official") == "official"
-        assert evaluate.family("lowest-ids") == "lowest-ids"
 
 
 class TestComparison:

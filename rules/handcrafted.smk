@@ -1,0 +1,80 @@
+if config["handcrafted"]["source"] == "audio":
+
+    rule handcrafted_shard:
+        """Compute the hand-crafted features of a shard's tracks from the source audio."""
+        input:
+            sources=sources_of_shard,
+        output:
+            f"{RESULTS}/handcrafted/{{shard}}.h5",
+        log:
+            f"{RESULTS}/logs/handcrafted_shard/{{shard}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/handcrafted_shard/{{shard}}.tsv"
+        conda:
+            "../envs/genreflow.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=240,
+        params:
+            tracks=ids_of_shard,
+            handcrafted=handcrafted_settings(),
+            code=code("handcrafted_shard.py"),
+        message:
+            "Compute the hand-crafted features of shard {wildcards.shard}"
+        script:
+            "../scripts/handcrafted_shard.py"
+
+    rule handcrafted:
+        """Join the shards of hand-crafted features, also as a table in FMA's format."""
+        input:
+            handcrafted_shards,
+        output:
+            matrix=f"{RESULTS}/features/handcrafted.h5",
+            table=f"{RESULTS}/handcrafted/features.csv",
+            left_out=f"{RESULTS}/handcrafted/left_out.csv",
+        log:
+            f"{RESULTS}/logs/handcrafted.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/handcrafted.tsv"
+        conda:
+            "../envs/genreflow.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            code=code("handcrafted.py"),
+        message:
+            "Join the hand-crafted features"
+        script:
+            "../scripts/handcrafted.py"
+
+
+if config["handcrafted"]["source"] == "published":
+
+    rule published_features:
+        """Take the corpus's hand-crafted features from a table in FMA's format."""
+        input:
+            listing=LISTING,
+            table=config["handcrafted"]["table"],
+        output:
+            matrix=f"{RESULTS}/features/handcrafted.h5",
+            table=f"{RESULTS}/handcrafted/features.csv",
+            left_out=f"{RESULTS}/handcrafted/left_out.csv",
+        log:
+            f"{RESULTS}/logs/published_features.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/published_features.tsv"
+        conda:
+            "../envs/genreflow.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+            runtime=60,
+        params:
+            code=code("published_features.py"),
+        message:
+            "Read the published features"
+        script:
+            "../scripts/published_features.py"

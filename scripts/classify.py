@@ -1,0 +1,28 @@
+from genreflow.logs import logged, paced
+
+with logged(snakemake.log[0]) as say:
+    from genreflow import classify, features, splits
+    from genreflow.files import read_table, write_csv, write_json
+
+    wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
+    tracks = read_table(snakemake.input.tracks)
+    split = features.labelled(snakemake.input.split, tracks)
+    x, split, missing = features.of_split(snakemake.input.matrix, split)
+    name = f"classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier}"
+    say(f"{name}, {wildcards.split}: {features.said(split, missing)}")
+    result = classify.classify(
+        x,
+        split["genre"],
+        split["part"],
+        split["track_id"],
+        classifier=wildcards.classifier,
+        groups=splits.groups(split.merge(tracks, on=["track_id", "genre"], how="left")),
+        pca=None if wildcards.pca == "all" else float(wildcards.pca.removeprefix("pca-")),
+        threads=snakemake.threads,
+        progress=paced(say, f"fits of {name}, {wildcards.split}"),
+        **params.classify,
+    )
+    classify.save(result.model, output.model)
+    write_csv(result.cv_results.drop(columns="fit_seconds"), output.search)
+    write_json(result.best, output.best)
+    write_csv(result.predictions, output.predictions)

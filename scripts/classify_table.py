@@ -1,0 +1,12 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import study_tables
+    from genreflow.files import write_csv, write_text
+
+    params, output = snakemake.params, snakemake.output
+    table = study_tables.classifiers(
+        list(snakemake.input), results=params.results, fma_small=params.fma_small
+    )
+    write_csv(table, output.csv)
+    write_text(output.markdown, study_tables.to_markdown(table, note=params.note))

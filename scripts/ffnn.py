@@ -1,0 +1,24 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]) as say:
+    from genreflow import backend, features, ffnn, training
+    from genreflow.files import read_table, write_csv
+
+    wildcards, output = snakemake.wildcards, snakemake.output
+    seed = int(wildcards.seed)
+    backend.configure(threads=snakemake.threads, seed=seed)
+    split = features.labelled(snakemake.input.split, read_table(snakemake.input.tracks))
+    x, split, missing = features.of_split(snakemake.input.matrix, split)
+    say(f"ffnn/{wildcards.units}, {wildcards.split}, seed {seed}: {features.said(split, missing)}")
+    model, history, predictions, scores = ffnn.fit(
+        x,
+        split,
+        units=[int(units) for units in wildcards.units.split("-")],
+        seed=seed,
+        report=print,
+        **snakemake.params.fit,
+    )
+    training.save(model, output.model)
+    write_csv(history, output.history)
+    write_csv(scores, output.scores)
+    write_csv(predictions, output.predictions)

@@ -1,0 +1,185 @@
+"""Feature matrices of a corpus: made in shards from audio, or taken from a published table."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genreflow import feature_table
+from genreflow.errors import GenreflowError
+from genreflow.files import read_table, write_csv
+
+
+def extract_shard(
+    path: str | Path,
+    tracks: Iterable[tuple[str, str]],
+    *,
+    features: Sequence[str],
+    rates: str,
+    duration: float,
+) -> int:
+    """Write the hand-crafted features of a shard's tracks.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file, as `genreflow.feature_table.write_matrix` writes it. What can't be read,
+        or is too short, has no row; its attribute ``left_out`` says why, as JSON.
+    tracks
+        Track id and audio file of each.
+    features, rates
+        As for `genreflow.handcrafted.extract`.
+    duration
+        What comes later is not looked at [s].
+
+    Returns
+    -------
+    int
+        How many tracks have a row.
+    """
+    from genreflow import handcrafted
+
+    rows, ids, left_out = [], [], {}
+    for track_id, source in tracks:
+        try:
+            samples, rate = handcrafted.load(source, duration=duration)
+            rows.append(handcrafted.extract(samples, rate, features=features, rates=rates))
+            ids.append(track_id)
+        except GenreflowError as error:
+            left_out[track_id] = str(error)
+    columns = handcrafted.columns(features)
+    x = np.array(rows, dtype=np.float32).reshape(len(rows), len(columns))
+    settings = {"features": list(features), "rates": rates, "duration": duration}
+    feature_table.write_matrix(
+        path,
+        x,
+        ids,
+        feature_table.names(columns),
+        settings | {"left_out": json.dumps(left_out)},
+    )
+    return len(ids)
+
+
+def gather(
+    shards: Sequence[str | Path],
+    *,
+    matrix: str | Path,
+    table: str | Path,
+    left_out: str | Path,
+) -> int:
+    """Join the shards of hand-crafted features.
+
+    Parameters
+    ----------
+    shards
+        As `extract_shard` writes them.
+    matrix
+        The joined feature matrix to write.
+    table
+        The CSV to write, in FMA's format.
+    left_out
+        The CSV to write of the tracks without features: track_id, reason.
+
+    Returns
+    -------
+    int
+        How many tracks have features.
+    """
+    parts = [feature_table.read_matrix(shard) for shard in shards]
+    x = np.concatenate([part.x for part in parts])
+    ids = [track_id for part in parts for track_id in part.track_ids]
+    reasons: dict[str, str] = {}
+    for part in parts:
+        reasons |= json.loads(part.attributes.pop("left_out"))
+    names = parts[0].columns
+    feature_table.write_matrix(matrix, x, ids, names, parts[0].attributes)
+    feature_table.write(table, ids, [tuple(name.split(" ")) for name in names], x)
+    _write_reasons(left_out, reasons)
+    return len(ids)
+
+
+def published(
+    source: str | Path,
+    track_ids: Sequence[str],
+    *,
+    matrix: str | Path,
+    table: str | Path,
+    left_out: str | Path,
+) -> tuple[int, list[str]]:
+    """Take a corpus's features from a table in FMA's format.
+
+    Parameters
+    ----------
+    source
+        FMA's features.csv, some of its columns, or another table in its format.
+    track_ids
+        The tracks of the corpus.
+    matrix, table, left_out
+        As for `gather`.
+
+    Returns
+    -------
+    found : int
+        How many tracks have features.
+    missing : list of str
+        The tracks that have no row, or one with values that are not finite.
+    """
+    ids, columns, values = feature_table.read(source)
+    chosen = feature_table.select(ids, columns, values, track_ids)
+    names = feature_table.names(columns)
+    feature_table.write_matrix(
+        matrix, chosen.x, chosen.track_ids, names, {"source": Path(source).name}
+    )
+    feature_table.write(table, chosen.track_ids, columns, chosen.x)
+    _write_reasons(left_out, chosen.left_out)
+    return len(chosen.track_ids), list(chosen.left_out)
+
+
+def _write_reasons(path: str | Path, reasons: dict[str, str]) -> None:
+    write_csv(pd.DataFrame(sorted(reasons.items()), columns=["track_id", "reason"]), path)
+
+
+def labelled(split: str | Path, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Read a split and add each track's genre from the manifest."""
+    return read_table(split).merge(tracks[["track_id", "genre"]], on="track_id", how="left")
+
+
+def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame, list[str]]:
+    """Return the features of a split's tracks.
+
+    Parameters
+    ----------
+    matrix
+        A feature matrix.
+    split
+        Column track_id, and any others.
+
+    Returns
+    -------
+    x : numpy.ndarray of float32, shape (tracks, dimensions)
+    split : pandas.DataFrame
+        The rows of the split that have features, in the order of `x`.
+    missing : list of str
+        The tracks of the split that have none.
+
+    Raises
+    ------
+    GenreflowError
+        If none of them has features.
+    """
+    read = feature_table.read_matrix(matrix)
+    row_of = {track_id: row for row, track_id in enumerate(read.track_ids)}
+    has = split["track_id"].isin(row_of)
+    if not has.any():
+        raise GenreflowError(f"{matrix} has no features of any track of the split")
+    found = split[has].reset_index(drop=True)
+    rows = [row_of[track_id] for track_id in found["track_id"]]
+    return read.x[rows], found, split["track_id"][~has].tolist()
+
+
+def said(split: pd.DataFrame, missing: Sequence[str]) -> str:
+    """Say in a line how many tracks have features, and name those that don't."""
+    line = f"{len(split)} tracks have features"
+    return line + (f"; {len(missing)} have none: {', '.join(missing)}" if missing else "")

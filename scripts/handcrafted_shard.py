@@ -1,0 +1,9 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import features
+
+    params = snakemake.params
+    tracks = list(zip(params.tracks, snakemake.input.sources, strict=True))
+    found = features.extract_shard(snakemake.output[0], tracks, **params.handcrafted)
+    print(f"features of {found} of {len(tracks)} tracks")

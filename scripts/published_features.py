@@ -1,0 +1,12 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]) as say:
+    from genreflow import features
+    from genreflow.tracks import read_listing
+
+    ids = [track.track_id for track in read_listing(snakemake.input.listing).tracks]
+    outputs = dict(snakemake.output.items())
+    found, missing = features.published(snakemake.input.table, ids, **outputs)
+    say(f"published features of {found} of {len(ids)} tracks")
+    if missing:
+        say(f"{len(missing)} tracks have none ({snakemake.output.left_out}): {', '.join(missing)}")
