@@ -1,0 +1,274 @@
+"""The networks of images. TensorFlow starts once for this module and test_training."""
+
+import h5py
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from genreflow import backend, cnn
+from genreflow.errors import GenreflowError
+
+STUDY = {"filters": [64, 64, 128, 128], "kernel_size": 5, "dropout": 0.2, "momentum": 0.9}
+TINY = {"filters": [4, 4], "kernel_size": 3, "dropout": 0.1, "momentum": 0.5}
+VARIANT = {"geometry": "full-time", "learning_rate": 0.02, **TINY}
+SETTINGS = {"batch_size": 4, "epochs": 3, "monitor": "val_loss", "patience": 3}
+GENRES = ("Zouk", "Aubade", "Musette")
+SHAPE = (16, 50)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    keras.backend.clear_session()
+    backend.configure(threads=1, seed=0)
+
+
+def write_images(path):
+    """Write images of three genres: a bright band at a height of its own, in noise."""
+    rng = np.random.default_rng(0)
+    genres = [GENRES[number % 3] for number in range(30)]
+    pictures = rng.integers(0, 60, (30, *SHAPE))
+    for picture, genre in zip(pictures, genres, strict=True):
+        top = 5 * GENRES.index(genre)
+        picture[top : top + 5] += 180
+    with h5py.File(path, "w") as file:
+        file["images"] = pictures.astype(np.uint8)
+        file["track_id"] = [f"t{number}" for number in range(30)]
+        file["genre"] = genres
+        file["frames"] = np.full(30, SHAPE[1], np.int32)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path):
+    return write_images(tmp_path / "images.h5")
+
+
+def split_of(numbers):
+    """Divide tracks into parts in turn: of each five, three are for training."""
+    parts = ("training", "training", "training", "validation", "test")
+    return pd.DataFrame(
+        {
+            "track_id": [f"t{number}" for number in numbers],
+            "part": [parts[number // 3 % 5] for number in numbers],
+        }
+    )
+
+
+def fit(images, *, seed=0, split=None, memory_mb=100, variant=VARIANT, report=None, **settings):
+    """Fit as a job does that has just started."""
+    keras.backend.clear_session()
+    backend.configure(threads=1, seed=seed)
+    return cnn.fit(
+        images,
+        split_of(range(30)) if split is None else split,
+        variant=variant,
+        memory_mb=memory_mb,
+        seed=seed,
+        report=report or (lambda line: None),
+        **{**SETTINGS, **settings},
+    )
+
+
+# the network
+
+MAPS = {
+    "resized": [(62, 62, 64), (29, 29, 64), (12, 12, 128), (4, 4, 128)],
+    "full-time": [(64, 256, 64), (32, 51, 64), (16, 10, 128), (8, 2, 128)],
+}
+
+
+@pytest.mark.parametrize("geometry", MAPS)
+def test_the_network_of_the_study(geometry):
+    model = cnn.simple((128, 1280), 8, geometry=geometry, **STUDY)
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 735_944
+    assert model.count_params() == 736_712
+    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    assert [layer.output.shape[1:] for layer in pools] == MAPS[geometry]
+    assert model.get_layer("flatten").output.shape == (None, 2048)
+    assert model.get_layer("dropout").rate == 0.2
+    assert model.input_shape == (None, 128, 1280, 1)
+    assert model.output_shape == (None, 8)
+
+
+def test_the_blocks_are_in_the_order_of_the_study():
+    model = cnn.simple(SHAPE, 3, geometry="full-time", **TINY)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
+    assert kinds == ["InputLayer", "Rescaling", *block, *block, "Flatten", "Dropout", "Dense"]
+    assert {model.get_layer(f"conv_{n}").activation for n in (1, 2)} == {keras.activations.relu}
+    assert model.layers[-1].activation is keras.activations.softmax
+
+
+def test_grey_levels_enter_from_0_to_1_and_are_resized_bilinearly():
+    model = cnn.simple((2, 4), 2, geometry="resized", **TINY)
+    before = keras.Model(model.input, model.get_layer("resizing").output)
+    picture = np.array([[0, 0, 255, 255], [0, 0, 255, 255]], np.uint8)[None, ..., None]
+    resized = before.predict(picture, verbose=0)[0, ..., 0]
+    assert resized.shape == (128, 128)
+    np.testing.assert_allclose(resized[:, 0], 0, atol=1e-6)
+    np.testing.assert_allclose(resized[:, -1], 1, atol=1e-6)
+    # Centres of pixels 1 and 2 lie at 48 and 80 of 128: in between, grey grows evenly.
+    np.testing.assert_allclose(resized[0, 48:80], (np.arange(32) + 0.5) / 32, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_probabilities_are_float32_at_every_precision(precision):
+    backend.configure(threads=1, seed=0, precision=precision)
+    model = cnn.simple(SHAPE, 3, geometry="full-time", **TINY)
+    backend.configure(threads=1, seed=0)
+    picture = np.random.default_rng(0).integers(0, 255, (5, *SHAPE, 1)).astype(np.uint8)
+    probabilities = model.predict(picture, verbose=0)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert model.get_layer("conv_1").compute_dtype == precision.removeprefix("mixed_")
+
+
+# its input
+
+ROWS = np.array([7, 3, 29, 0, 11, 4, 12])
+
+
+def batches(images, *, memory, seed=None, batch_size=3):
+    with h5py.File(images) as file:
+        found = cnn.ImageBatches(
+            file["images"],
+            ROWS,
+            np.arange(len(ROWS)),
+            batch_size=batch_size,
+            memory=memory,
+            shuffle_seed=seed,
+        )
+        epochs = []
+        for _ in range(3):
+            epochs.append([found[number] for number in range(len(found))])
+            found.on_epoch_end()
+    return epochs
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_images_from_disk_are_those_held_in_memory(images, seed):
+    all_images = h5py.File(images)["images"][:]
+    held, read = (batches(images, memory=memory, seed=seed) for memory in (10**9, 0))
+    for one, other in zip(held, read, strict=True):
+        assert [len(labels) for _, labels in one] == [3, 3, 1]
+        for (x, y), (x_read, y_read) in zip(one, other, strict=True):
+            np.testing.assert_array_equal(x, x_read)
+            np.testing.assert_array_equal(y, y_read)
+            assert (x.dtype, x.shape[1:]) == (np.uint8, (*SHAPE, 1))
+            np.testing.assert_array_equal(x[..., 0], all_images[ROWS[y]])
+
+
+def orders(images, seed):
+    return [
+        [int(label) for _, labels in epoch for label in labels]
+        for epoch in batches(images, memory=0, seed=seed)
+    ]
+
+
+def test_without_a_seed_the_order_is_kept(images):
+    assert orders(images, None) == [list(range(7))] * 3
+
+
+def test_a_seed_shuffles_each_epoch_in_its_own_way_and_again_the_same(images):
+    shuffled = orders(images, 1)
+    assert all(sorted(order) == list(range(7)) for order in shuffled)
+    assert len({tuple(order) for order in shuffled}) == 3
+    assert orders(images, 1) == shuffled
+    assert orders(images, 2) != shuffled
+
+
+def test_only_as_much_as_allowed_is_held_in_memory(images):
+    """What isn't held can't be read once the file is closed."""
+    size = len(ROWS) * int(np.prod(SHAPE))
+    for memory, fits in [(size, True), (size - 1, False)]:
+        with h5py.File(images) as file:
+            found = cnn.ImageBatches(
+                file["images"], ROWS, np.arange(7), batch_size=3, memory=memory
+            )
+        if fits:
+            assert len(found[0][0]) == 3
+        else:
+            with pytest.raises(ValueError):
+                found[0]
+
+
+# training
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """Fit on all images, held in memory, by seed 0."""
+    return fit(write_images(tmp_path_factory.mktemp("fitted") / "images.h5"))
+
+
+def assert_equal_weights(one, other):
+    for weight, other_weight in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other_weight)
+
+
+def test_images_that_differ_plainly_are_told_apart(images):
+    lines = []
+    _, history, predictions = fit(images, report=lines.append, epochs=9, patience=9)
+    assert list(history["epoch"]) == list(range(1, 10))
+    assert len(lines) == 9
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0] / 2
+    assert np.mean(predictions["genre"] == predictions["predicted"]) == 1
+
+
+def test_predictions_cover_the_split_with_the_genres_of_the_file(fitted):
+    _, _, predictions = fitted
+    names = sorted(GENRES)
+    columns = ["track_id", "part", "genre", "predicted", *(f"p_{name}" for name in names)]
+    assert list(predictions.columns) == columns
+    pd.testing.assert_frame_equal(predictions[["track_id", "part"]], split_of(range(30)))
+    assert list(predictions["genre"]) == [GENRES[number % 3] for number in range(30)]
+    probabilities = predictions[[f"p_{name}" for name in names]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert [names[i] for i in probabilities.argmax(axis=1)] == list(predictions["predicted"])
+
+
+def test_a_split_may_take_some_tracks_in_any_order_and_has_their_genres(images):
+    numbers = [number for number in range(29, -1, -1) if GENRES[number % 3] != "Musette"]
+    variant = {**VARIANT, "geometry": "resized"}
+    model, _, predictions = fit(images, split=split_of(numbers), variant=variant, epochs=1)
+    assert model.output_shape == (None, 2)
+    assert [name for name in predictions if name.startswith("p_")] == ["p_Aubade", "p_Zouk"]
+    assert list(predictions["track_id"]) == [f"t{number}" for number in numbers]
+    assert list(predictions["genre"]) == [GENRES[number % 3] for number in numbers]
+    pictures = h5py.File(images)["images"][:][numbers]
+    expected = model.predict(pictures[..., None], verbose=0)
+    np.testing.assert_allclose(predictions[["p_Aubade", "p_Zouk"]], expected, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights_from_memory_or_disk(images, fitted):
+    again = fit(images, memory_mb=0)
+    assert_equal_weights(fitted[0], again[0])
+    for one, other in zip(fitted[1:], again[1:], strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_another_seed_gives_other_weights(images, fitted):
+    other, _, _ = fit(images, seed=1)
+    first, second = (model.get_layer("conv_1").get_weights()[0] for model in (fitted[0], other))
+    assert not np.allclose(first, second)
+
+
+def test_the_test_part_is_not_learned_from(images, fitted):
+    with h5py.File(images, "r+") as file:
+        for row in np.flatnonzero(split_of(range(30))["part"] == "test"):
+            file["images"][row] = 255 - file["images"][row]
+    again, _, predictions = fit(images)
+    assert_equal_weights(fitted[0], again)
+    assert not np.array_equal(predictions["p_Zouk"], fitted[2]["p_Zouk"])
+
+
+def test_a_track_without_an_image_is_named(images):
+    split = pd.concat([split_of(range(30)), split_of([40, 41])])
+    with pytest.raises(GenreflowError, match=r"images\.h5 has no image of track t40 and 1 more"):
+        fit(images, split=split)
+
+
+def test_a_damaged_file_of_images_is_named(images):
+    images.write_bytes(images.read_bytes()[:-1000])
+    with pytest.raises(GenreflowError, match=r"images\.h5"):
+        fit(images)
