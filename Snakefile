@@ -37,6 +37,7 @@ wildcard_constraints:
 localrules:
     all,
     fetch,
+    wavs,
 
 
 rule all:
@@ -46,6 +47,12 @@ rule all:
         demo_metadata(),
         tables(),
         figures(),
+
+
+rule wavs:
+    """Make the WAV of every track."""
+    input:
+        wavs(),
 
 
 onsuccess:

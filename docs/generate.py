@@ -82,9 +82,10 @@ def rule_graph() -> str:
     """Return the rule graph of the default run, as Mermaid."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
     graph = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    lines = [line for line in graph.splitlines() if not line.lstrip().startswith(("style", "---"))]
-    kept = [line for line in lines if "title:" not in line]
-    return "\n".join(["```mermaid", *kept, "```", ""])
+    rules = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
+    edges = {(rules[one], rules[other]) for one, other in re.findall(r"(id\d+) --> (id\d+)", graph)}
+    lines = [f"  {one} --> {other}" for one, other in sorted(edges)]
+    return "\n".join(["```mermaid", "flowchart TB", *lines, "```", ""])
 
 
 def readme(text: str) -> str:

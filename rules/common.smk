@@ -130,6 +130,10 @@ def wav(track_id):
     return f"{RESULTS}/wav/{track_id}.wav"
 
 
+def wavs():
+    return [wav(track_id) for track_id in TRACKS]
+
+
 # spectrograms
 
 

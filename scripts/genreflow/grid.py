@@ -26,6 +26,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, qr
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, StratifiedGroupKFold, StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
@@ -57,7 +58,7 @@ class Search:
         Time of each fit.
     decisions : (candidates, n, genres) float64, or None
         Decision values of each track by the model of the fold that held it out; None for
-        classifiers that give probabilities themselves.
+        classifiers whose own probabilities are used.
     """
 
     candidates: list[dict[str, Any]]
@@ -294,13 +295,25 @@ class _Plain:
             start = time.perf_counter()
             model = clone(self.estimator).set_params(**self.candidates[place])
             fit(model, x[train], self.y[train], self.class_weight)
-            yield place, model.predict(x[test]), time.perf_counter() - start
+            yield place, self.outcome(model, x[test]), time.perf_counter() - start
+
+    def outcome(self, model: BaseEstimator, x: np.ndarray) -> np.ndarray:
+        """Return codes, or decision values for a way that `decides`."""
+        return model.predict(x)
 
 
-class _Rbf(_Plain):
-    """An SVC on cuts of one matrix of squared distances."""
+class _ByDecision(_Plain):
+    """Fit candidate by candidate, for classifiers whose probabilities are made here."""
 
     decides = True
+
+    def outcome(self, model, x):
+        return decision_values(model, x)
+
+
+class _Rbf(_ByDecision):
+    """An SVC on cuts of one matrix of squared distances."""
+
     needs = ("C", "gamma")
 
     def batches(self):
@@ -325,13 +338,12 @@ class _Rbf(_Plain):
             model = clone(self.estimator).set_params(**parameters)
             fit(model, inside, self.y[train], self.class_weight)
             elapsed = shared + time.perf_counter() - start
-            yield place, decision_values(model, outside), elapsed
+            yield place, self.outcome(model, outside), elapsed
 
 
-class _Linear(_Plain):
+class _Linear(_ByDecision):
     """The problem of LinearSVC, along a path of rising C."""
 
-    decides = True
     needs = ("C",)
 
     def batches(self):
@@ -355,9 +367,8 @@ class _Linear(_Plain):
 
 
 def _way(estimator: BaseEstimator) -> type[_Plain]:
-    if isinstance(estimator, LinearSVC):
-        return _Linear
-    return _Rbf if isinstance(estimator, SVC) else _Plain
+    special = {LinearSVC: _Linear, SVC: _Rbf, LinearDiscriminantAnalysis: _ByDecision}
+    return special.get(type(estimator), _Plain)
 
 
 def _spaces(way, x, folds, preprocessing, threads) -> Iterator[tuple[np.ndarray, list[int]]]:

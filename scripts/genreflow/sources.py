@@ -94,9 +94,7 @@ def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
             "corpus.audio to the folder where you have it.",
         )
     tracks, counts = fma.read_tracks(metadata, audio, corpus["subset"])
-    there = {
-        entry.path for folder in os.scandir(audio) if folder.is_dir() for entry in _files(folder)
-    }
+    there = set(_clips(audio))
     found = [track for track in tracks if track.path in there]
     missing = [track for track in tracks if track.path not in there]
     return Listing(_sorted(found), _sorted(missing), counts["without_genre"])

@@ -1,0 +1,114 @@
+"""The pages say what the code does: every command in them runs, generated parts are current."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from genreflow import demo
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    lines = [
+        line
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text(encoding="utf-8"))
+        for line in block.splitlines()
+    ]
+    return [line for line in dict.fromkeys(lines) if not line.startswith(("git clone", "#"))]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """Make a clone with the corpora that the pages' commands name, as empty files."""
+    clone = tmp_path_factory.mktemp("clone")
+    for name in ("Snakefile", "Makefile", "config.yaml"):
+        shutil.copy(ROOT / name, clone)
+    for name in ("rules", "scripts", "config", "envs", "profiles"):
+        shutil.copytree(ROOT / name, clone / name)
+    music = clone / "my/music"
+    for genre in ("Jazz", "Polka"):
+        for number in range(3):
+            path = music / genre / f"{number}.mp3"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(3)]
+    pd.DataFrame(rows, columns=["path", "genre"]).to_csv(clone / "my/tracks.csv", index=False)
+    for fma in (clone / "my/fma", clone / "data/fma"):
+        tracks = demo.tracks(genres=2, clips_per_genre=5, seed=0, source=str(fma))
+        demo.write_metadata(tracks, fma / "fma_metadata/tracks.csv")
+        for track in tracks:
+            path = Path(track.path.replace("fma_demo", "fma_small"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    return clone
+
+
+def dry(command: str) -> str:
+    """Return a command with which nothing is made: the plan is."""
+    if command.startswith("make"):
+        return f"{command} --dry-run"
+    graph = "--rulegraph" in command or "--dry-run" in command
+    return command if graph else f"{command} --dry-run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", commands())
+def test_every_command_runs(command, place):
+    bin_folder = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-c", f'export PATH="{bin_folder}:$PATH"; {dry(command)}'],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_are_commands_for_each_corpus():
+    text = "\n".join(commands())
+    assert "make run" in text
+    assert "own_audio" in text
+    assert "fma_small" in text
+
+
+def generated():
+    """Return the module docs/generate.py."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate
+    finally:
+        sys.path.pop(0)
+    return generate
+
+
+def test_configuration_page_is_current():
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    assert page == generated().configuration(), "run `make docs`"
+
+
+def test_rule_graph_in_readme_is_current():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text == generated().readme(text), "run `make docs`"
+
+
+def test_links_within_the_repository_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_dependency_has_a_reason_in_readme():
+    listed = (ROOT / "envs/requirements.in").read_text(encoding="utf-8")
+    names = re.findall(r"^([a-z][a-z0-9-]+)", listed, re.MULTILINE)
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("| package |")[1]
+    assert names
+    assert [name for name in names if name not in table] == []
