@@ -84,7 +84,9 @@ def rule_graph() -> str:
     graph = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     rules = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
     edges = {(rules[one], rules[other]) for one, other in re.findall(r"(id\d+) --> (id\d+)", graph)}
-    lines = [f"  {one} --> {other}" for one, other in sorted(edges)]
+    # Numbered by name: the order in which Snakemake gives them changes from call to call.
+    node = {name: f"n{number}[{name}]" for number, name in enumerate(sorted(rules.values()))}
+    lines = [f"  {node[one]} --> {node[other]}" for one, other in sorted(edges)]
     return "\n".join(["```mermaid", "flowchart TB", *lines, "```", ""])
 
 

@@ -10,6 +10,7 @@ from genreflow import grid as grids
 from genreflow.classify import GRIDS, classify, inverse_temperature, load, preprocessing, save
 from genreflow.errors import GenreflowError
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -118,6 +119,7 @@ def test_the_linear_search_is_the_same_with_more_dimensions_than_tracks():
     ("classifier", "estimator"),
     [
         ("logistic-regression", LogisticRegression(max_iter=1000)),
+        ("lda", LinearDiscriminantAnalysis(solver="lsqr")),
         ("gradient-boosting", HistGradientBoostingClassifier(random_state=3)),
         (
             "mlp",
@@ -147,13 +149,16 @@ def test_balanced_weights_are_those_of_plain_scikit_learn(classifier, estimator,
     assert not unweighted.cv_results["mean_accuracy"].equals(ours.cv_results["mean_accuracy"])
 
 
-def test_balanced_weights_reach_a_classifier_that_takes_them_by_track():
+@pytest.mark.parametrize(
+    ("classifier", "grid"),
+    [("mlp", {"hidden_layer_sizes": [[32]], "learning_rate_init": [0.01]}), ("lda", None)],
+)
+def test_balanced_weights_reach_classifiers_without_that_parameter(classifier, grid):
     x, genres, parts, ids = corpus(tracks=600, classes=2, spread=0.15)
     keep = (genres != "Folk") | (np.arange(len(x)) % 6 == 0)
     data = x[keep], genres[keep], parts[keep], ids[keep]
-    grid = {"hidden_layer_sizes": [[32]], "learning_rate_init": [0.01]}
     plain, balanced = (
-        classify(*data, classifier="mlp", grid=grid, folds=3, class_weight=weight).predictions
+        classify(*data, classifier=classifier, grid=grid, folds=3, class_weight=weight).predictions
         for weight in (None, "balanced")
     )
     assert (balanced["predicted"] == "Folk").sum() > 1.5 * (plain["predicted"] == "Folk").sum()
@@ -385,7 +390,7 @@ def test_fits_that_stop_early_are_told_once(caplog):
         classify(*corpus(), classifier="mlp", grid=grid, folds=3)
     assert [record.message for record in caplog.records] == [
         "MLPClassifier: 6 of 6 fits stopped before they converged",
-        "mlp: 1 of 1 fits stopped before they converged",
+        "MLPClassifier: 1 of 1 fits stopped before they converged",
     ]
 
 
@@ -423,7 +428,7 @@ def broken(kind):
         ("", {"groups": np.arange(3)}, "240 rows of features, but 3 groups"),
         ("", {"fit_on": ("training", "test")}, "expected some of training, validation"),
         ("", {"fit_on": ()}, "expected some of training, validation"),
-        ("", {"classifier": "svm"}, "classifier 'svm': expected one of gradient-boosting, log"),
+        ("", {"classifier": "svm"}, "classifier 'svm': expected one of gradient-boosting, lda"),
         ("", {"grid": {"c": [1]}}, "the grid of svm-rbf has the key 'c'"),
         ("", {"grid": {"C": 1}}, "has 1 for 'C': expected a list"),
         ("", {"grid": {"C": []}}, "for 'C': expected a list"),
@@ -432,7 +437,7 @@ def broken(kind):
         ("", {"classifier": "svm-linear", "grid": {"tol": [1]}}, "svm-linear lacks 'C'"),
         ("", {"pca": 1.5}, "explained variance of 1.5"),
         ("", {"class_weight": "even"}, "class_weight is 'even'"),
-        ("", {"max_tracks": 100}, "svm-rbf on 180 tracks needs a matrix of 180 x 180"),
+        ("", {"max_tracks": 100}, "svm-rbf on 180 tracks x 30 dimensions needs a matrix of 180 x"),
     ],
 )
 def test_bad_input_is_named(kind, settings, message):
