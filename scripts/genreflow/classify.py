@@ -80,8 +80,8 @@ class Model:
     pipeline
         Scaler, PCA if asked for, classifier: an ordinary scikit-learn pipeline.
     inverse_temperature
-        What decision values are multiplied with before the softmax; None if the classifier gives
-        probabilities itself.
+        What decision values are multiplied with before the softmax; None if the probabilities are
+        those of the classifier itself.
     """
 
     pipeline: Pipeline
