@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from genreflow import feature_table, features, handcrafted
+from genreflow.errors import GenreflowError
+
+SETTINGS = {"features": ["mfcc", "zcr"], "rates": "native", "duration": 2.0}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Write two clips that can be used, one that is too short and one that is no audio."""
+    folder = tmp_path_factory.mktemp("clips")
+    rng = np.random.default_rng(0)
+    for name, seconds in (("1", 3), ("2", 1), ("short", 0.1)):
+        noise = 0.1 * rng.normal(size=int(22050 * seconds))
+        soundfile.write(folder / f"{name}.wav", noise, 22050)
+    (folder / "text.wav").write_text("no audio")
+    return {name: folder / f"{name}.wav" for name in ("1", "2", "short", "text")}
+
+
+def shard(path, clips, names):
+    features.extract_shard(path, [(name, clips[name]) for name in names], **SETTINGS)
+    return path
+
+
+def gathered(tmp_path, shards):
+    outputs = {
+        "matrix": tmp_path / "features.h5",
+        "table": tmp_path / "features.csv",
+        "left_out": tmp_path / "left_out.csv",
+    }
+    return features.gather(shards, **outputs), outputs
+
+
+def test_shards_join_to_matrix_and_table(tmp_path, clips):
+    shards = [
+        shard(tmp_path / "0.h5", clips, ["1", "text"]),
+        shard(tmp_path / "1.h5", clips, ["short", "2"]),
+    ]
+    found, outputs = gathered(tmp_path, shards)
+    assert found == 2
+    matrix = feature_table.read_matrix(outputs["matrix"])
+    assert matrix.track_ids == ["1", "2"]
+    samples, rate = soundfile.read(clips["1"], dtype="float32", frames=2 * 22050)
+    expected = handcrafted.extract(samples, rate, features=SETTINGS["features"])
+    np.testing.assert_allclose(matrix.x[0], expected, rtol=1e-5, atol=1e-6)
+    table = pd.read_csv(outputs["table"], index_col=0, header=[0, 1, 2])
+    np.testing.assert_allclose(table.to_numpy(), matrix.x, rtol=1e-6)
+    assert table.index.tolist() == [1, 2]
+    left_out = pd.read_csv(outputs["left_out"]).set_index("track_id")["reason"]
+    assert sorted(left_out.index) == ["short", "text"]
+    assert str(clips["text"]) in left_out["text"]
+
+
+def test_a_shard_without_features_is_whole(tmp_path, clips):
+    shards = [shard(tmp_path / "0.h5", clips, ["text"]), shard(tmp_path / "1.h5", clips, ["1"])]
+    found, _ = gathered(tmp_path, shards)
+    assert found == 1
+
+
+def test_published_table_gives_the_corpus_tracks(tmp_path):
+    columns = [("mfcc", "mean", "01"), ("zcr", "mean", "01")]
+    values = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
+    feature_table.write(tmp_path / "published.csv", ["7", "8", "9"], columns, values)
+    outputs = {name: tmp_path / name for name in ("matrix", "table", "left_out")}
+    found, missing = features.published(
+        tmp_path / "published.csv", ["9", "8", "10", "7"], **outputs
+    )
+    assert found == 2
+    assert missing == ["8", "10"]
+    matrix = feature_table.read_matrix(outputs["matrix"])
+    assert matrix.track_ids == ["9", "7"]
+    np.testing.assert_array_equal(matrix.x, [[5, 6], [1, 2]])
+    assert pd.read_csv(outputs["left_out"], dtype=str)["track_id"].tolist() == ["10", "8"]
+
+
+def test_features_of_a_split_come_in_its_order(tmp_path):
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    feature_table.write_matrix(tmp_path / "x.h5", x, ["a", "b", "c"], ["p", "q"], {})
+    split = pd.DataFrame({"track_id": ["c", "x", "a"], "part": ["test", "test", "training"]})
+    found, rows, missing = features.of_split(tmp_path / "x.h5", split)
+    np.testing.assert_array_equal(found, [[4, 5], [0, 1]])
+    assert rows["track_id"].tolist() == ["c", "a"]
+    assert missing == ["x"]
+    assert "1 have none: x" in features.said(rows, missing)
+    with pytest.raises(GenreflowError, match="no features of any track"):
+        features.of_split(tmp_path / "x.h5", split.iloc[[1]])
+
+
+def test_split_gets_the_genres_of_the_manifest(tmp_path):
+    pd.DataFrame({"track_id": ["2", "01"], "part": ["test", "training"]}).to_csv(
+        tmp_path / "split.csv", index=False
+    )
+    tracks = pd.DataFrame({"track_id": ["01", "2", "3"], "genre": ["Jazz", "Polka", "Jazz"]})
+    found = features.labelled(tmp_path / "split.csv", tracks)
+    assert found.to_dict("list") == {
+        "track_id": ["2", "01"],
+        "part": ["test", "training"],
+        "genre": ["Polka", "Jazz"],
+    }

@@ -1,0 +1,95 @@
+import json
+
+import pandas as pd
+import pytest
+from genreflow import study_tables
+from genreflow.errors import GenreflowError
+
+
+def write_scores(folder, accuracies, losses, parameters=10):
+    folder.mkdir(parents=True)
+    parts = ["training", "validation", "test"]
+    scores = pd.DataFrame({"part": parts, "loss": losses, "accuracy": accuracies})
+    scores.assign(parameters=parameters).to_csv(folder / "scores.csv", index=False)
+    return folder / "scores.csv"
+
+
+def write_classifier(folder, parameters, cv_accuracy, right, components=3):
+    """Write a learner that names `right` of four test tracks correctly."""
+    folder.mkdir(parents=True)
+    best = {"parameters": parameters, "cv_accuracy": cv_accuracy}
+    best |= {"dimensions": 5, "components": components}
+    (folder / "best.json").write_text(json.dumps(best))
+    predicted = ["Jazz"] * right + ["Polka"] * (4 - right)
+    rows = {"track_id": list("abcde"), "part": ["test"] * 4 + ["training"]}
+    table = pd.DataFrame(rows | {"genre": "Jazz", "predicted": [*predicted, "Polka"]})
+    table.assign(p_Jazz=0.5, p_Polka=0.5).to_csv(folder / "predictions.csv", index=False)
+    return [folder / "best.json", folder / "predictions.csv"]
+
+
+def test_ffnn_means_over_seeds_and_published_beside(tmp_path):
+    paths = [
+        write_scores(tmp_path / "official/ffnn/64/seed-0", [0.6, 0.5, 0.4], [1, 2, 3]),
+        write_scores(tmp_path / "official/ffnn/64/seed-1", [0.8, 0.7, 0.6], [2, 3, 4]),
+        write_scores(tmp_path / "official/ffnn/32/seed-0", [0.1, 0.1, 0.1], [5, 5, 5], 4),
+        write_scores(tmp_path / "grouped/ffnn/64/seed-0", [0.3, 0.3, 0.3], [9, 9, 9]),
+    ]
+    table = study_tables.ffnn(paths, results=tmp_path, fma_small=True)
+    assert table[["split", "learner", "parameters"]].to_numpy().tolist() == [
+        ["official", "ffnn/64", 10],
+        ["official", "ffnn/32", 4],
+        ["grouped", "ffnn/64", 10],
+    ]
+    first = table.iloc[0]
+    assert first["test_accuracy"] == pytest.approx(0.5)
+    assert first["training_loss"] == pytest.approx(1.5)
+    assert first["published_test_accuracy"] == 0.465
+    assert first["published_test_loss"] == 1.790
+    assert table.iloc[1:].filter(like="published").isna().all(axis=None)
+    elsewhere = study_tables.ffnn(paths, results=tmp_path, fma_small=False)
+    assert elsewhere.filter(like="published").empty
+
+
+def test_classifiers_mean_over_folds_and_most_frequent_parameters(tmp_path):
+    place = "classify/handcrafted/all/svm-rbf"
+    paths = [
+        *write_classifier(tmp_path / "cv-1x3-r1-f1" / place, {"C": 1}, 0.4, 2),
+        *write_classifier(tmp_path / "cv-1x3-r1-f2" / place, {"C": 10}, 0.5, 3, components=4),
+        *write_classifier(tmp_path / "cv-1x3-r1-f3" / place, {"C": 10}, 0.6, 4),
+    ]
+    row = study_tables.classifiers(paths, results=tmp_path, fma_small=False).iloc[0]
+    assert (row["split"], row["learner"]) == ("cv-1x3", place)
+    assert (row["dimensions"], row["components"]) == (5, 4)
+    assert row["cv_accuracy"] == pytest.approx(0.5)
+    assert row["test_accuracy"] == pytest.approx(0.75)
+    assert json.loads(row["best_parameters"]) == {"C": 10}
+    assert row["share"] == pytest.approx(2 / 3)
+
+
+def test_classifiers_get_the_published_numbers_of_their_split_only(tmp_path):
+    place = "classify/vgg16/fc2/pca-0.90/svm-rbf"
+    paths = [
+        *write_classifier(tmp_path / "lowest-ids" / place, {"C": 10}, 0.5, 2),
+        *write_classifier(tmp_path / "official" / place, {"C": 10}, 0.5, 2),
+    ]
+    table = study_tables.classifiers(paths, results=tmp_path, fma_small=True).set_index("split")
+    assert table.loc["lowest-ids", "published_cv"] == 0.5195
+    assert table.loc["lowest-ids", "published_test"] == 0.4617
+    assert pd.isna(table.loc["official", "published_test"])
+
+
+def test_no_classifier_is_an_error(tmp_path):
+    with pytest.raises(GenreflowError, match=r"no best\.json"):
+        study_tables.classifiers([], results=tmp_path, fma_small=False)
+
+
+def test_markdown_has_a_heading_a_split_and_the_note(tmp_path):
+    paths = [
+        write_scores(tmp_path / "official/ffnn/64/seed-0", [0.6, 0.5, 0.4], [1, 2, 3]),
+        write_scores(tmp_path / "grouped/ffnn/64/seed-0", [0.6, 0.5, 0.4], [1, 2, 3]),
+    ]
+    table = study_tables.ffnn(paths, results=tmp_path, fma_small=False)
+    text = study_tables.to_markdown(table, note="Synthetic.")
+    assert text.count("## Split") == 2
+    assert text.count("*Synthetic.*") == 2
+    assert "0.400" in text
