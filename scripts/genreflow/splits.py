@@ -231,8 +231,11 @@ def summary(split: pd.DataFrame, tracks: pd.DataFrame) -> str:
     """
     counts = split["part"].value_counts()
     sizes = ", ".join(f"{counts.get(part, 0)} {part}" for part in PARTS)
-    crossed = crossing(split, tracks)
-    shared = f"{crossed['component']} of the test tracks share an artist or album with training"
+    if (tracks[["artist_id", "album_id"]] == "").all(axis=None):
+        shared = "artists and albums are not known, so they may be on both sides"
+    else:
+        crossed = crossing(split, tracks)["component"]
+        shared = f"{crossed} of the test tracks share an artist or album with training"
     left_out = len(tracks) - len(split)
     return f"{sizes}; {shared}" + (f"; {left_out} duplicates left out" if left_out else "")
 

@@ -536,3 +536,20 @@ def test_crossing_counts_tested_tracks_that_are_tied_to_training():
     made = pd.DataFrame({"track_id": tracks["track_id"], "part": part})
     # 1 shares its artist with 2; 3 is tied to 5 through 4; 6 and 7 to nothing that is trained on
     assert splits.crossing(made, tracks) == {"test": 4, "artist": 1, "component": 2}
+
+
+def test_summary_says_sizes_and_what_crosses():
+    tracks = pd.DataFrame(
+        {
+            "track_id": list("abcd"),
+            "genre": ["x", "y", "x", "y"],
+            "artist_id": ["1", "2", "1", ""],
+            "album_id": "",
+            "duplicate_of": "",
+        }
+    )
+    split = pd.DataFrame({"track_id": list("abc"), "part": ["training", "validation", "test"]})
+    said = splits.summary(split, tracks)
+    assert said.startswith("1 training, 1 validation, 1 test; 1 of the test tracks share")
+    assert said.endswith("1 duplicates left out")
+    assert "not known" in splits.summary(split, tracks.assign(artist_id=""))
