@@ -1,0 +1,164 @@
+"""Time what Snakemake itself costs with thousands of tracks: dry runs, and a job for each track.
+
+The corpora are folders of tiny files. Dry runs ask for all tables and figures. Real runs ask for
+the WAV of every track, with a stand-in for ffmpeg that only makes an empty file, so that next to
+nothing but scheduling and starting jobs is left. The cost of a track is the processor time of
+Snakemake's own process beyond that of a dry run for the same target: other work on the machine
+changes it less than the time elapsed, which is shown beside it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SHARD = 128
+"""About how many tracks a shard has."""
+
+DRY_RUN = {8_000: (20, 3_000), 106_574: (120, 3_000)}
+"""Most seconds and MB that a dry run of so many tracks may take."""
+
+AUDIO = (2_000, 8_000)
+"""Numbers of tracks of which the WAVs are made."""
+
+MILLISECONDS = 25
+"""Most that a track may cost in the audio stage."""
+
+GROWTH = 1.3
+"""Most by which that may grow between the smaller and the larger number of tracks."""
+
+LAUNCHER = """
+import json, resource, sys, time
+from snakemake.cli import main
+start = time.perf_counter()
+try:
+    main(sys.argv[2:])
+except SystemExit as end:
+    code = end.code
+elapsed = time.perf_counter() - start
+used = resource.getrusage(resource.RUSAGE_SELF)
+with open(sys.argv[1], "w") as file:
+    json.dump([code, elapsed, used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of Snakemake took: seconds elapsed, of the processor, and memory [MB]."""
+
+    elapsed: float
+    processor: float
+    memory: float
+
+
+def make_corpus(folder: Path, tracks: int) -> None:
+    """Write tracks of a few bytes in folders of eight genres, and the configuration."""
+    for genre in range(8):
+        (folder / "music" / f"genre {genre}").mkdir(parents=True)
+    for number in range(tracks):
+        path = folder / "music" / f"genre {number % 8}" / f"{number:06d}.wav"
+        path.write_bytes(number.to_bytes(4, "big"))
+    corpus = {"name": "made", "kind": "folder", "audio": "music", "shards": -(-tracks // SHARD)}
+    config = {"corpus": corpus, "splits": ["grouped"]}
+    (folder / "made.yaml").write_text(json.dumps(config), encoding="utf-8")
+
+
+def make_stand_in(folder: Path) -> Path:
+    """Write a program that takes ffmpeg's place and makes its last argument an empty file."""
+    program = folder / "ffmpeg"
+    program.write_text('#!/bin/sh\nfor last; do :; done\n: >"$last"\n')
+    program.chmod(0o755)
+    return program
+
+
+def snakemake(folder: Path, *arguments: str, cores: int) -> Run:
+    """Run Snakemake on the corpus in a folder; stop with what it said if it fails."""
+    usage = folder / "usage.json"
+    command = [sys.executable, "-c", LAUNCHER, str(usage), *arguments]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "made.yaml"]
+    command += ["--workflow-profile", str(ROOT / "profiles" / "default")]
+    command += ["--cores", str(cores)]
+    environment = os.environ | {"IMAGEIO_FFMPEG_EXE": str(make_stand_in(folder))}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    code, elapsed, processor, memory = json.loads(usage.read_text()) if usage.exists() else [1] * 4
+    usage.unlink(missing_ok=True)
+    if done.returncode or code:
+        raise SystemExit(f"snakemake {' '.join(arguments)} failed:\n{done.stderr[-4000:]}")
+    return Run(elapsed, processor, memory / 1000)
+
+
+def dry_run(tracks: int, *, cores: int) -> Run:
+    with tempfile.TemporaryDirectory() as name:
+        make_corpus(Path(name), tracks)
+        return snakemake(Path(name), "--dry-run", cores=cores)
+
+
+def audio_stage(tracks: int, options: list[str], *, cores: int) -> tuple[Run, Run]:
+    """Make the WAV of every track; return what planning alone took, and all of it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_corpus(folder, tracks)
+        planned = snakemake(folder, "wavs", "--dry-run", cores=cores)
+        made = snakemake(folder, "wavs", *options, cores=cores)
+        wavs = len(list(folder.glob("results/made/wav/*.wav")))
+        if wavs != tracks:
+            raise SystemExit(f"{wavs} WAVs were made of {tracks} tracks")
+        return planned, made
+
+
+def show_dry_runs(sizes: dict[int, tuple[int, int]], *, cores: int) -> bool:
+    print("| dry run, tracks | time | processor time | memory | targets |\n|---|---|---|---|---|")
+    good = True
+    for tracks, (seconds, memory) in sizes.items():
+        run = dry_run(tracks, cores=cores)
+        good &= run.elapsed < seconds and run.memory < memory
+        figures = f"{run.elapsed:.1f} s | {run.processor:.1f} s | {run.memory:.0f} MB"
+        print(f"| {tracks:,} | {figures} | {seconds} s, {memory} MB |", flush=True)
+    return good
+
+
+def show_audio_stage(sizes: tuple[int, ...], options: list[str], *, cores: int) -> bool:
+    print(
+        "\n| WAVs of tracks | time | ms of the processor a track | ms a track |\n|---|---|---|---|"
+    )
+    costs = []
+    for tracks in sizes:
+        planned, made = audio_stage(tracks, options, cores=cores)
+        costs.append(1000 * (made.processor - planned.processor) / tracks)
+        elapsed = 1000 * (made.elapsed - planned.elapsed) / tracks
+        print(
+            f"| {tracks:,} | {made.elapsed:.0f} s | {costs[-1]:.1f} | {elapsed:.1f} |", flush=True
+        )
+    growth = costs[-1] / costs[0]
+    print(f"\nA track of the most costs {growth:.2f} times one of the fewest (target: {GROWTH:g});")
+    print(f"target: {MILLISECONDS} ms a track")
+    return max(costs) < MILLISECONDS and growth <= GROWTH
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="some hundred tracks")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--subsample", type=int, help="another scheduler-subsample")
+    parser.add_argument("--only", choices=["dry-runs", "audio"])
+    args = parser.parse_args()
+    options = ["--scheduler-subsample", str(args.subsample)] if args.subsample else []
+    dry_runs = {400: DRY_RUN[8_000]} if args.quick else DRY_RUN
+    audio = (100, 400) if args.quick else AUDIO
+    load = f"{os.getloadavg()[0]:.1f}"
+    print(f"{args.cores} cores, load {load}, options: {' '.join(options) or 'the profile'}\n")
+    good = args.only == "audio" or show_dry_runs(dry_runs, cores=args.cores)
+    return (
+        0
+        if (args.only == "dry-runs" or show_audio_stage(audio, options, cores=args.cores)) and good
+        else 1
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
