@@ -73,6 +73,7 @@ if config["handcrafted"]["source"] == "published":
             mem_mb=8000,
             runtime=60,
         params:
+            max_missing=config["corpus"]["max_excluded"],
             code=code("published_features.py"),
         message:
             "Read the published features"

@@ -5,8 +5,12 @@ with logged(snakemake.log[0]) as say:
     from genreflow.tracks import read_listing
 
     ids = [track.track_id for track in read_listing(snakemake.input.listing).tracks]
-    outputs = dict(snakemake.output.items())
-    found, missing = features.published(snakemake.input.table, ids, **outputs)
+    found, missing = features.published(
+        snakemake.input.table,
+        ids,
+        max_missing=snakemake.params.max_missing,
+        **dict(snakemake.output.items()),
+    )
     say(f"published features of {found} of {len(ids)} tracks")
     if missing:
         say(f"{len(missing)} tracks have none ({snakemake.output.left_out}): {', '.join(missing)}")

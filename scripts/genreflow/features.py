@@ -104,6 +104,7 @@ def published(
     source: str | Path,
     track_ids: Sequence[str],
     *,
+    max_missing: float,
     matrix: str | Path,
     table: str | Path,
     left_out: str | Path,
@@ -116,6 +117,9 @@ def published(
         FMA's features.csv, some of its columns, or another table in its format.
     track_ids
         The tracks of the corpus.
+    max_missing
+        The largest share of the tracks that may lack a row, or have values in it that are not
+        finite.
     matrix, table, left_out
         As for `gather`.
 
@@ -125,9 +129,25 @@ def published(
         How many tracks have features.
     missing : list of str
         The tracks that have no row, or one with values that are not finite.
+
+    Raises
+    ------
+    GenreflowError
+        If the table can't be read, or lacks more tracks than it may.
     """
     ids, columns, values = feature_table.read(source)
     chosen = feature_table.select(ids, columns, values, track_ids)
+    if len(chosen.left_out) > max_missing * len(track_ids):
+        listed = "\n".join(
+            f"  - track {track_id}: {reason}"
+            for track_id, reason in list(chosen.left_out.items())[:10]
+        )
+        raise GenreflowError(
+            f"{source}: {len(chosen.left_out)} of the corpus's {len(track_ids)} tracks have no "
+            f"whole row in it, more than corpus.max_excluded, {max_missing:.0%}. The first:\n"
+            f"{listed}\nUse the table of this corpus, compute the features "
+            "(handcrafted.source: audio), or raise corpus.max_excluded."
+        )
     names = feature_table.names(columns)
     feature_table.write_matrix(
         matrix, chosen.x, chosen.track_ids, names, {"source": Path(source).name}

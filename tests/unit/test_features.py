@@ -65,15 +65,24 @@ def test_published_table_gives_the_corpus_tracks(tmp_path):
     values = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
     feature_table.write(tmp_path / "published.csv", ["7", "8", "9"], columns, values)
     outputs = {name: tmp_path / name for name in ("matrix", "table", "left_out")}
-    found, missing = features.published(
-        tmp_path / "published.csv", ["9", "8", "10", "7"], **outputs
-    )
+    ids = ["9", "8", "10", "7"]
+    found, missing = features.published(tmp_path / "published.csv", ids, max_missing=0.5, **outputs)
     assert found == 2
     assert missing == ["8", "10"]
     matrix = feature_table.read_matrix(outputs["matrix"])
     assert matrix.track_ids == ["9", "7"]
     np.testing.assert_array_equal(matrix.x, [[5, 6], [1, 2]])
     assert pd.read_csv(outputs["left_out"], dtype=str)["track_id"].tolist() == ["10", "8"]
+
+
+def test_published_table_that_lacks_too_many_tracks_is_refused(tmp_path):
+    feature_table.write(
+        tmp_path / "published.csv", ["7"], [("zcr", "mean", "01")], np.array([[1.0]])
+    )
+    outputs = {name: tmp_path / name for name in ("matrix", "table", "left_out")}
+    with pytest.raises(GenreflowError, match=r"(?s)published.csv: 1 of .* 2 tracks.*track 8: no"):
+        features.published(tmp_path / "published.csv", ["7", "8"], max_missing=0.1, **outputs)
+    assert not outputs["matrix"].exists()
 
 
 def test_features_of_a_split_come_in_its_order(tmp_path):
