@@ -1,6 +1,6 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0]) as say:
+with logged(snakemake.log[0], visible=True) as say:
     from genreflow import fma
 
     params = snakemake.params

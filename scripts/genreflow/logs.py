@@ -14,7 +14,7 @@ PROGRESS_SECONDS = 10
 
 
 @contextmanager
-def logged(path: str | Path) -> Iterator[Callable[[str], None]]:
+def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str], None]]:
     """Send all that the block prints to a log, and end a user's error without a traceback.
 
     Whatever writes to the file descriptors 1 and 2 is caught, libraries in C too.
@@ -23,6 +23,9 @@ def logged(path: str | Path) -> Iterator[Callable[[str], None]]:
     ----------
     path
         The log; what it held before is lost.
+    visible
+        Leave what is printed on the terminal, for progress bars: the log then holds what is said
+        and a user's error only.
 
     Yields
     ------
@@ -33,18 +36,19 @@ def logged(path: str | Path) -> Iterator[Callable[[str], None]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     with path.open("w", buffering=1) as log:
-        for descriptor in (1, 2):
-            os.dup2(log.fileno(), descriptor)
+        if not visible:
+            for descriptor in (1, 2):
+                os.dup2(log.fileno(), descriptor)
 
-    def say(text: str) -> None:
-        for stream in (sys.stderr, terminal):
-            print(text, file=stream, flush=True)
+        def say(text: str) -> None:
+            for stream in (log, terminal):
+                print(text, file=stream, flush=True)
 
-    try:
-        yield say
-    except GenreflowError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+        try:
+            yield say
+        except GenreflowError as error:
+            print(error, file=log)
+            sys.exit(1)
 
 
 def paced(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:

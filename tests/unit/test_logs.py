@@ -13,9 +13,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 def job(tmp_path):
     """Run a block within `logged`, as a script does; give its end, its log and the terminal."""
 
-    def run(block):
+    def run(block, options=""):
         log = tmp_path / "logs" / "job.log"
-        program = f"from genreflow.logs import logged\nwith logged({str(log)!r}) as say:\n"
+        program = f"from genreflow.logs import logged\nwith logged({str(log)!r}{options}) as say:\n"
         program += "".join(f"    {line}\n" for line in block.splitlines())
         done = subprocess.run(
             [sys.executable, "-c", program],
@@ -48,6 +48,13 @@ def test_everything_printed_goes_to_the_log(job):
 def test_what_is_said_goes_to_the_terminal_too(job):
     code, log, terminal = job("say('epoch 1 of 9')")
     assert (code, log, terminal) == (0, "epoch 1 of 9\n", "epoch 1 of 9\n")
+
+
+def test_a_visible_job_leaves_its_bars_on_the_terminal(job):
+    block = "print('bar')\nfrom genreflow.errors import GenreflowError\nsay('half')\n"
+    code, log, terminal = job(block + "raise GenreflowError('no network')", ", visible=True")
+    assert (code, log) == (1, "half\nno network\n")
+    assert sorted(terminal.splitlines()) == ["bar", "half"]
 
 
 def test_an_error_for_the_user_has_no_traceback(job):
