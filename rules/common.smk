@@ -13,11 +13,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from genreflow import config as configuration
-from genreflow import digest, sources, splits, tracks
+from genreflow import digest, locks, sources, splits, tracks
 from genreflow.errors import GenreflowError
 
 # The shell rules' ffmpeg. Not a param: another place of the same program makes nothing stale.
 os.environ.update(FFMPEG=imageio_ffmpeg.get_ffmpeg_exe())
+
+if workflow.is_main_process:
+    locks.drop_stale(".snakemake")
 
 
 def checked(function, *args, **kwargs):

@@ -1,0 +1,40 @@
+"""Locks that a killed run left behind."""
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+_held: dict[Path, TextIO] = {}
+
+
+def drop_stale(folder: str | Path) -> bool:
+    """Remove Snakemake's locks in a working folder if the run that made them is dead.
+
+    Each run holds an operating system's lock on a file of its own until its process ends, however
+    it ends. Whoever gets that lock knows that no other run is alive. Where locks aren't supported,
+    nothing is removed, and Snakemake asks for ``--unlock`` as it does by itself.
+
+    Parameters
+    ----------
+    folder
+        The folder ``.snakemake`` of the working folder.
+
+    Returns
+    -------
+    bool
+        Whether this process is the one that runs here.
+    """
+    folder = Path(folder).resolve()
+    if folder in _held:
+        return True
+    folder.mkdir(exist_ok=True)
+    file = (folder / "genreflow.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return False
+    _held[folder] = file
+    for lock in (folder / "locks").glob("*.lock"):
+        lock.unlink(missing_ok=True)
+    return True
