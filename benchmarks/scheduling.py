@@ -10,6 +10,7 @@ changes it less than the time elapsed, which is shown beside it.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -147,17 +148,18 @@ def main() -> int:
     parser.add_argument("--subsample", type=int, help="another scheduler-subsample")
     parser.add_argument("--only", choices=["dry-runs", "audio"])
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders go
     options = ["--scheduler-subsample", str(args.subsample)] if args.subsample else []
     dry_runs = {400: DRY_RUN[8_000]} if args.quick else DRY_RUN
     audio = (100, 400) if args.quick else AUDIO
     load = f"{os.getloadavg()[0]:.1f}"
     print(f"{args.cores} cores, load {load}, options: {' '.join(options) or 'the profile'}\n")
-    good = args.only == "audio" or show_dry_runs(dry_runs, cores=args.cores)
-    return (
-        0
-        if (args.only == "dry-runs" or show_audio_stage(audio, options, cores=args.cores)) and good
-        else 1
-    )
+    good = True
+    if args.only != "audio":
+        good &= show_dry_runs(dry_runs, cores=args.cores)
+    if args.only != "dry-runs":
+        good &= show_audio_stage(audio, options, cores=args.cores)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
