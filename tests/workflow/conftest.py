@@ -1,0 +1,154 @@
+"""Tiny corpora, a run that is done once, and plans in processes of their own."""
+
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
+from multiprocessing import get_context
+
+import harness
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+RATE = 16000
+"""Of the clips [Hz]; their WAVs have half of it."""
+
+TINY = {
+    "corpus": {
+        "name": "tiny",
+        "kind": "folder",
+        "audio": "audio",
+        "levels": ["genre", "artist"],
+        "shards": 3,
+        "min_duration": 0.5,
+    },
+    "splits": ["grouped"],
+    "split": {"validation": 0.2, "test": 0.2},
+    "audio": {"sample_rate": RATE // 2, "duration": 3.0},
+    "spectrogram": {"n_fft": 512, "hop_length": 256, "n_mels": 32, "f_max": 4000},
+    "cnn": {
+        "variants": {"simple": {"filters": [4, 4], "kernel_size": 3}},
+        "batch_size": 4,
+        "epochs": 2,
+    },
+    "handcrafted": {"features": ["rmse", "zcr"]},
+    "ffnn": {"units": [[4]], "epochs": 2},
+    "classify": {"run": ["logistic-regression"], "folds": 2},
+}
+
+DEMO = {"corpus": {"genres": 2, "clips_per_genre": 5, "max_excluded": 0.8, "shards": 2}}
+
+DEMO_TARGETS = ("results/demo/corpus/tracks.csv", "results/demo/source/fma_metadata/tracks.csv")
+
+
+def merged(base, changes):
+    """Merge nested mappings, as Snakemake does with --config over a configuration."""
+    result = deepcopy(base)
+    for key, value in changes.items():
+        deep = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if deep else value
+    return result
+
+
+def write_clip(path, *, seed, frequency, seconds=2.5):
+    """Write a tone in noise."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).standard_normal(len(time))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * frequency * time) + 0.05 * noise, RATE)
+
+
+def write_corpus(folder):
+    """Write 3 genres of 4 artists with 6 clips."""
+    genres = {"Ambient": 220, "Techno": 880, "Waltz": 1760}
+    for g, (genre, base) in enumerate(genres.items()):
+        for number in range(6):
+            artist, seed = f"artist-{(0, 0, 1, 1, 2, 3)[number]}", 100 * g + number
+            write_clip(
+                folder / genre / artist / f"{number}.wav",
+                seed=seed,
+                frequency=base * (1 + number / 20),
+                seconds=2.5 + 0.5 * (number % 3),
+            )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep Snakemake's cache of sources out of the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def in_process(_own_cache):
+    """Call a function in a new process in which Snakemake is imported already.
+
+    A plan takes half a second so, not the four of the command line, and no plan sees the
+    modules, the working folder or the loggers of another.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["snakemake.cli", "pandas", "jsonschema", "imageio_ffmpeg"])
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        yield lambda function, *args: pool.submit(function, *args).result(timeout=120)
+
+
+@pytest.fixture(scope="session")
+def plan(in_process):
+    """Return the jobs that a run with some configuration would do."""
+
+    def planned(workdir, changes=None, *, base=TINY, root=harness.ROOT, targets=()):
+        config = merged(base, changes or {})
+        return in_process(harness.plan, workdir, config, root, targets)
+
+    return planned
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Make a working folder with the tiny corpus and nothing else. Not to be written to."""
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder / "audio")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    (folder / "demo.yaml").write_text(yaml.safe_dump(DEMO, sort_keys=False))
+    return folder
+
+
+def _copied(source, tmp_path_factory, name):
+    return harness.copied(source, tmp_path_factory.mktemp(name) / "work")
+
+
+@pytest.fixture
+def fresh(corpus, tmp_path_factory):
+    """Return a working folder of one's own in which nothing was run."""
+    return _copied(corpus, tmp_path_factory, "fresh")
+
+
+@pytest.fixture(scope="session")
+def template(corpus, tmp_path_factory):
+    """Run the tiny corpus to its end, once. Not to be written to."""
+    folder = _copied(corpus, tmp_path_factory, "template")
+    done = harness.snakemake(folder, "--configfile", "tiny.yaml")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def finished(template, tmp_path_factory):
+    """Return a working folder of one's own in which everything was run, times and all."""
+    return _copied(template, tmp_path_factory, "finished")
+
+
+@pytest.fixture(scope="module")
+def finished_module(template, tmp_path_factory):
+    """Return the same for plans that change nothing, shared by a module's tests."""
+    return _copied(template, tmp_path_factory, "finished")
+
+
+@pytest.fixture(scope="session")
+def demo_template(corpus, tmp_path_factory):
+    """Make the smallest demo corpus with its manifest and metadata, once."""
+    folder = _copied(corpus, tmp_path_factory, "demo")
+    done = harness.snakemake(folder, *DEMO_TARGETS, "--configfile", "demo.yaml")
+    assert done.returncode == 0, done.stderr
+    return folder

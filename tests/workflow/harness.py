@@ -1,0 +1,233 @@
+"""Plans and runs of the real workflow, for the tests."""
+
+import contextlib
+import io
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CODE = ("Snakefile", "config.yaml", "config", "rules", "scripts", "envs", "profiles")
+"""What of a checkout the workflow needs to run."""
+
+AFTER = {
+    "demo_metadata": (),
+    "demo_clips": ("wav", "handcrafted_shard"),
+    "wav": ("audit", "spectrogram_shard"),
+    "audit": ("manifest",),
+    "manifest": ("split", "ffnn", "classify"),
+    "split": ("cnn", "ffnn", "classify"),
+    "spectrogram_shard": ("spectrograms", "cnn"),
+    "spectrograms": ("cnn",),
+    "handcrafted_shard": ("handcrafted",),
+    "handcrafted": ("ffnn", "classify"),
+    "published_features": ("ffnn", "classify"),
+    "cnn": ("tables", "confusion_matrices", "learning_curves"),
+    "ffnn": ("ffnn_table", "tables", "confusion_matrices", "learning_curves"),
+    "classify": ("classify_table", "tables", "confusion_matrices"),
+    "ffnn_table": (),
+    "classify_table": (),
+    "tables": ("accuracy_figure",),
+    "accuracy_figure": (),
+    "confusion_matrices": (),
+    "learning_curves": (),
+}
+"""The rules that read what a rule makes."""
+
+
+def with_followers(*rules):
+    """Return rules and all that depends on them."""
+    found, waiting = set(), list(rules)
+    while waiting:
+        rule = waiting.pop()
+        found.add(rule)
+        waiting.extend(set(AFTER[rule]) - found)
+    return found
+
+
+def rules_of(jobs):
+    return {rule for rule, *_ in jobs}
+
+
+def command(*args, root=ROOT):
+    profile = ("--profile", root / "profiles" / "default")
+    program = (sys.executable, "-m", "snakemake", "-s", root / "Snakefile", "--cores", "2")
+    return [str(part) for part in (*program, *profile, *args)]
+
+
+def snakemake(workdir, *args, root=ROOT):
+    """Run the workflow as a user does; stdout, stderr and returncode come back."""
+    return subprocess.run(
+        command(*args, root=root), cwd=workdir, capture_output=True, text=True, timeout=900
+    )
+
+
+def copy_code(target):
+    """Copy a checkout's code; every file gets the present time."""
+    for name in CODE:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, target / name, ignore=ignored, copy_function=shutil.copyfile)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target / name)
+    return target
+
+
+def copied(source, target):
+    """Copy a working folder, with the times of its files; return the copy."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    return target
+
+
+def made_files(workdir):
+    """Return the bytes of everything below results, but for logs and measurements."""
+    return {
+        str(path.relative_to(workdir)): path.read_bytes()
+        for path in sorted(Path(workdir, "results").rglob("*"))
+        if path.is_file() and not {"logs", "benchmarks"} & set(path.parts)
+    }
+
+
+def parts_of(workdir):
+    """List the files that were being written."""
+    return sorted(path.name for path in Path(workdir, "results").rglob(".part-*"))
+
+
+@contextlib.contextmanager
+def running_until(workdir, *args, pattern, seconds=300):
+    """Start a run on a slow disk, and give it once a file of a pattern is there.
+
+    At the end the whole process group is killed, as a batch system or a power cut does.
+    """
+    shown = Path(workdir) / "shown.txt"
+    with (
+        shown.open("w") as out,
+        subprocess.Popen(
+            command(*args),
+            cwd=workdir,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent / "slow_disk")},
+        ) as run,
+    ):
+        try:
+            deadline = time.monotonic() + seconds
+            while not any(Path(workdir).glob(pattern)):
+                ended = run.poll() is not None or time.monotonic() > deadline
+                assert not ended, f"there was no {pattern}:\n{shown.read_text()}"
+                time.sleep(0.002)
+            yield run
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+
+def kill_when(workdir, *args, pattern):
+    """Kill a run once a file of a pattern is there; return the files that the kill left."""
+    with running_until(workdir, *args, pattern=pattern):
+        pass
+    return list(Path(workdir).glob(pattern))
+
+
+class _Jobs(logging.Handler):
+    """Collect the jobs that Snakemake announces."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def emit(self, record):
+        from snakemake_interface_logger_plugins.common import LogEvent
+
+        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.rule_name != "all":
+            self.found.add((record.rule_name, *map(str, (record.wildcards or {}).values())))
+
+
+@contextlib.contextmanager
+def _workflow(workdir, config, root):
+    """Give Snakemake's API of the workflow; it runs in a process of its own."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+
+    quiet = OutputSettings(dryrun=True, enable_file_logging=False)
+    with SnakemakeApi(quiet) as api:
+        yield api.workflow(
+            resource_settings=ResourceSettings(cores=2),
+            config_settings=ConfigSettings(config=config),
+            snakefile=Path(root) / "Snakefile",
+            workdir=Path(workdir),
+        )
+
+
+def _dag(workflow, targets=(), **settings):
+    from snakemake.settings.enums import RerunTrigger
+    from snakemake.settings.types import DAGSettings
+
+    profile = yaml.safe_load((ROOT / "profiles" / "default" / "profile.yaml").read_text())
+    return workflow.dag(
+        DAGSettings(
+            targets=frozenset(targets),
+            rerun_triggers=frozenset(map(RerunTrigger.parse_choice, profile["rerun-triggers"])),
+            force_incomplete=profile["rerun-incomplete"],
+            **settings,
+        )
+    )
+
+
+def plan(workdir, config, root, targets):
+    """Dry-run the workflow: which jobs, as (rule, wildcard, ...), would run."""
+    from snakemake.logging import logger
+
+    jobs = _Jobs()
+    with _silent(), _workflow(workdir, config, root) as workflow:
+        logger.addHandler(jobs)
+        _dag(workflow, targets).execute_workflow(executor="dryrun")
+    return jobs.found
+
+
+def rule_graph(workdir, config, root):
+    """Return the lines "RULE -> RULE" of the rule graph."""
+    from snakemake.settings.enums import PrintDag
+
+    printed = io.StringIO()
+    with (
+        _silent(),
+        _workflow(workdir, config, root) as workflow,
+        contextlib.redirect_stdout(printed),
+    ):
+        _dag(workflow, print_dag_as=str(PrintDag.DOT)).printrulegraph()
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)', printed.getvalue()))
+    edges = re.findall(r"(\d+) -> (\d+)", printed.getvalue())
+    return sorted({f"{names[one]} -> {names[other]}" for one, other in edges})
+
+
+def describe_rules(workdir, config, root):
+    """Return what each rule declares."""
+    with _silent(), _workflow(workdir, config, root) as workflow:
+        return {
+            rule.name: {
+                "docstring": rule.docstring,
+                "message": rule.message,
+                "log": list(map(str, rule.log)),
+                "benchmark": rule.benchmark and str(rule.benchmark),
+                "resources": set(rule.resources),
+                "lines": Path(str(rule.snakefile)).read_text().splitlines(),
+            }
+            for rule in workflow._workflow.rules
+        }
+
+
+def _silent():
+    return contextlib.redirect_stderr(io.StringIO())

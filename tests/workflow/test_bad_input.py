@@ -1,0 +1,178 @@
+"""Bad input ends with what is wrong and what to do about it, and nothing is lost."""
+
+import csv
+import os
+import subprocess
+
+import harness
+import pytest
+import soundfile
+import yaml
+from conftest import TINY, merged, write_clip
+
+
+def run(workdir, config, *args):
+    (workdir / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return harness.snakemake(workdir, *args, "--configfile", "given.yaml")
+
+
+def refused(workdir, config, *words, args=("--dry-run",)):
+    """Assert that a run fails and says these words, and shows no traceback."""
+    shown = run(workdir, config, *args)
+    assert shown.returncode != 0
+    said = " ".join(shown.stderr.split())
+    for word in words:
+        assert word in said, shown.stderr
+    assert "Traceback" not in shown.stderr, shown.stderr
+
+
+def folder_of(**corpus):
+    return merged(TINY, {"corpus": corpus})
+
+
+def table_of(workdir, text):
+    (workdir / "tracks.csv").write_text(text)
+    corpus = {"name": "tiny", "kind": "table", "table": "tracks.csv", "audio": "."}
+    return merged({key: TINY[key] for key in TINY if key != "corpus"}, {"corpus": corpus})
+
+
+def test_missing_folder_leaves_the_results(finished):
+    before = harness.made_files(finished)
+    refused(finished, folder_of(audio="nowhere"), "corpus.audio", "'nowhere'", "sub-folder")
+    assert harness.made_files(finished) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"spectrogram": {"n_mel": 3}}, ["spectrogram.n_mel", "spectrogram.n_mels"]),
+        ({"spectrograms": {}}, ["spectrograms: no such key", "did you mean spectrogram?"]),
+        ({"seed": "one"}, ["seed", "a whole number", "'one'"]),
+        ({"corpus": {"kind": "foldr"}}, ["corpus.kind", "did you mean folder?"]),
+        ({"splits": ["groupd"]}, ["splits", "groupd", "grouped"]),
+    ],
+)
+def test_wrong_configuration_names_the_key(corpus, tmp_path, changes, words):
+    refused(harness.copied(corpus, tmp_path / "work"), merged(TINY, changes), *words)
+
+
+def test_one_genre(tmp_path):
+    write_clip(tmp_path / "audio/Waltz/0.wav", seed=1, frequency=300)
+    refused(tmp_path, folder_of(), "one genre", "'Waltz'", "at least two genres")
+
+
+def test_no_audio(tmp_path):
+    (tmp_path / "audio" / "Waltz").mkdir(parents=True)
+    (tmp_path / "audio" / "Waltz" / "notes.txt").write_text("no music")
+    refused(tmp_path, folder_of(), "audio", "one sub-folder a genre", ".mp3")
+
+
+def test_table_without_genre(tmp_path):
+    config = table_of(tmp_path, "path,gender\na.wav,Waltz\n")
+    refused(tmp_path, config, "tracks.csv", "no column 'genre'", "path, gender")
+
+
+def test_two_tracks_with_one_id(tmp_path):
+    for name in "abc":
+        write_clip(tmp_path / f"{name}.wav", seed=1, frequency=300)
+    text = "track_id,path,genre\n7,a.wav,Waltz\n7,b.wav,Techno\n8,c.wav,Techno\n"
+    refused(tmp_path, table_of(tmp_path, text), "id '7'", "a.wav", "b.wav")
+
+
+@pytest.mark.parametrize("text", ["path,genre\na.mp3,Rock\n", "\0\1\2", ""])
+def test_not_a_tracks_csv(tmp_path, text):
+    (tmp_path / "data" / "fma_metadata").mkdir(parents=True)
+    (tmp_path / "data" / "fma_small").mkdir()
+    (tmp_path / "data" / "fma_metadata" / "tracks.csv").write_text(text)
+    config = {"corpus": {"name": "fma", "kind": "fma", "audio": "data"}}
+    refused(tmp_path, config, "data/fma_metadata/tracks.csv", "FMA")
+
+
+@pytest.mark.slow
+def test_genre_with_fewer_tracks_than_folds_leaves_the_results(finished):
+    before = harness.made_files(finished)
+    config = merged(TINY, {"splits": ["cv-1x7"]})
+    target = "results/tiny/corpus/splits/cv-1x7-r1f1.csv"
+    refused(finished, config, "cv-1x7", "7", "6", args=(target,))
+    assert harness.made_files(finished) == before
+
+
+STRANGE = (
+    "with  two spaces.wav",
+    "quo'te.wav",
+    'double "quotes".wav',
+    "-rf.wav",
+    "{open.wav",
+    "co:lon.wav",
+    "100%d.wav",
+    "$HOME `id`.wav",
+    "semi;colon&.wav",
+    "back\\slash.wav",
+    "star*[a-z]?.wav",
+    "#hash.wav",
+    "Größe und 音楽.wav",
+    "new\nline.wav",
+    " leading space.wav",
+)
+
+
+@pytest.mark.slow
+def test_strange_names_of_files_become_wavs(tmp_path):
+    rate = TINY["audio"]["sample_rate"]
+    for number, name in enumerate(STRANGE):
+        genre = ("Rock 'n' Roll}", "-Übung: 100%")[number % 2]
+        # Each clip has another length, by which its WAV is known.
+        write_clip(
+            tmp_path / "audio" / genre / "artist" / name,
+            seed=number,
+            frequency=300,
+            seconds=1 + number / 10,
+        )
+    done = run(tmp_path, TINY, "--until", "audit")
+    assert done.returncode == 0, done.stderr
+    made = sorted(soundfile.info(path).frames for path in tmp_path.glob("results/tiny/wav/*.wav"))
+    assert made == [round((1 + number / 10) * rate) for number in range(len(STRANGE))]
+    audited = [
+        row for path in tmp_path.glob("results/tiny/corpus/audit/*.csv")
+        for row in csv.DictReader(path.open())
+    ]  # fmt: skip
+    assert len(audited) == len(STRANGE)
+    assert [row["reason"] for row in audited] == [""] * len(STRANGE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["{braces}.wav", "{track}.wav", "{wildcards.track}.wav"])
+def test_names_that_snakemake_would_fill_in_are_refused(corpus, tmp_path, name):
+    """Snakemake knows no way to write such a name: it takes the braces for a wildcard."""
+    work = harness.copied(corpus, tmp_path / "work")
+    write_clip(work / "audio" / "Techno" / "artist-0" / name, seed=1, frequency=300)
+    refused(work, TINY, f"audio/Techno/artist-0/{name}", "ename")
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """Mount a disk that is too small for the WAVs of the tiny corpus."""
+    folder = tmp_path / "work" / "results" / "tiny" / "wav"
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can only be mounted by root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.slow
+def test_full_disk_is_no_corrupt_clip(full_disk, corpus, tmp_path, template):
+    work = harness.copied(corpus, tmp_path / "work")
+    failed = run(work, TINY, "--until", "wav")
+    assert failed.returncode != 0
+    assert "No space left on device" in failed.stderr
+    made = list(full_disk.glob("*.wav"))
+    assert 0 < len(made) < 18
+    good = {path.name: path.read_bytes() for path in template.glob("results/tiny/wav/*.wav")}
+    assert [path.name for path in made if path.read_bytes() != good[path.name]] == []
+    subprocess.run(["mount", "-o", "remount,size=16m", full_disk], check=True)
+    done = run(work, TINY, "--until", "wav")
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_bytes() for path in full_disk.iterdir()} == good

@@ -1,0 +1,83 @@
+"""Runs that are killed and started again end as if nothing had happened."""
+
+import os
+import signal
+
+import harness
+import pytest
+from conftest import DEMO_TARGETS
+
+# In the order of a run: what is being written when the run is killed.
+STAGES = {
+    "wav": "results/tiny/wav/.part-*",
+    "audit": "results/tiny/corpus/audit/.part-*",
+    "spectrogram_shard": "results/tiny/spectrograms/.part-*",
+    "spectrograms": "results/tiny/.part-spectrograms.h5",
+    "cnn": "results/tiny/grouped/cnn/simple/seed-0/.part-predictions.csv",
+    "tables": "results/tiny/tables/.part-genres.csv",
+}
+
+TARGETS = {
+    "wav": ["--until", "wav"],
+    "audit": ["--until", "audit"],
+    "spectrogram_shard": ["--until", "spectrogram_shard"],
+    "spectrograms": ["--until", "spectrograms"],
+}
+"""Stages that could be overtaken by another while they are waited for are run alone."""
+
+
+@pytest.mark.slow
+def test_killed_in_each_stage_ends_as_undisturbed(fresh, template):
+    options = ("--configfile", "tiny.yaml")
+    for stage, pattern in STAGES.items():
+        left = harness.kill_when(fresh, *options, *TARGETS.get(stage, []), pattern=pattern)
+        assert left, f"{stage} was not killed while it wrote"
+    end = harness.snakemake(fresh, *options)
+    assert end.returncode == 0, end.stderr
+    assert harness.parts_of(fresh) == []
+    ended, undisturbed = harness.made_files(fresh), harness.made_files(template)
+    assert ended.keys() == undisturbed.keys()
+    assert [name for name in ended if ended[name] != undisturbed[name]] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "results/demo/source/fma_demo/**/.part-*",
+        "results/demo/source/fma_metadata/.part-tracks.csv",
+    ],
+)
+def test_killed_while_the_demo_corpus_is_made(fresh, demo_template, pattern):
+    options = (*DEMO_TARGETS, "--configfile", "demo.yaml")
+    left = harness.kill_when(fresh, *options, pattern=pattern)
+    assert left, "it was not killed while it wrote"
+    end = harness.snakemake(fresh, *options)
+    assert end.returncode == 0, end.stderr
+    assert harness.parts_of(fresh) == []
+    assert harness.made_files(fresh) == harness.made_files(demo_template)
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on_without_a_word(fresh):
+    """Nothing like --unlock has to be typed: the lock of a dead process is no lock."""
+    options = ("--configfile", "tiny.yaml", "--until", "wav")
+    assert harness.kill_when(fresh, *options, pattern="results/tiny/wav/*.wav")
+    again = harness.snakemake(fresh, *options)
+    assert again.returncode == 0, again.stderr
+    assert "unlock" not in again.stderr
+
+
+@pytest.mark.slow
+def test_second_run_at_the_same_time_is_refused(fresh):
+    options = ("--configfile", "tiny.yaml", "--until", "audit")
+    pattern = "results/tiny/corpus/audit/.part-*"
+    with harness.running_until(fresh, *options, pattern=pattern) as first:
+        os.killpg(first.pid, signal.SIGSTOP)
+        second = harness.snakemake(fresh, *options)
+        os.killpg(first.pid, signal.SIGCONT)
+        first.wait(timeout=60)
+    assert second.returncode != 0
+    assert "other" in second.stderr.split("Workflow start")[1], second.stderr
+    assert first.returncode == 0
+    assert len(list(fresh.glob("results/tiny/corpus/audit/*.csv"))) == 3

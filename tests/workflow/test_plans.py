@@ -1,0 +1,162 @@
+"""What the workflow would do: plans and graphs of several corpora, and what each rule declares."""
+
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import harness
+import pytest
+from conftest import DEMO, TINY, merged
+from genreflow.tracks import Track
+from harness import ROOT, rules_of
+
+PLANS = Path(__file__).parent / "plans"
+
+FMA = {"corpus": {"name": "fma", "kind": "fma", "audio": "data"}}
+
+CONFIGURATIONS = {
+    "demo": {},
+    "folder_cv_two_seeds": merged(TINY, {"splits": ["cv-1x3"], "seeds": [0, 1]}),
+    "fma_small": FMA,
+}
+
+
+@pytest.fixture
+def fma(tmp_path):
+    """Make FMA's folders with 16 empty clips of the 20 that tracks.csv lists."""
+    from genreflow.demo import write_metadata
+
+    clips = tmp_path / "data" / "fma_small"
+    tracks = [
+        Track(f"{i:06d}", f"{clips}/000/{i:06d}.mp3", ("Dub", "March")[i % 2], "training")
+        for i in range(2, 22)
+    ]
+    write_metadata(tracks, tmp_path / "data" / "fma_metadata" / "tracks.csv")
+    (clips / "000").mkdir(parents=True)
+    for track in tracks[:16]:
+        Path(track.path).touch()
+    return tmp_path
+
+
+def text_of(jobs, edges):
+    """Return the number of jobs of each rule, and which rule's files which rule reads."""
+    counts = sorted(Counter(rule for rule, *_ in jobs).items())
+    return "\n".join([*(f"{number:4} {rule}" for rule, number in counts), "", *edges, ""])
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_jobs_and_rules_are_the_committed_ones(name, plan, in_process, corpus, fma):
+    """To renew them, run with GENREFLOW_RENEW=1 and look at what changed."""
+    workdir = fma if name == "fma_small" else harness.copied(corpus, fma / "work")
+    config = CONFIGURATIONS[name]
+    jobs = plan(workdir, base=config)
+    text = text_of(jobs, in_process(harness.rule_graph, workdir, config, ROOT))
+    committed = PLANS / f"{name}.txt"
+    if os.environ.get("GENREFLOW_RENEW"):
+        committed.write_text(text)
+    assert text == committed.read_text()
+
+
+def test_fma_with_missing_clips_lists_them(plan, fma):
+    jobs = plan(fma, base=FMA)
+    assert len([job for job in jobs if job[0] == "wav"]) == 16
+    listing = json.loads((fma / "results" / "fma" / "corpus" / "listing.json").read_text())
+    assert len(listing["missing"]) == 4
+
+
+def test_followers_in_the_harness_are_those_of_the_graph(in_process, fresh):
+    """The table that the tests of staleness rest on is complete."""
+    edges = in_process(harness.rule_graph, fresh, TINY, ROOT)
+    known = [f"{one} -> {other}" for one, after in harness.AFTER.items() for other in after]
+    assert {edge for edge in edges if not edge.endswith("-> all")} == {
+        edge for edge in known if not edge.startswith(("demo_", "published_"))
+    }
+
+
+def test_two_splits_stand_side_by_side(plan, fresh):
+    jobs = plan(fresh, {"splits": ["grouped", "lowest-ids"]})
+    assert {job[1:] for job in jobs if job[0] == "split"} == {("grouped",), ("lowest-ids",)}
+    assert {job[1] for job in jobs if job[0] == "cnn"} == {"grouped", "lowest-ids"}
+    assert len([job for job in jobs if job[0] == "tables"]) == 1
+    assert len([job for job in jobs if job[0] == "wav"]) == 18
+
+
+def test_plan_of_one_file_holds_what_it_needs(plan, fresh):
+    jobs = plan(fresh, targets=["results/tiny/corpus/splits/grouped.csv"])
+    assert rules_of(jobs) == {"wav", "audit", "manifest", "split"}
+
+
+# What each rule declares
+
+
+@pytest.fixture(scope="module")
+def rules(in_process, tmp_path_factory):
+    return in_process(harness.describe_rules, tmp_path_factory.mktemp("rules"), DEMO, ROOT)
+
+
+GATHER = {"all", "wavs"}
+"""Rules that do nothing but ask for files."""
+
+
+def test_every_rule_says_what_it_does(rules):
+    lacking = [name for name, rule in rules.items() if not rule["docstring"]]
+    lacking += [n for n in rules.keys() - GATHER - {"fetch"} if not rules[n]["message"]]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("kind", ["log", "benchmark"])
+def test_every_job_leaves_a_trace(rules, kind):
+    without = GATHER | ({"fetch"} if kind == "benchmark" else set())
+    assert [name for name in rules.keys() - without if not rules[name][kind]] == []
+
+
+def test_every_rule_tells_its_memory_and_time(rules):
+    asked = {name: rules[name]["resources"] for name in rules.keys() - GATHER}
+    assert [name for name, found in asked.items() if not {"mem_mb", "runtime"} <= found] == []
+
+
+def test_every_rule_tells_its_threads():
+    lacking = []
+    for path in sorted(ROOT.glob("rules/*.smk")):
+        for block in re.split(r"^(?: *)(?=rule \w+:$)", path.read_text(), flags=re.M)[1:]:
+            if not re.search(r"^ +threads: ", block, flags=re.M):
+                lacking.append(block.split(":")[0])
+    assert lacking == []
+
+
+# The command line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--dag", "--rulegraph"])
+def test_graphs_have_stdout_for_themselves(fresh, option):
+    shown = harness.snakemake(fresh, "--configfile", "tiny.yaml", option)
+    assert shown.returncode == 0, shown.stderr
+    assert re.fullmatch(r"digraph snakemake_dag \{.*\}\s*", shown.stdout, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+def test_lint_is_clean(fresh):
+    shown = harness.snakemake(fresh, "--configfile", "tiny.yaml", "--lint")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == ""
+
+
+@pytest.mark.slow
+def test_dry_run_makes_nothing(fresh):
+    shown = harness.snakemake(fresh, "--configfile", "tiny.yaml", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert list(harness.made_files(fresh)) == ["results/tiny/corpus/listing.json"]
+
+
+@pytest.mark.slow
+def test_missing_fma_names_what_brings_it(tmp_path):
+    config = "corpus={'kind': 'fma', 'audio': 'data', 'name': 'fma'}"
+    shown = harness.snakemake(tmp_path, "--dry-run", "--config", config)
+    assert shown.returncode != 0
+    (line,) = [line for line in shown.stderr.splitlines() if "snakemake fetch" in line]
+    assert "data" in line
+    assert "Traceback" not in shown.stderr
+    assert harness.snakemake(tmp_path, "--dry-run", "fetch", "--config", config).returncode == 0

@@ -1,0 +1,480 @@
+"""What makes an output stale: its input's content, its settings, its code, and nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import harness
+import pytest
+import yaml
+from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
+from genreflow.tracks import shard_of
+from harness import ROOT, rules_of, with_followers
+
+EVERYTHING = set(harness.AFTER) - {"demo_metadata", "demo_clips", "published_features"}
+
+
+def touch(path, seconds):
+    """Set a file's time to so many seconds from now."""
+    os.utime(path, times=(time.time() + seconds,) * 2)
+
+
+@pytest.fixture(scope="module")
+def other_checkout(tmp_path_factory):
+    return harness.copy_code(tmp_path_factory.mktemp("checkout") / "genreflow")
+
+
+@pytest.mark.slow
+def test_second_run_does_nothing(finished):
+    before = harness.made_files(finished)
+    again = harness.snakemake(finished, "--configfile", "tiny.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "Nothing to be done" in again.stderr
+    assert harness.made_files(finished) == before
+
+
+def test_second_run_plans_nothing(finished_module, plan):
+    assert plan(finished_module) == set()
+
+
+@pytest.mark.parametrize("seconds", [0, -(10**7)])
+def test_touching_code_plans_nothing(finished_module, other_checkout, plan, seconds):
+    for path in other_checkout.rglob("*"):
+        touch(path, seconds)
+    assert plan(finished_module, root=other_checkout) == set()
+
+
+@pytest.mark.parametrize("seconds", [0, -(10**7)])
+def test_touching_small_inputs_plans_nothing(finished, plan, seconds):
+    for path in [*finished.glob("audio/**/*.wav"), finished / "tiny.yaml"]:
+        touch(path, seconds)
+    assert plan(finished) == set()
+
+
+def test_fresh_checkout_elsewhere_plans_nothing(finished_module, plan, tmp_path):
+    assert plan(finished_module, root=harness.copy_code(tmp_path / "else where")) == set()
+
+
+def reversed_keys(value):
+    if not isinstance(value, dict):
+        return value
+    return {key: reversed_keys(value[key]) for key in reversed(value)}
+
+
+def test_order_of_keys_means_nothing(finished_module, plan):
+    config = merged(TINY, yaml.safe_load((ROOT / "config.yaml").read_text()))
+    config = merged(config, TINY)
+    assert plan(finished_module, base=reversed_keys(config)) == set()
+
+
+# Content
+
+
+def track_of(workdir, clip):
+    """Return the id that the finished run gave a clip."""
+    from genreflow.tracks import read_listing
+
+    listing = read_listing(workdir / "results" / "tiny" / "corpus" / "listing.json")
+    return next(track.track_id for track in listing.tracks if track.path == clip)
+
+
+def of_corpus():
+    """Return the jobs after the shards: one each with this configuration."""
+    return {
+        ("manifest",),
+        ("split", "grouped"),
+        ("spectrograms",),
+        ("handcrafted",),
+        ("cnn", "grouped", "simple", "0"),
+        ("ffnn", "grouped", "4", "0"),
+        ("classify", "grouped", "handcrafted", "all", "logistic-regression"),
+        ("ffnn_table",),
+        ("classify_table",),
+        ("tables",),
+        ("accuracy_figure",),
+        ("confusion_matrices", "grouped"),
+        ("learning_curves", "grouped"),
+    }
+
+
+def of_shard(track_id):
+    shard = str(shard_of(track_id, TINY["corpus"]["shards"]))
+    return {(rule, shard) for rule in ("audit", "spectrogram_shard", "handcrafted_shard")}
+
+
+def test_new_content_of_a_clip_reruns_its_wav_and_its_shard(finished, plan):
+    clip = "audio/Techno/artist-1/3.wav"
+    track_id = track_of(finished, clip)
+    write_clip(finished / clip, seed=99, frequency=500)
+    assert plan(finished) == {("wav", track_id)} | of_shard(track_id) | of_corpus()
+
+
+def test_new_clip_reruns_its_shard(finished, plan):
+    from genreflow.sources import track_id_of
+
+    write_clip(finished / "audio/Techno/artist-1/new.wav", seed=99, frequency=500)
+    track_id = track_id_of("Techno/artist-1/new.wav")
+    assert plan(finished) == {("wav", track_id)} | of_shard(track_id) | of_corpus()
+
+
+def test_removed_clip_reruns_its_shard(finished, plan):
+    clip = "audio/Techno/artist-1/3.wav"
+    track_id = track_of(finished, clip)
+    (finished / clip).unlink()
+    assert plan(finished) == of_shard(track_id) | of_corpus()
+
+
+def test_clip_that_came_and_went_changes_nothing(finished, plan):
+    clip = finished / "audio/Techno/artist-1/new.wav"
+    write_clip(clip, seed=99, frequency=500)
+    assert plan(finished) != set()
+    clip.unlink()
+    assert plan(finished) == set()
+
+
+def test_lost_intermediate_is_made_when_it_is_needed(finished, plan):
+    track_id = track_of(finished, "audio/Waltz/artist-0/1.wav")
+    wav = f"results/tiny/wav/{track_id}.wav"
+    (finished / wav).unlink()
+    # Nobody needs it: what was made from it is still right.
+    assert plan(finished) == set()
+    # Asked for by name, it alone is made.
+    assert plan(finished, targets=[wav]) == {("wav", track_id)}
+    # Needed by a job that runs, it is made first, with all else that reads it.
+    planned = plan(finished, {"corpus": {"min_duration": 0.4}})
+    assert {job for job in planned if job[0] == "wav"} == {("wav", track_id)}
+    assert {job for job in planned if job[0] == "spectrogram_shard"} <= of_shard(track_id)
+
+
+def test_lost_result_is_made_again(finished, plan):
+    (finished / "results" / "tiny" / "tables" / "comparison.csv").unlink()
+    assert plan(finished) == {("tables",), ("accuracy_figure",)}
+
+
+@pytest.mark.slow
+def test_new_content_leaves_other_shards_untouched(finished):
+    clip = "audio/Techno/artist-1/3.wav"
+    track_id = track_of(finished, clip)
+    shard = shard_of(track_id, TINY["corpus"]["shards"])
+    write_clip(finished / clip, seed=99, frequency=500)
+    results = finished / "results" / "tiny"
+    watched = [
+        *results.glob("wav/*"),
+        *results.glob("spectrograms/*"),
+        *results.glob("corpus/audit/*"),
+    ]
+    before = {path: path.stat().st_mtime_ns for path in watched}
+    targets = ("results/tiny/spectrograms.h5", "results/tiny/corpus/tracks.csv")
+    run = harness.snakemake(finished, *targets, "--configfile", "tiny.yaml")
+    assert run.returncode == 0, run.stderr
+    assert {path for path in watched if path.stat().st_mtime_ns != before[path]} == {
+        results / "wav" / f"{track_id}.wav",
+        results / "spectrograms" / f"{shard}.h5",
+        results / "corpus" / "audit" / f"{shard}.csv",
+    }
+
+
+# Settings: a changed value of each key, and the rules that it makes stale. What depends on
+# them is stale too. `None` stands for everything: the results are those of another corpus.
+
+SETTINGS = {
+    "corpus.name": ("other", None),
+    "corpus.kind": ("table", []),  # the table lists the same tracks
+    "corpus.audio": ("moved", ["wav", "manifest", "handcrafted_shard"]),
+    "corpus.table": ("tracks.csv", []),
+    "corpus.subset": ("large", []),
+    "corpus.url": ("http://localhost/fma", []),
+    "corpus.levels": (["genre"], ["manifest"]),
+    "corpus.genres": (3, []),
+    "corpus.clips_per_genre": (6, []),
+    "corpus.shards": (4, ["audit", "spectrogram_shard", "handcrafted_shard"]),
+    "corpus.min_duration": (0.4, ["audit"]),
+    "corpus.silence_level": (-50, ["audit"]),
+    "corpus.min_sounding": (0.02, ["audit"]),
+    "corpus.max_excluded": (0.2, ["manifest"]),
+    "splits": (["lowest-ids"], ["split"]),
+    "split.validation": (0.3, ["split"]),
+    "split.test": (0.3, ["split"]),
+    "seed": (1, ["split", "classify"]),
+    "seeds": ([1], ["cnn", "ffnn"]),
+    "audio.sample_rate": (9000, ["wav", "audit", "spectrogram_shard"]),
+    "audio.duration": (2.0, ["wav", "spectrogram_shard"]),
+    "spectrogram.n_fft": (1024, ["spectrogram_shard"]),
+    "spectrogram.hop_length": (128, ["spectrogram_shard"]),
+    "spectrogram.n_mels": (16, ["spectrogram_shard"]),
+    "spectrogram.f_min": (20, ["spectrogram_shard"]),
+    "spectrogram.f_max": (3000, ["spectrogram_shard"]),
+    "spectrogram.invert": (False, ["spectrogram_shard"]),
+    "cnn.run": (["simple-full-time"], ["cnn"]),
+    "cnn.variants.*.geometry": ("full-time", ["cnn"]),
+    "cnn.variants.*.filters": ([4, 8], ["cnn"]),
+    "cnn.variants.*.kernel_size": (5, ["cnn"]),
+    "cnn.variants.*.dropout": (0.1, ["cnn"]),
+    "cnn.variants.*.momentum": (0.5, ["cnn"]),
+    "cnn.variants.*.learning_rate": (0.01, ["cnn"]),
+    "cnn.batch_size": (8, ["cnn"]),
+    "cnn.epochs": (3, ["cnn"]),
+    "cnn.monitor": ("loss", ["cnn", "learning_curves"]),
+    "cnn.patience": (3, ["cnn"]),
+    "cnn.precision": ("mixed_bfloat16", ["cnn"]),
+    "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
+    "handcrafted.source": ("published", ["published_features"]),
+    "handcrafted.table": ("features.csv", []),
+    "handcrafted.features": (["rmse"], ["handcrafted_shard"]),
+    "handcrafted.rates": ("reference", ["handcrafted_shard"]),
+    "handcrafted.duration": (20.0, ["handcrafted_shard"]),
+    "ffnn.units": ([[8]], ["ffnn"]),
+    "ffnn.l2": (0.01, ["ffnn"]),
+    "ffnn.learning_rate": (0.01, ["ffnn"]),
+    "ffnn.batch_size": (8, ["ffnn"]),
+    "ffnn.epochs": (3, ["ffnn"]),
+    "ffnn.monitor": ("loss", ["ffnn", "learning_curves"]),
+    "ffnn.patience": (2, ["ffnn"]),
+    "classify.features.*": (["all", 0.9], ["classify"]),
+    "classify.run": (["svm-rbf"], ["classify"]),
+    "classify.grids.logistic-regression": ({"C": [0.5]}, ["classify"]),
+    "classify.grids.svm-linear": ({"C": [0.5]}, []),
+    "classify.grids.svm-rbf": ({"C": [0.5]}, []),
+    "classify.grids.lda": ({"shrinkage": [0.5]}, []),
+    "classify.grids.mlp": ({"alpha": [0.5]}, []),
+    "classify.grids.gradient-boosting": ({"learning_rate": [0.5]}, []),
+    "classify.folds": (3, ["classify"]),
+    "classify.within_folds": (True, ["classify"]),
+    "classify.fit_on": (["training", "validation"], ["classify"]),
+    "classify.class_weight": ("balanced", ["classify"]),
+}
+
+ANY_NAME = {"cnn.variants": "simple", "classify.features": "handcrafted"}
+"""What stands for `*`."""
+
+ALSO = {
+    "corpus.kind": {"corpus": {"table": "tracks.csv"}},
+    "handcrafted.source": {"handcrafted": {"table": "features.csv"}},
+}
+"""Keys that have to be there with another."""
+
+DEMO_SETTINGS = {
+    "corpus.genres": (3, ["demo_metadata", "demo_clips"]),
+    "corpus.clips_per_genre": (6, ["demo_metadata", "demo_clips"]),
+    "seed": (1, ["demo_metadata", "demo_clips"]),
+    "corpus.audio": ("moved", []),
+    "corpus.max_excluded": (0.9, ["manifest"]),
+}
+
+
+def leaf_keys(schema, place=""):
+    """List the keys of a schema that hold values; `*` stands for any name."""
+    keys = dict(schema.get("properties", {}))
+    if isinstance(schema.get("additionalProperties"), dict):
+        keys["*"] = schema["additionalProperties"]
+    for key, below in keys.items():
+        yield from leaf_keys(below, f"{place}.{key}")
+    if not keys:
+        yield place.removeprefix(".")
+
+
+def test_every_key_of_the_schema_has_its_row():
+    schema = yaml.safe_load((ROOT / "config" / "schema.yaml").read_text())
+    assert set(leaf_keys(schema)) == set(SETTINGS)
+
+
+def changed(key, value):
+    for place, name in ANY_NAME.items():
+        key = key.replace(f"{place}.*", f"{place}.{name}")
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+@pytest.fixture(scope="module")
+def with_table(template, tmp_path_factory):
+    """Return a finished working folder that also has its tracks in a table, and moved."""
+    from genreflow.tracks import read_listing
+
+    folder = tmp_path_factory.mktemp("settings") / "work"
+    shutil.copytree(template, folder)
+    shutil.copytree(folder / "audio", folder / "moved")
+    listing = read_listing(folder / "results" / "tiny" / "corpus" / "listing.json")
+    rows = [
+        (Path(track.path).relative_to("audio"), track.genre, track.artist, track.title)
+        for track in listing.tracks
+    ]
+    lines = [",".join(map(str, row)) for row in [("path", "genre", "artist", "title"), *rows]]
+    (folder / "tracks.csv").write_text("\n".join(lines) + "\n")
+    shutil.copy(folder / "results" / "tiny" / "handcrafted" / "features.csv", folder)
+    return folder
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_setting_reruns_what_uses_it(with_table, plan, key):
+    value, rules = SETTINGS[key]
+    changes = merged(changed(key, value), ALSO.get(key, {}))
+    expected = EVERYTHING if rules is None else with_followers(*rules)
+    assert rules_of(plan(with_table, changes)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", DEMO_SETTINGS)
+def test_setting_of_the_demo_corpus_reruns_what_uses_it(demo_template, plan, tmp_path, key):
+    work = tmp_path / "work"
+    shutil.copytree(demo_template, work)
+    value, rules = DEMO_SETTINGS[key]
+    planned = plan(work, changed(key, value), base=DEMO, targets=DEMO_TARGETS)
+    made = {"demo_metadata", "demo_clips", "wav", "audit", "manifest"}
+    assert rules_of(planned) == with_followers(*rules) & made
+
+
+def test_new_seed_trains_that_seed_alone(finished_module, plan):
+    trainings = {job for job in plan(finished_module, {"seeds": [0, 1]}) if job[0] == "cnn"}
+    assert trainings == {("cnn", "grouped", "simple", "1")}
+
+
+def test_new_split_leaves_the_others_alone(finished_module, plan):
+    planned = plan(finished_module, {"splits": ["grouped", "lowest-ids"]})
+    assert {job for job in planned if job[0] in ("split", "cnn", "confusion_matrices")} == {
+        ("split", "lowest-ids"),
+        ("cnn", "lowest-ids", "simple", "0"),
+        ("confusion_matrices", "lowest-ids"),
+    }
+
+
+def test_settings_of_a_variant_that_is_not_run_change_nothing(finished_module, plan):
+    changes = {"cnn": {"variants": {"simple-full-time": {"dropout": 0.5}}}}
+    assert plan(finished_module, changes) == set()
+
+
+# Code: each file that can be edited, and the rules that it makes stale.
+
+TABLES = ["tables", "ffnn_table", "classify_table", "confusion_matrices", "learning_curves"]
+DRAWN = ["accuracy_figure", "confusion_matrices", "learning_curves"]
+IMAGES = ["spectrogram_shard", "spectrograms", "cnn"]
+FEATURES = ["handcrafted_shard", "handcrafted", "ffnn", "classify"]
+ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard"]  # and all after these
+
+MODULES = {
+    "audio": ["audit", *IMAGES],
+    "augment": [],
+    "backend": ["cnn", "ffnn"],
+    "classify": ["classify"],
+    "cnn": ["cnn"],
+    "config": [],
+    "corpus": ["manifest"],
+    "demo": [],
+    "digest": [],
+    "download": [],
+    "errors": ALL_PYTHON,
+    "evaluate": TABLES,
+    "feature_table": FEATURES,
+    "features": FEATURES,
+    "ffnn": ["ffnn"],
+    "figures": DRAWN,
+    "files": ALL_PYTHON,
+    "fma": [],
+    "grid": ["classify"],
+    "handcrafted": FEATURES,
+    "locks": [],
+    "logs": ALL_PYTHON,
+    "published": TABLES,
+    "sources": [],
+    "spectrograms": IMAGES,
+    "splits": ["split", "classify", *TABLES],
+    "study_tables": ["ffnn_table", "classify_table"],
+    "synthesis": [],
+    "tracks": ["manifest", "split", "cnn", "ffnn", "classify", *TABLES],
+    "training": ["cnn", "ffnn"],
+    "__init__": [],
+}
+
+DEMO_MODULES = {
+    "demo": ["demo_metadata", "demo_clips"],
+    "synthesis": ["demo_metadata", "demo_clips"],
+    "digest": [],
+    "sources": [],
+}
+
+
+@pytest.fixture
+def edit(tmp_path):
+    """Return a function that appends a comment to a file of a new checkout."""
+
+    def edited(path):
+        checkout = harness.copy_code(tmp_path / "checkout")
+        with (checkout / path).open("a") as file:
+            file.write("\n# an edit\n")
+        return checkout
+
+    return edited
+
+
+def test_every_module_and_script_has_its_row():
+    library = {path.stem for path in ROOT.glob("scripts/genreflow/*.py")}
+    assert library == set(MODULES)
+
+
+def test_digests_of_code_are_the_same_in_every_process():
+    """Sets of names have another order in each process."""
+    program = (
+        "import sys; from pathlib import Path; from genreflow import digest;"
+        "print([digest.code(path) for path in sorted(Path(sys.path[0]).glob('*.py'))])"
+    )
+    printed = {
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"import sys; sys.path[0] = {str(ROOT / 'scripts')!r}; {program}",
+            ],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(8)
+    }
+    assert len(printed) == 1
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_editing_a_module_reruns_its_dependants(finished_module, plan, edit, module):
+    checkout = edit(f"scripts/genreflow/{module}.py")
+    expected = with_followers(*MODULES[module])
+    assert rules_of(plan(finished_module, root=checkout)) == expected
+
+
+def test_editing_the_published_results_reruns_the_tables(finished_module, plan, edit):
+    """Data that a module reads is code: the tables show it."""
+    checkout = edit("scripts/genreflow/published_results.csv")
+    assert {"tables", "ffnn_table", "classify_table"} <= rules_of(
+        plan(finished_module, root=checkout)
+    )
+
+
+SCRIPT_FILES = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize("script", SCRIPT_FILES)
+def test_editing_a_script_reruns_its_rule(finished_module, plan, edit, script):
+    rule = Path(script).stem
+    expected = with_followers(rule) if rule in EVERYTHING else set()
+    assert rules_of(plan(finished_module, root=edit(f"scripts/{script}"))) == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["Snakefile", "rules/common.smk", "rules/audio.smk", "config.yaml"]
+)
+def test_comments_in_rules_and_configuration_change_nothing(finished_module, plan, edit, path):
+    assert plan(finished_module, root=edit(path)) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", DEMO_MODULES)
+def test_editing_a_module_of_the_demo_corpus(demo_template, plan, edit, tmp_path, module):
+    work = tmp_path / "work"
+    shutil.copytree(demo_template, work)
+    checkout = edit(f"scripts/genreflow/{module}.py")
+    planned = plan(work, base=DEMO, root=checkout, targets=DEMO_TARGETS)
+    made = {"demo_metadata", "demo_clips", "wav", "audit", "manifest"}
+    assert rules_of(planned) == with_followers(*DEMO_MODULES[module]) & made
