@@ -18,10 +18,10 @@ rule cnn:
     resources:
         mem_mb=4000 + config["cnn"]["memory_mb"],
         runtime=1440,
+        images_mb=config["cnn"]["memory_mb"],
     params:
         variant=variant_settings,
         fit=fit_settings(),
-        memory_mb=config["cnn"]["memory_mb"],
         code=code("cnn.py"),
     message:
         "Train cnn/{wildcards.variant} on {wildcards.split}, seed {wildcards.seed}"

@@ -21,8 +21,7 @@ from genreflow.errors import GenreflowError
 # The shell rules' ffmpeg. Not a param: another place of the same program makes nothing stale.
 os.environ.update(FFMPEG=imageio_ffmpeg.get_ffmpeg_exe())
 
-if workflow.is_main_process:
-    locks.drop_stale(".snakemake")
+ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 
 
 def reevaluate_once(scheduler, delay):
@@ -65,7 +64,8 @@ def read_listing():
         listing = checked(
             sources.list_tracks, config["corpus"], results=RESULTS, seed=config["seed"]
         )
-        if not listing.problem:
+        # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
+        if not listing.problem and (ALONE or not os.path.exists(LISTING)):
             tracks.write_listing(listing, LISTING)
         return listing
     return tracks.read_listing(LISTING)
@@ -92,7 +92,9 @@ def code(script):
 def require_corpus():
     """Stop with one clear line where the corpus isn't on disk yet."""
     if listing.problem:
-        raise WorkflowError(listing.problem)
+        # Not an exception: Snakemake would wrap the line into a traceback.
+        logger.error(listing.problem)
+        sys.exit(1)
 
 
 # corpus

@@ -12,7 +12,7 @@ with logged(snakemake.log[0]) as say:
         snakemake.input.images,
         read_table(snakemake.input.split),
         variant=params.variant,
-        memory_mb=params.memory_mb,
+        memory_mb=snakemake.resources.images_mb,
         seed=seed,
         report=lambda line: say(f"{name}: {line}"),
         **settings,

@@ -1,6 +1,7 @@
 """Classic classifiers on any feature matrix: scaler, optional PCA, classifier, by grid search."""
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from genreflow import grid as grids
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.files import atomic, rewrite_archive
 from genreflow.tracks import PARTS
 
 CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
@@ -356,11 +357,28 @@ def predictions_table(
 
 
 def save(model: Model, path: str | Path) -> None:
-    """Write a model as a skops file, which loads without running code."""
+    """Write a model as a skops file, which loads without running code.
+
+    The same model has the same bytes.
+    """
     with atomic(path) as part:
         skops.io.dump(
             {"pipeline": model.pipeline, "inverse_temperature": model.inverse_temperature}, part
         )
+        rewrite_archive(part, _without_addresses)
+
+
+def _without_addresses(members: dict[str, bytes]) -> dict[str, bytes]:
+    """Give numbers to the objects of a skops file, which names them by their addresses."""
+    schema = members.pop("schema.json").decode()
+    addresses = dict.fromkeys(re.findall(r'"__id__": (\d+)', schema))
+    number = {address: str(place) for place, address in enumerate(addresses, start=1)}
+
+    def numbered(text: str) -> str:
+        return re.sub(r"\d+", lambda digits: number.get(digits[0], digits[0]), text)
+
+    renamed = {numbered(name): content for name, content in members.items()}
+    return renamed | {"schema.json": numbered(schema).encode()}
 
 
 def load(path: str | Path) -> Model:

@@ -37,7 +37,7 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         for problem in _describe(error)
     ]
     if not problems:
-        filled = _fill(deepcopy(config), schema)
+        filled = _fill(config, schema)
         problems = list(_contradictions(filled))
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
@@ -70,15 +70,17 @@ def _sub_schema(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Fill in defaults, in place and through all levels of mappings."""
+    """Return a value with the defaults filled in, keys in the schema's order, others sorted.
+
+    Snakemake compares params as text, so the same settings must always come in the same order.
+    """
     if not isinstance(value, dict):
         return value
-    for key, sub in schema.get("properties", {}).items():
-        if key not in value and "default" in sub:
-            value[key] = deepcopy(sub["default"])
-    for key in value:
-        _fill(value[key], _sub_schema(schema, key))
-    return value
+    known = schema.get("properties", {})
+    defaults = {key: deepcopy(sub["default"]) for key, sub in known.items() if "default" in sub}
+    filled = defaults | value
+    order = [key for key in known if key in filled] + sorted(filled.keys() - known.keys())
+    return {key: _fill(filled[key], _sub_schema(schema, key)) for key in order}
 
 
 def _describe(error: Any) -> Iterator[str]:

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent
 def code(script: str | Path) -> str:
     """Return a hash of a script and of all modules of this package that it imports.
 
-    Imports are followed through the package, those within functions too. Times and places of the
+    Imports are followed through the package, those within functions too; a table beside the
+    modules counts where a module names it. Times and places of the
     files don't count, so a fresh checkout has the same hashes.
 
     Parameters
@@ -28,7 +29,8 @@ def code(script: str | Path) -> str:
     script = Path(script)
     used = {script} | (_imported(script) if script.suffix == ".py" else set())
     digest = hashlib.sha256()
-    for path in sorted(used, key=lambda path: path.name):
+    # A script and a module may share a name; their folders differ.
+    for path in sorted(used, key=lambda path: path.parts[-2:]):
         digest.update(f"{path.name}\n".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -46,11 +48,15 @@ def _imported(path: Path) -> set[Path]:
 
 @cache
 def _direct(path: Path) -> frozenset[Path]:
-    names = set()
+    if path.suffix != ".py":
+        return frozenset()
+    names, data = set(), set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    modules = (name.split(".")[1] for name in names if name.startswith(f"{PACKAGE.name}."))
-    return frozenset(file for module in modules if (file := PACKAGE / f"{module}.py").exists())
+        elif isinstance(node, ast.Constant) and str(node.value).endswith(".csv"):
+            data.add(node.value)
+    modules = {f"{name.split('.')[1]}.py" for name in names if name.startswith(f"{PACKAGE.name}.")}
+    return frozenset(file for name in modules | data if (file := PACKAGE / name).is_file())

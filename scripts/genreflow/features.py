@@ -193,7 +193,10 @@ def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.Da
     row_of = {track_id: row for row, track_id in enumerate(read.track_ids)}
     has = split["track_id"].isin(row_of)
     if not has.any():
-        raise GenreflowError(f"{matrix} has no features of any track of the split")
+        raise GenreflowError(
+            f"{matrix} has no features of any track of the split; left_out.csv of its stage says "
+            "why"
+        )
     found = split[has].reset_index(drop=True)
     rows = [row_of[track_id] for track_id in found["track_id"]]
     return read.x[rows], found, split["track_id"][~has].tolist()

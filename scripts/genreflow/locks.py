@@ -1,6 +1,7 @@
 """Locks that a killed run left behind."""
 
 import fcntl
+import threading
 from pathlib import Path
 from typing import TextIO
 
@@ -32,7 +33,8 @@ def drop_stale(folder: str | Path) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        file.close()
+        # Wait for the other, which may be a dry run and end before this one does.
+        threading.Thread(target=fcntl.flock, args=(file, fcntl.LOCK_EX), daemon=True).start()
         return False
     _held[folder] = file
     for lock in (folder / "locks").glob("*.lock"):

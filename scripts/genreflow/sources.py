@@ -44,6 +44,7 @@ def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) ->
     listing = _READERS[corpus["kind"]](corpus, Path(results), seed)
     if listing.problem:
         return listing
+    _refuse_wildcards(listing.tracks)
     genres = {track.genre for track in listing.tracks}
     if len(genres) < 2:
         found = f"one genre, {genres.pop()!r}" if genres else "no track with a genre and a file"
@@ -62,6 +63,16 @@ _LAYOUT = {
     f"({', '.join(sorted(SUFFIXES))}).",
     "table": "Expected in {table}: a row a track, with the columns path and genre.",
 }
+
+
+def _refuse_wildcards(tracks: Iterable[Track]) -> None:
+    """Refuse paths that Snakemake would fill in: it has no way to write braces as they are."""
+    for track in tracks:
+        if found := re.search(r"\{[^{}]+\}", track.path):
+            raise GenreflowError(
+                f"{track.path}: Snakemake takes {found[0]!r} in a name for a wildcard. Rename the "
+                "file or folder."
+            )
 
 
 def fma_paths(corpus: Mapping[str, Any]) -> tuple[Path, Path]:

@@ -244,10 +244,19 @@ def join(path: str | Path, shards: Sequence[str | Path]) -> int:
             layout[start:stop] = source
         start = stop
     with atomic(path) as part, h5py.File(part, "w") as file:
-        file.create_virtual_dataset("images", layout)
+        _create_virtual(file, layout)
         _write_labels(file, labels)
         file.attrs.update(attributes)
     return len(labels)
+
+
+def _create_virtual(file: h5py.File, layout: h5py.VirtualLayout) -> None:
+    """Create the virtual dataset ``images`` without the time that h5py stores in such a one."""
+    properties = layout.make_dcpl(layout.maxshape)
+    properties.set_obj_track_times(False)
+    space = h5py.h5s.create_simple(layout.shape, layout.maxshape)
+    dtype = h5py.h5t.py_create(np.dtype("u1"))
+    h5py.h5d.create(file.id, b"images", dtype, space, dcpl=properties)
 
 
 @contextmanager

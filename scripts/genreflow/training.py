@@ -1,7 +1,7 @@
 """Training of Keras networks: what the CNNs and the FFNNs share."""
 
 import json
-import zipfile
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from genreflow.files import atomic
+from genreflow.files import atomic, rewrite_archive
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
 """Columns of a history; the losses are those that training minimises."""
@@ -113,19 +113,28 @@ def _reporter(report: Callable[[str], None], epochs: int) -> keras.callbacks.Cal
 def save(model: keras.Model, path: str | Path) -> None:
     """Save a model as ``.keras``, with the same bytes for the same model.
 
-    Keras notes the time in the archive and in its metadata; both are set to a fixed one, so that
-    a model that was trained again can be compared with the first.
+    Keras notes the time and the addresses of objects in the archive; both are replaced, so that a
+    model that was trained again can be compared with the first.
     """
     with atomic(path) as part:
         model.save(part)
-        with zipfile.ZipFile(part) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        metadata = json.loads(members["metadata.json"])
-        metadata.pop("date_saved", None)
-        members["metadata.json"] = json.dumps(metadata).encode()
-        with zipfile.ZipFile(part, "w") as archive:
-            for name in sorted(members):
-                archive.writestr(zipfile.ZipInfo(name), members[name])
+        rewrite_archive(part, _without_time_and_place)
+
+
+def _without_time_and_place(members: dict[str, bytes]) -> dict[str, bytes]:
+    metadata = json.loads(members["metadata.json"])
+    metadata.pop("date_saved", None)
+    config = members["config.json"].decode()
+    seen: dict[str, str] = {}
+    config = re.sub(
+        r'("shared_object_id": )(\d+)',
+        lambda found: found[1] + seen.setdefault(found[2], str(len(seen))),
+        config,
+    )
+    return members | {
+        "metadata.json": json.dumps(metadata).encode(),
+        "config.json": config.encode(),
+    }
 
 
 def predictions(
