@@ -22,8 +22,8 @@ decode() { # some seconds more than needed, so that three hours of audio cost no
 
 if ! decode wav "$part" 2>"$log"; then
     # Does the clip fail, or does everything? No frames of silence must pass the same filters.
-    if ! head -c 1 "${snakemake_input[source]}" >/dev/null 2>>"$log" || ! "$FFMPEG" -nostdin \
-        -loglevel error -y -f lavfi -i anullsrc -af "$filters,atrim=end_sample=0" \
+    if ! head -c 1 -- "${snakemake_input[source]}" >/dev/null 2>>"$log" || ! "$FFMPEG" -nostdin \
+        -loglevel error -y -t "${snakemake_params[read]}" -f lavfi -i anullsrc -af "$filters,atrim=end_sample=0" \
         -c:a pcm_s16le "${bitexact[@]}" "$part" 2>>"$log"; then
         echo "could not run ffmpeg ($FFMPEG), read $source or write $wav" >>"$log"
         exit 1

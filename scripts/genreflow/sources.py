@@ -135,10 +135,19 @@ def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
 def _audio_files(root: Path) -> Iterable[Path]:
     """Walk a folder for audio; names that begin with a dot are the system's, not music."""
     for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not _leads_back(Path(folder, name))
+        )
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield Path(folder, name)
+
+
+def _leads_back(folder: Path) -> bool:
+    """Tell whether a folder is a link to one that it lies in."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
@@ -159,11 +168,16 @@ def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
 def _track_of_file(path: Path, root: Path, levels: list[str]) -> Track:
     relative = path.relative_to(root)
     known = dict(zip(levels, relative.parts[:-1], strict=False))
+    if "genre" not in known:
+        raise GenreflowError(
+            f"{path} lies above the folders of genres: corpus.levels says that sub-folders are "
+            f"{', '.join(levels)}. Move it, or change corpus.levels."
+        )
     artist, album = known.get("artist", ""), known.get("album", "")
     return Track(
         track_id=track_id_of(relative.as_posix()),
         path=str(path),
-        genre=known.get("genre", relative.parts[0]),
+        genre=known["genre"],
         artist=artist,
         album=album,
         title=path.stem,
@@ -176,12 +190,12 @@ def track_id_of(relative: str) -> str:
     """Make an id that is safe as a file name from a path below the corpus's folder.
 
     The readable half comes from the name of the file; the other half is a hash of the path
-    (SHA-256, 32 bits), so that equal names in two folders differ and other files' coming and
+    (SHA-256, 48 bits), so that equal names in two folders differ and other files' coming and
     going changes nothing.
     """
     plain = unicodedata.normalize("NFKD", Path(relative).stem).encode("ascii", "ignore").decode()
     readable = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:40] or "track"
-    digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     return f"{readable}-{digest}"
 
 
@@ -190,6 +204,7 @@ def _table(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
     base = Path(corpus["audio"] or table.parent)
     rows = _read_table(table)
     tracks = [_track_of_row(row, number, table, base) for number, row in rows if row["genre"]]
+    tracks = _sorted(tracks)
     missing = [track for track in tracks if not Path(track.path).is_file()]
     if missing and len(missing) == len(tracks):
         raise GenreflowError(
@@ -199,7 +214,7 @@ def _table(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
         )
     lacking = {track.track_id for track in missing}
     found = [track for track in tracks if track.track_id not in lacking]
-    return Listing(_sorted(found), _sorted(missing), len(rows) - len(tracks))
+    return Listing(found, missing, len(rows) - len(tracks))
 
 
 def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
@@ -210,7 +225,7 @@ def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
             columns = [name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = columns
             rows = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise GenreflowError(f"corpus.table: there is no file {str(table)!r}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise GenreflowError(f"{table}: not a CSV in UTF-8 ({error})") from None

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import scipy.fft
 import scipy.signal
+import scipy.sparse
 
 from genreflow.audio import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
@@ -28,7 +29,7 @@ DYNAMIC_RANGE = 80.0
 SMALLEST_POWER = 1e-10
 """Floor of the power spectrogram, as in `librosa.power_to_db`."""
 
-BLOCK = 128
+BLOCK = 32
 """Frames that are transformed at once: few enough to stay in the processor's cache."""
 
 
@@ -86,7 +87,7 @@ class LogMel:
         return scipy.signal.get_window("hann", self.settings.n_fft).astype(np.float32)
 
     @cached_property
-    def _mel(self) -> np.ndarray:
+    def _mel(self) -> scipy.sparse.csr_array:
         """The mel filters, without the frequencies above the highest band."""
         from librosa.filters import mel  # two seconds, once a shard
 
@@ -97,8 +98,8 @@ class LogMel:
             fmin=self.settings.f_min,
             fmax=self.settings.f_max,
         )
-        used = 1 + np.flatnonzero(filters.any(axis=0)).max()
-        return np.ascontiguousarray(filters[:, :used], dtype=np.float32)
+        used = 1 + np.flatnonzero(filters.any(axis=0)).max(initial=0)
+        return scipy.sparse.csr_array(filters[:, :used].astype(np.float32))
 
     def power(self, samples: np.ndarray) -> np.ndarray:
         """Return the mel power spectrogram.
@@ -122,7 +123,7 @@ class LogMel:
             spectrum = scipy.fft.rfft(frames[block] * self._window, axis=1)[:, :used]
             power = np.square(spectrum.real)
             power += np.square(spectrum.imag)
-            np.matmul(self._mel, power.T, out=mel[:, block])
+            mel[:, block] = self._mel @ power.T
         return mel
 
     def image(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
@@ -252,11 +253,12 @@ def join(path: str | Path, shards: Sequence[str | Path]) -> int:
 
 def _create_virtual(file: h5py.File, layout: h5py.VirtualLayout) -> None:
     """Create the virtual dataset ``images`` without the time that h5py stores in such a one."""
-    properties = layout.make_dcpl(layout.maxshape)
-    properties.set_obj_track_times(False)
-    space = h5py.h5s.create_simple(layout.shape, layout.maxshape)
-    dtype = h5py.h5t.py_create(np.dtype("u1"))
-    h5py.h5d.create(file.id, b"images", dtype, space, dcpl=properties)
+    with h5py.File("draft", "w", driver="core", backing_store=False) as draft:
+        drafted = draft.create_virtual_dataset("images", layout).id
+        properties = drafted.get_create_plist()
+        properties.set_obj_track_times(False)
+        dtype, space = drafted.get_type(), drafted.get_space()
+        h5py.h5d.create(file.id, b"images", dtype, space, dcpl=properties)
 
 
 @contextmanager
@@ -280,4 +282,15 @@ def open_images(path: str | Path) -> Iterator[h5py.File]:
             raise GenreflowError(
                 f"{path}: not a file of log-mel images, the datasets {sorted(lacking)} are missing"
             )
+        _require_sources(file["images"], Path(path))
         yield file
+
+
+def _require_sources(images: h5py.Dataset, path: Path) -> None:
+    """Refuse joined images of which a shard is gone: HDF5 would read zeros for it."""
+    if not images.is_virtual:
+        return
+    for source in images.virtual_sources():
+        shard = path.parent / source.file_name
+        if not shard.exists():
+            raise GenreflowError(f"{path}: its shard {shard} is gone; run again: it is made anew")
