@@ -1,3 +1,7 @@
+# One job a track, so whatever a job costs is paid thousands of times: no Python, `shell` instead
+# of `script`, no message (benchmarks/scheduling.py).
+
+
 rule wav:
     """Resample one clip to a 16-bit mono WAV; one that can't be decoded gets no frames."""
     input:
@@ -8,8 +12,6 @@ rule wav:
         f"{RESULTS}/logs/wav/{{track}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/wav/{{track}}.tsv"
-    group:
-        "wav"
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -21,7 +23,6 @@ rule wav:
         max_samples=MAX_SAMPLES,
         read=config["audio"]["duration"] + 2,
         code=code("wav.sh"),
-    message:
-        "Resample track {wildcards.track}"
-    script:
-        "../scripts/wav.sh"
+    shell:
+        'bash "$GENREFLOW_SCRIPTS/wav.sh" {input.source:q} {output:q} {params.sample_rate}'
+        " {params.max_samples} {params.read} 2> {log:q}"

@@ -1,5 +1,6 @@
 # Everything that the rules compute: lists of inputs, names, settings.
 
+import gc
 import os
 import sys
 import threading
@@ -18,8 +19,14 @@ from genreflow import config as configuration
 from genreflow import digest, locks, sources, splits, tracks
 from genreflow.errors import GenreflowError
 
-# The shell rules' ffmpeg. Not a param: another place of the same program makes nothing stale.
-os.environ.update(FFMPEG=imageio_ffmpeg.get_ffmpeg_exe())
+# Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
+gc.set_threshold(200_000, 100, 100)
+
+# For the jobs that make WAVs. Not params: another place of the same programs makes nothing stale.
+os.environ.update(
+    FFMPEG=imageio_ffmpeg.get_ffmpeg_exe(),
+    GENREFLOW_SCRIPTS=str(Path(workflow.basedir) / "scripts"),
+)
 
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 

@@ -41,26 +41,15 @@ def encode(path, *arguments):
     return path
 
 
-def associative(name, values):
-    entries = " ".join(f"[{key}]={shlex.quote(str(value))}" for key, value in values.items())
-    return f"declare -A snakemake_{name}=( {entries} )\n"
-
-
 def run(source, wav, *, before="", ffmpeg=FFMPEG, cwd=None, log=None, **params):
-    """Run the script on a clip; return its exit status and its log."""
+    """Run the script on a clip, as the rule does; return its exit status and its log."""
     log = log or wav.with_suffix(".log")
-    preamble = (
-        associative("input", {"source": source, 0: source})
-        + associative("output", {0: wav})
-        + associative("log", {0: log})
-        + associative("params", PARAMS | params)
-    )
+    arguments = [SCRIPT, source, wav, *(PARAMS | params).values()]
+    command = f"{before}bash {shlex.join(map(str, arguments))} 2> {shlex.quote(str(log))}"
     done = subprocess.run(
-        ["bash", "-c", before + preamble + SCRIPT.read_text()],
+        ["bash", "-c", command],
         env={**os.environ, "FFMPEG": str(ffmpeg)},
         cwd=cwd,
-        capture_output=True,
-        text=True,
         timeout=60,
     )
     return done.returncode, log.read_text() if log.exists() else ""
