@@ -102,7 +102,8 @@ GATHER = {"all", "wavs"}
 
 def test_every_rule_says_what_it_does(rules):
     lacking = [name for name, rule in rules.items() if not rule["docstring"]]
-    lacking += [n for n in rules.keys() - GATHER - {"fetch"} if not rules[n]["message"]]
+    # The rule wav has none: a message is paid for once a track, thousands of times.
+    lacking += [n for n in rules.keys() - GATHER - {"fetch", "wav"} if not rules[n]["message"]]
     assert lacking == []
 
 

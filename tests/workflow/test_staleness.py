@@ -377,6 +377,7 @@ MODULES = {
     "handcrafted": FEATURES,
     "locks": [],
     "logs": ALL_PYTHON,
+    "networks": [],
     "published": TABLES,
     "sources": [],
     "spectrograms": IMAGES,
