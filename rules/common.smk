@@ -381,4 +381,4 @@ def show_results():
     """Say where the table is and what it says, once a whole run has ended."""
     text = Path(RESULTS, "tables", "summary.txt")
     if text.exists():
-        logger.info(f"\n{text.read_text()}")
+        logger.info(f"\n{text.read_text()}\nThe whole table: {text.with_name('comparison.md')}")
