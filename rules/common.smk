@@ -381,4 +381,6 @@ def show_results():
     """Say where the table is and what it says, once a whole run has ended."""
     text = Path(RESULTS, "tables", "summary.txt")
     if text.exists():
-        logger.info(f"\n{text.read_text()}\nThe whole table: {text.with_name('comparison.md')}")
+        logger.info(
+            f"\n{text.read_text()}\nThe whole table: {text.with_name('comparison.md')}"
+        )
