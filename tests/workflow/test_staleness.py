@@ -213,7 +213,7 @@ SETTINGS = {
     "cnn.variants.*.filters": ([4, 8], ["cnn"]),
     "cnn.variants.*.kernel_size": (5, ["cnn"]),
     "cnn.variants.*.dropout": (0.1, ["cnn"]),
-    "cnn.variants.*.momentum": (0.5, ["cnn"]),
+    "cnn.variants.*.momentum": (0.8, ["cnn"]),
     "cnn.variants.*.learning_rate": (0.01, ["cnn"]),
     "cnn.batch_size": (8, ["cnn"]),
     "cnn.epochs": (3, ["cnn"]),
