@@ -1,0 +1,34 @@
+"""Rock against Hip-Hop on FMA's own MFCC statistics: a number known from elsewhere."""
+
+import os
+from pathlib import Path
+
+import pytest
+from genreflow import classify, feature_table
+from genreflow.files import read_table
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))
+TABLE = DATA / "fma_features_mfcc_2000tracks.csv"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TABLE.exists(), reason="needs the shared data")
+def test_rbf_svm_on_the_official_split():
+    labels = read_table(DATA / "fma_small_labels.csv").set_index("track_id")
+    ids, columns, values = feature_table.read(TABLE)
+    chosen = feature_table.select(ids, columns, values, [i for i in ids if i in labels.index])
+    assert len(chosen.left_out) == 10
+    rows = labels.loc[chosen.track_ids]
+    result = classify.classify(
+        chosen.x,
+        rows["genre_top"],
+        rows["split"],
+        chosen.track_ids,
+        classifier="svm-rbf",
+        folds=10,
+        threads=2,
+    )
+    test = result.predictions[result.predictions["part"] == "test"]
+    assert len(test) > 150
+    assert (test["predicted"] == test["genre"]).mean() >= 0.92
