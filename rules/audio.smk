@@ -19,10 +19,7 @@ rule wav:
         mem_mb=200,
         runtime=5,
     params:
-        sample_rate=config["audio"]["sample_rate"],
-        max_samples=MAX_SAMPLES,
-        read=config["audio"]["duration"] + 2,
+        settings=wav_settings(),
         code=code("wav.sh"),
     shell:
-        'bash "$GENREFLOW_SCRIPTS/wav.sh" {input.source:q} {output:q} {params.sample_rate}'
-        " {params.max_samples} {params.read} 2> {log:q}"
+        'bash "$GENREFLOW_SCRIPTS/wav.sh" {input:q} {output:q} {params.settings} 2> {log:q}'

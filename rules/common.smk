@@ -1,5 +1,6 @@
 # Everything that the rules compute: lists of inputs, names, settings.
 
+import functools
 import gc
 import os
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 import imageio_ffmpeg
+import snakemake.common
+import snakemake.rules
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -45,6 +48,13 @@ def reevaluate_once(scheduler, delay):
 
 
 JobScheduler._schedule_reevalutation = reevaluate_once
+
+# Snakemake inspects each function's signature anew for every job: a tenth of a dry run.
+if not hasattr(snakemake.rules.get_function_params, "cache_info"):
+    cached_params = functools.cache(snakemake.common.get_function_params)
+    snakemake.common.get_function_params = snakemake.rules.get_function_params = (
+        cached_params
+    )
 
 
 def checked(function, *args, **kwargs):
@@ -158,6 +168,12 @@ def source_of(wildcards):
 
 def wav(track_id):
     return f"{RESULTS}/wav/{track_id}.wav"
+
+
+def wav_settings():
+    """Return the rate [Hz], the longest clip [samples] and how much is read [s], for wav.sh."""
+    audio = config["audio"]
+    return f"{audio['sample_rate']} {MAX_SAMPLES} {audio['duration'] + 2}"
 
 
 def wavs():
