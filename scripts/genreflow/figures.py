@@ -7,7 +7,7 @@ nothing gets cut. The same numbers give the same bytes.
 
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -189,6 +189,55 @@ def learning_curves(
     GenreflowError
         If a history lacks a column or has no epochs.
     """
+    learning_curve_pairs({"": history}, path, title=title, note=note, monitor=monitor)
+
+
+def learning_curve_pairs(
+    histories: Mapping[str, pd.DataFrame | Mapping[int, pd.DataFrame]],
+    path: str | Path,
+    *,
+    title: str,
+    note: str = "",
+    monitor: str = "val_loss",
+) -> None:
+    """Draw the learning curves of several learners one below the other, on the same axes.
+
+    Parameters
+    ----------
+    histories
+        What `learning_curves` takes for each learner, from top to bottom.
+    path, title, note, monitor
+        As there.
+
+    Raises
+    ------
+    GenreflowError
+        As there.
+    """
+    frames = {
+        learner: _histories(history, " of ".join(filter(None, (title, learner))))
+        for learner, history in histories.items()
+    }
+    rows = len(frames)
+    with _figure(path, 8.0, 0.9 + 2.4 * rows, title=title, note=note) as figure:
+        panels = figure.subplots(rows, 2, sharex=True, sharey="col", squeeze=False)
+        for row, (learner, own) in zip(panels, frames.items(), strict=True):
+            best = [_best_epoch(frame, monitor) for frame in own]
+            for axes, measure in zip(row, ("loss", "accuracy"), strict=True):
+                _curves(axes, own, measure, _TRAINING, "training")
+                _curves(axes, own, f"val_{measure}", _VALIDATION, "validation")
+                _mark_best(axes, own, best, measure, name=rows == 1)
+                axes.set_title(f"{_short(learner)}: {measure}" if learner else measure.capitalize())
+                axes.grid(axis="y", color="#dddddd", lw=0.6)
+        for axes in panels[-1]:
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        panels[0, 1].yaxis.set_major_formatter(PercentFormatter(1))
+        _legend(figure, panels.flat, ncols=4)
+
+
+def _histories(history: pd.DataFrame | Mapping[int, pd.DataFrame], whose: str) -> list:
+    """Return the histories of all seeds of a learner, each of them found to be one."""
     histories = {None: history} if isinstance(history, pd.DataFrame) else history
     for seed, frame in histories.items():
         missing = [column for column in HISTORY if column not in frame]
@@ -197,25 +246,25 @@ def learning_curves(
                 f"the columns {', '.join(missing)} are missing" if missing else "it has no epochs"
             )
             raise GenreflowError(
-                f"{title}: the training history of seed {seed} can't be drawn: {what}. "
+                f"{whose}: the training history of seed {seed} can't be drawn: {what}. "
                 "Train the network again."
             )
-    frames = [frame.reset_index(drop=True) for frame in histories.values()]
-    best = [_best_epoch(frame, monitor) for frame in frames]
-    with _figure(path, 8.0, 3.3, title=title, note=note) as figure:
-        for axes, measure in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-            _curves(axes, frames, measure, _TRAINING, "training")
-            _curves(axes, frames, f"val_{measure}", _VALIDATION, "validation")
-            _mark_best(axes, frames, best, measure)
-            axes.set(title=measure.capitalize(), xlabel="epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-            axes.grid(axis="y", color="#dddddd", lw=0.6)
-            if measure == "accuracy":
-                axes.yaxis.set_major_formatter(PercentFormatter(1))
-        # One legend, below both panels, can't hide a curve.
-        figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
-        )
+    return [frame.reset_index(drop=True) for frame in histories.values()]
+
+
+def _legend(figure: SubFigure, panels: Iterable[Axes], *, ncols: int) -> None:
+    """Put one legend below all panels, where it can't hide a curve.
+
+    Not every panel has all there is: a published number may be there for one split only.
+    """
+    entries = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        entries.values(), entries.keys(), loc="outside lower center", ncols=ncols, frameon=False
+    )
 
 
 def _best_epoch(frame: pd.DataFrame, monitor: str) -> int | None:
@@ -246,9 +295,9 @@ def _curves(axes: Axes, frames: list[pd.DataFrame], column: str, color: str, lab
 
 
 def _mark_best(
-    axes: Axes, frames: list[pd.DataFrame], best: list[int | None], measure: str
+    axes: Axes, frames: list[pd.DataFrame], best: list[int | None], measure: str, *, name: bool
 ) -> None:
-    """Mark the best epoch of each seed on its curve; of a single seed, name it too."""
+    """Mark the best epoch of each seed on its curve; of a single seed, name it if asked."""
     found = [
         (frame.loc[row], row) for frame, row in zip(frames, best, strict=True) if row is not None
     ]
@@ -257,6 +306,10 @@ def _mark_best(
     rows = [row for row, _ in found]
     column = f"val_{measure}" if not np.isnan(rows[0][f"val_{measure}"]) else measure
     single = len(frames) == 1
+    if single:
+        label = f"best epoch ({int(rows[0]['epoch'])})" if name else "best epoch"
+    else:
+        label = "best epoch of each seed"
     axes.scatter(
         [row["epoch"] for row in rows],
         [row[column] for row in rows],
@@ -265,7 +318,7 @@ def _mark_best(
         edgecolor="black",
         linewidth=1.1,
         zorder=5,
-        label=f"best epoch ({int(rows[0]['epoch'])})" if single else "best epoch of each seed",
+        label=label,
     )
 
 
@@ -301,15 +354,7 @@ def accuracy_intervals(
         panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         drawn = table.filter(["test_high", "published", "baseline"])
         panels[-1].set_xlim(0, min(1.02, drawn.max(axis=None) + 0.04))
-        # A published number may be there for one split only.
-        legend = {
-            label: handle
-            for axes in panels
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False
-        )
+        _legend(figure, panels, ncols=3)
 
 
 def _intervals(axes: Axes, part: pd.DataFrame) -> None:

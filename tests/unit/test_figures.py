@@ -40,6 +40,14 @@ def cut(path):
     return found
 
 
+def thick(path):
+    """Return the points of the thick lines of an SVG, legend aside."""
+    lines = re.findall(
+        r'<path d="([^"]*)" clip-path[^>]*style="[^"]*stroke-width: 2[;"]', path.read_text()
+    )
+    return [np.array(re.findall(r"[ML] (\S+) (\S+)", line), dtype=float) for line in lines]
+
+
 def counts(genres):
     size = len(genres)
     values = np.arange(1000, 1000 + size * size).reshape(size, size)
@@ -80,6 +88,9 @@ DRAW = {
     ),
     "curves": lambda path, **k: figures.learning_curves(
         {1: history(), 2: history(4, 2)}, path, title="T", **k
+    ),
+    "pairs": lambda path, **k: figures.learning_curve_pairs(
+        {"cnn/simple": history(), "cnn/tuned": {1: history(), 2: history(4)}}, path, title="T", **k
     ),
     "intervals": lambda path, **k: figures.accuracy_intervals(table(), path, title="T", **k),
 }
@@ -186,12 +197,7 @@ class TestLearningCurves:
         words = texts(tmp_path / "a.svg")
         assert "training, mean of 2 seeds" in words
         assert "best epoch of each seed" in words
-        # The thick lines, legend aside, have 4 points each: one M and three L.
-        thick = re.findall(
-            r'<path d="([^"]*)" clip-path[^>]*style="[^"]*stroke-width: 2[;"]',
-            (tmp_path / "a.svg").read_text(),
-        )
-        assert [len(re.findall("[ML]", path)) for path in thick] == [4, 4, 4, 4]
+        assert [len(line) for line in thick(tmp_path / "a.svg")] == [4, 4, 4, 4]
 
     def test_no_validation(self, tmp_path):
         frame = history(1).assign(val_loss=np.nan, val_accuracy=np.nan)
@@ -209,6 +215,38 @@ class TestLearningCurves:
             figures.learning_curves({1: history(), 7: frame}, tmp_path / "a.svg", title="T")
         assert "seed 7" in str(error.value)
         assert not (tmp_path / "a.svg").exists()
+
+
+class TestLearningCurvePairs:
+    def test_has_a_row_for_each_learner_from_top_to_bottom(self, tmp_path):
+        learners = ["cnn/tuned", "cnn/simple", "cnn/tuned-augmented-" + "residual-" * 6]
+        figures.learning_curve_pairs(
+            dict.fromkeys(learners, history()), tmp_path / "a.svg", title="T", note=NOTE
+        )
+        titles = [text for text in texts(tmp_path / "a.svg") if text.endswith(": loss")]
+        assert titles[:2] == ["cnn/tuned: loss", "cnn/simple: loss"]
+        assert len(titles) == 3
+        assert cut(tmp_path / "a.svg") == []
+        # One legend, in which no single best epoch stands for all.
+        assert texts(tmp_path / "a.svg").count("validation") == 1
+        assert texts(tmp_path / "a.svg").count("best epoch") == 1
+
+    def test_rows_can_be_compared_for_they_have_the_same_axes(self, tmp_path):
+        long = history(30)
+        figures.learning_curve_pairs(
+            {"short": long.head(5), "long": long}, tmp_path / "a.svg", title="T"
+        )
+        lines = thick(tmp_path / "a.svg")
+        for above, below in zip(lines[:4], lines[4:], strict=True):
+            np.testing.assert_allclose(above[:, 0], below[:5, 0], atol=1e-3)
+            np.testing.assert_allclose(np.ptp(below[:5, 1] - above[:, 1]), 0, atol=1e-3)
+
+    def test_refuses_a_history_that_is_none_and_says_whose(self, tmp_path):
+        frame = history().drop(columns="loss")
+        with pytest.raises(GenreflowError, match=r"T of tuned: .* seed 7 .* loss are"):
+            figures.learning_curve_pairs(
+                {"simple": history(), "tuned": {7: frame}}, tmp_path / "a.svg", title="T"
+            )
 
 
 class TestAccuracyIntervals:
