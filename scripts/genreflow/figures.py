@@ -18,7 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.transforms import Bbox
 
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic
@@ -26,9 +27,26 @@ from genreflow.files import atomic
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """The columns of a training history, one row an epoch."""
 
+TRIALS = ("trial", "bracket", "round", "epochs", "score")
+"""The columns of a search's trials, beside those of the hyper-parameters."""
+
+LOGARITHMIC = ("learning_rate", "weight_decay")
+"""Hyper-parameters that are drawn on a logarithmic axis, unless they have few values."""
+
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 _TRAINING, _VALIDATION, _DOT, _CHANCE = "#0072B2", "#D55E00", "#0072B2", "#555555"
+_BRACKETS = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#56B4E9", "v"),
+    ("#E69F00", "P"),
+    ("#000000", "X"),
+)
 _LONGEST_NAME = 32
+_STEPS = (1, 2, 5, 10)
+_CHOICES = 5  # values of a hyper-parameter that are drawn side by side, whatever their distance
 
 _STYLE = {
     "font.family": "sans-serif",
@@ -71,8 +89,24 @@ def _figure(
         body.suptitle("\n".join(above), x=0.02, ha="left", fontsize=11, fontweight="bold")
         footer.text(0.02, 1, "\n".join(below), va="top", fontsize=7.5, color="#444444")
         yield body
+        _lay_out(figure)
         with atomic(path) as part:
             figure.savefig(part, format="svg", metadata={"Date": None, "Title": title})
+
+
+def _lay_out(figure: Figure) -> None:
+    """Give everything its final place, to a millionth of the size.
+
+    The last digits of the layout's solver vary from call to call, and get into the file.
+    """
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    parts = list(figure.subfigs)
+    for part in parts:
+        part.bbox_relative.set(Bbox(part.bbox_relative.get_points().round(6)))
+        parts.extend(part.subfigs)
+    for axes in figure.axes:
+        axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
 
 
 def _short(name: str) -> str:
@@ -222,7 +256,7 @@ def learning_curve_pairs(
     with _figure(path, 8.0, 0.9 + 2.4 * rows, title=title, note=note) as figure:
         panels = figure.subplots(rows, 2, sharex=True, sharey="col", squeeze=False)
         for row, (learner, own) in zip(panels, frames.items(), strict=True):
-            best = [_best_epoch(frame, monitor) for frame in own]
+            best = [_best_row(frame[monitor], monitor) for frame in own]
             for axes, measure in zip(row, ("loss", "accuracy"), strict=True):
                 _curves(axes, own, measure, _TRAINING, "training")
                 _curves(axes, own, f"val_{measure}", _VALIDATION, "validation")
@@ -262,16 +296,18 @@ def _legend(figure: SubFigure, panels: Iterable[Axes], *, ncols: int) -> None:
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(
-        entries.values(), entries.keys(), loc="outside lower center", ncols=ncols, frameon=False
-    )
+    # What is best may be in any panel, and comes last.
+    labels = sorted(entries, key=lambda label: label.startswith("best"))
+    handles = [entries[label] for label in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols, frameon=False)
 
 
-def _best_epoch(frame: pd.DataFrame, monitor: str) -> int | None:
-    values = frame[monitor].dropna()
+def _best_row(values: pd.Series, measure: str) -> int | None:
+    """Return where a measure is best, None where there is none."""
+    values = values.dropna()
     if values.empty:
         return None
-    return values.idxmin() if monitor.endswith("loss") else values.idxmax()
+    return values.idxmin() if measure.endswith("loss") else values.idxmax()
 
 
 def _curves(axes: Axes, frames: list[pd.DataFrame], column: str, color: str, label: str) -> None:
@@ -381,3 +417,193 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
             va="center",
             annotation_clip=False,
         )
+
+
+def search(
+    trials: pd.DataFrame,
+    path: str | Path,
+    *,
+    title: str,
+    note: str = "",
+    objective: str = "val_accuracy",
+) -> None:
+    """Draw a Hyperband search: its brackets, the best trial, the effect of each hyper-parameter.
+
+    Parameters
+    ----------
+    trials
+        One row a trial, with the columns `TRIALS` and one for each hyper-parameter; continues
+        and initial_epoch may be there and aren't used. A configuration that was promoted has a
+        row for each round. Trials without a score (NaN) aren't drawn, but counted below the
+        figure.
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it, after the best trial.
+    objective
+        The column (of `HISTORY`) that is the score: a loss is best where it is lowest, an
+        accuracy where it is highest.
+
+    Raises
+    ------
+    GenreflowError
+        If there is no score, a column is missing, or there are no hyper-parameters.
+    """
+    parameters = [
+        column for column in trials if column not in (*TRIALS, "continues", "initial_epoch")
+    ]
+    missing = set(TRIALS) - set(trials)
+    if missing or not parameters or trials["score"].isna().all():
+        raise GenreflowError(
+            f"{title}: the trials can't be drawn: expected the columns {', '.join(TRIALS)}, one "
+            f"for each hyper-parameter, and a score in one row at least; found the columns "
+            f"{', '.join(trials) or 'none'} and {len(trials)} rows. Run the search again."
+        )
+    scored = trials.dropna(subset="score").reset_index(drop=True)
+    scored["marker size"] = 10 + 25 * scored["epochs"] / scored["epochs"].max()
+    # Of equals, the one that was trained longest.
+    ranked = scored.sort_values("epochs", ascending=False, kind="stable")
+    best = scored.loc[_best_row(ranked["score"], objective)]
+    below = f"{_best_trial(best, parameters, objective)} {note}"
+    if unscored := len(trials) - len(scored):
+        below = f"{unscored} of {len(trials)} trials have no score. {below}"
+    # A configuration is known by its values, for each of its rounds may have a trial of its own.
+    keys = {"by": ["bracket", *parameters], "sort": False, "dropna": False}
+    configurations = [rows.sort_values("round") for _, rows in scored.groupby(**keys)]
+    reached = [_best_row(rows["score"], objective) for _, rows in ranked.groupby(**keys)]
+    columns = min(4, len(parameters))
+    rows = -(-len(parameters) // columns)
+    with _figure(path, 8.4, 4.1 + 1.75 * rows, title=title, note=below) as figure:
+        above, under = figure.subfigures(2, 1, height_ratios=[2.9, 0.4 + 1.75 * rows])
+        _heading(above, "Trials by epochs trained; a line leads from a trial to its promotion")
+        _brackets(above, scored, configurations, best, objective)
+        _heading(
+            under, "The best score of every configuration by hyper-parameter; larger: more epochs"
+        )
+        panels = under.subplots(rows, columns, sharey=True, squeeze=False)
+        for axes, name in zip(panels.flat, parameters, strict=False):
+            _effect(axes, scored.loc[reached], best, name)
+        for axes in panels.flat[len(parameters) :]:
+            axes.set_visible(False)
+        for axes in panels[:, 0]:
+            _score_axis(axes, objective)
+
+
+def _heading(figure: SubFigure, text: str) -> None:
+    figure.suptitle(text, x=0.02, ha="left", fontsize=9, color="#444444")
+
+
+def _best_trial(best: pd.Series, parameters: list[str], objective: str) -> str:
+    score = f"{100 * best['score']:.1f} %" if "accuracy" in objective else f"{best['score']:.4g}"
+    values = ", ".join(
+        f"{name}={_value(best[name])}" for name in parameters if pd.notna(best[name])
+    )
+    return (
+        f"Best: trial {_value(best['trial'])} (bracket {_value(best['bracket'])}, "
+        f"epochs {_value(best['epochs'])}, {objective} {score}): {values}."
+    )
+
+
+def _value(value: object) -> str:
+    """Write a value of a hyper-parameter."""
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return f"{value:.0f}" if value == int(value) else f"{value:.3g}"
+    return _short(str(value))
+
+
+def _brackets(
+    figure: SubFigure,
+    scored: pd.DataFrame,
+    configurations: list[pd.DataFrame],
+    best: pd.Series,
+    objective: str,
+) -> None:
+    """Draw the score of every trial, a panel a bracket, its rounds from left to right."""
+    # Hyperband runs the bracket with most rounds first, which has the highest number.
+    brackets = sorted(scored["bracket"].unique(), reverse=True)
+    rounds = [sorted(scored.loc[scored["bracket"] == own, "round"].unique()) for own in brackets]
+    panels = figure.subplots(
+        1, len(brackets), sharey=True, squeeze=False, width_ratios=[len(own) + 1 for own in rounds]
+    )[0]
+    place = pd.Series(0.0, index=scored.index)
+    for axes, bracket, numbers in zip(panels, brackets, rounds, strict=True):
+        own = scored[scored["bracket"] == bracket]
+        for position, number in enumerate(numbers):
+            group = own[own["round"] == number]
+            place[group.index] = position + _spread_out(len(group))
+        for rows in configurations:
+            if len(rows) > 1 and rows["bracket"].iloc[0] == bracket:
+                axes.plot(place[rows.index], rows["score"], color="#999999", lw=0.7, zorder=1)
+        _dots(axes, place[own.index], own)
+        epochs = own.groupby("round")["epochs"].max()
+        axes.set_xticks(range(len(numbers)), [str(epochs[number]) for number in numbers])
+        axes.set_xlim(-0.6, len(numbers) - 0.4)
+        # The leftmost panel is the widest; the others may have room for a number only.
+        axes.set_title(f"bracket {bracket}" if axes is panels[0] else str(bracket), fontsize=9)
+        if bracket == best["bracket"]:
+            _star(axes, place[best.name], best["score"])
+    panels[0].set_xlabel("epochs", loc="left")
+    _score_axis(panels[0], objective)
+    _legend(figure, panels, ncols=len(panels) + 1)
+
+
+def _spread_out(count: int) -> np.ndarray:
+    """Return places beside each other for trials that would lie on each other."""
+    reach = min(0.3, 0.06 * (count - 1))
+    return np.linspace(-reach, reach, count)
+
+
+def _dots(axes: Axes, places: pd.Series, trials: pd.DataFrame) -> None:
+    """Draw trials, each bracket in a colour and a shape of its own."""
+    axes.grid(axis="y", color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
+    for (bracket, size), own in trials.groupby(["bracket", "marker size"]):
+        color, marker = _BRACKETS[int(bracket) % len(_BRACKETS)]
+        style = {"color": color, "marker": marker, "alpha": 0.75, "lw": 0, "s": size}
+        axes.scatter(places[own.index], own["score"], label=f"bracket {bracket}", **style)
+
+
+def _star(axes: Axes, x: float, y: float) -> None:
+    """Mark the best trial."""
+    style = {"s": 130, "marker": "*", "color": "#F0E442", "edgecolor": "black", "lw": 0.8}
+    axes.margins(y=0.1)
+    axes.scatter([x], [y], zorder=5, label="best trial", **style)
+
+
+def _score_axis(axes: Axes, objective: str) -> None:
+    axes.set_ylabel(objective)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    if "accuracy" in objective:
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def _effect(axes: Axes, trials: pd.DataFrame, best: pd.Series, name: str) -> None:
+    """Draw the score of configurations by one hyper-parameter, which some may not have."""
+    given = trials.dropna(subset=name)
+    values = given[name]
+    choices = sorted(values.unique())
+    if len(choices) <= _CHOICES or not pd.api.types.is_numeric_dtype(values):
+        places = values.map(choices.index).astype(float)
+        for _, own in places.groupby(places):
+            places[own.index] += _spread_out(len(own))
+        labels = [_value(choice) for choice in choices]
+        turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(len(choices)), labels, **turned if len(" ".join(labels)) > 22 else {})
+        axes.set_xlim(-0.6, len(choices) - 0.4)
+    else:
+        places = values
+        if name in LOGARITHMIC and choices[0] > 0:
+            low, high = np.log10([choices[0], choices[-1]])
+            axes.set_xscale("log")
+            axes.set_xlim(10 ** (np.floor(low) - 0.1), 10 ** (np.ceil(high) + 0.1))
+            axes.xaxis.set_major_locator(LogLocator(numticks=5))
+            axes.xaxis.set_major_formatter(lambda value, _: f"1e{np.log10(value):.0f}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    _dots(axes, places, given)
+    axes.set_title(_short(name), fontsize=9)
+    if best.name in places.index:
+        _star(axes, places[best.name], best["score"])

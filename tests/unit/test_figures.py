@@ -48,6 +48,14 @@ def thick(path):
     return [np.array(re.findall(r"[ML] (\S+) (\S+)", line), dtype=float) for line in lines]
 
 
+def places(path, *words):
+    """Return where texts of an SVG begin, from the left."""
+    nodes = ElementTree.parse(path).getroot().iter("{http://www.w3.org/2000/svg}text")
+    # rotate(angle x y), or translate(x y) for one of several lines
+    found = {node.text: float(re.findall(r"-?[\d.]+", node.get("transform"))[-2]) for node in nodes}
+    return [found[word] for word in words]
+
+
 def counts(genres):
     size = len(genres)
     values = np.arange(1000, 1000 + size * size).reshape(size, size)
@@ -65,6 +73,18 @@ def history(epochs=6, best=4):
             "val_accuracy": 0.3 + 0.01 * epoch,
         }
     )
+
+
+def trials(configurations=9, parameters=("kernel_size", "dropout", "learning_rate")):
+    """Return two brackets; of the first, a third is promoted and does better."""
+    rng = np.random.default_rng(0)
+    values = {name: 10 ** rng.uniform(-4, -1, configurations).round(3) for name in parameters}
+    first = pd.DataFrame(values).assign(bracket=1, round=0, epochs=3)
+    promoted = first.tail(max(1, configurations // 3)).assign(round=1, epochs=9)
+    fresh = first.head(2).assign(bracket=0, epochs=9)
+    rows = pd.concat([first, promoted, fresh], ignore_index=True)
+    score = 0.2 + 0.01 * rows["epochs"] + 0.001 * rows.index
+    return rows.assign(trial=[f"{n:04d}" for n in rows.index], score=score)
 
 
 def table(**columns):
@@ -89,6 +109,7 @@ DRAW = {
     "curves": lambda path, **k: figures.learning_curves(
         {1: history(), 2: history(4, 2)}, path, title="T", **k
     ),
+    "search": lambda path, **k: figures.search(trials(), path, title="T", **k),
     "pairs": lambda path, **k: figures.learning_curve_pairs(
         {"cnn/simple": history(), "cnn/tuned": {1: history(), 2: history(4)}}, path, title="T", **k
     ),
@@ -100,10 +121,11 @@ DRAW = {
 class TestEveryFigure:
     def test_same_numbers_same_bytes_whatever_the_users_settings(self, tmp_path, draw):
         draw(tmp_path / "a.svg", note=NOTE)
-        with mpl.rc_context({"axes.grid": True, "xtick.labelsize": 20, "lines.markersize": 3}):
-            draw(tmp_path / "b.svg", note=NOTE)
         first = (tmp_path / "a.svg").read_bytes()
-        assert first == (tmp_path / "b.svg").read_bytes()
+        with mpl.rc_context({"axes.grid": True, "xtick.labelsize": 20, "lines.markersize": 3}):
+            for _ in range(3):  # the layout varies, but not each time
+                draw(tmp_path / "b.svg", note=NOTE)
+                assert first == (tmp_path / "b.svg").read_bytes()
         assert not re.search(rb"<dc:date>", first)
 
     def test_has_title_and_note_as_text_on_white(self, tmp_path, draw):
@@ -247,6 +269,95 @@ class TestLearningCurvePairs:
             figures.learning_curve_pairs(
                 {"simple": history(), "tuned": {7: frame}}, tmp_path / "a.svg", title="T"
             )
+
+
+class TestSearch:
+    def test_connects_each_trial_with_its_promotion(self, tmp_path):
+        figures.search(trials(9), tmp_path / "a.svg", title="T")
+        lines = re.findall(
+            r'<path d="([^"]*)"[^>]*stroke: #999999', (tmp_path / "a.svg").read_text()
+        )
+        assert [len(re.findall("[ML]", line)) for line in lines] == [2, 2, 2]
+
+    @pytest.mark.parametrize(
+        ("objective", "best", "score"),
+        [("val_accuracy", "0013", "30.3 %"), ("val_loss", "0000", "0.23")],
+    )
+    def test_names_the_best_trial_and_its_values(self, tmp_path, objective, best, score):
+        rows = trials().assign(dropout=0.25, kernel_size=[*range(3, 17)], schedule="cosine")
+        figures.search(rows, tmp_path / "a.svg", title="T", note=NOTE, objective=objective)
+        words = " ".join(texts(tmp_path / "a.svg"))
+        row = rows.set_index("trial").loc[best]
+        assert (
+            f"Best: trial {best} (bracket {row['bracket']}, epochs {row['epochs']}, "
+            f"{objective} {score})" in words
+        )
+        assert f"kernel_size={row['kernel_size']}, dropout=0.25" in words
+        assert "schedule=cosine" in words
+        assert {"bracket 1", "bracket 0", "best trial"} <= set(texts(tmp_path / "a.svg"))
+
+    def test_of_equals_the_one_trained_longest_is_best(self, tmp_path):
+        rows = trials().assign(score=0.5, trial=range(14), continues=pd.NA, initial_epoch=0)
+        figures.search(rows, tmp_path / "a.svg", title="T")
+        words = texts(tmp_path / "a.svg")
+        assert "Best: trial 9 (bracket 1, epochs 9, val_accuracy 50.0 %): " in " ".join(words)
+        assert not {"continues", "initial_epoch"} & set(words)
+        stars = re.findall(r"fill: #f0e442", (tmp_path / "a.svg").read_text(), re.I)
+        assert len(stars) == 5  # of the trials, of each hyper-parameter, in the legend
+
+    @pytest.mark.parametrize(("configurations", "parameters"), [(1, 1), (3, 5), (80, 12)])
+    def test_has_a_panel_for_each_hyper_parameter_and_cuts_nothing(
+        self, tmp_path, configurations, parameters
+    ):
+        names = [f"hyper_parameter_{n}" for n in range(parameters)]
+        figures.search(trials(configurations, names), tmp_path / "a.svg", title="T", note=NOTE)
+        words = texts(tmp_path / "a.svg")
+        assert [words.count(name) for name in names] == [1] * parameters
+        assert cut(tmp_path / "a.svg") == []
+        assert (tmp_path / "a.svg").stat().st_size < 300_000
+
+    def test_learning_rates_are_spread_by_their_logarithm_others_are_not(self, tmp_path):
+        rows = trials(9, ["learning_rate", "strength"])
+        rates = np.geomspace(1.2e-5, 8e-3, len(rows))
+        figures.search(
+            rows.assign(learning_rate=rates, strength=rates), tmp_path / "a.svg", title="T"
+        )
+        decades = places(tmp_path / "a.svg", "1e-5", "1e-4", "1e-3", "1e-2")
+        np.testing.assert_allclose(np.diff(decades), np.diff(decades)[0], rtol=1e-3)
+        linear = places(tmp_path / "a.svg", "0.000", "0.002", "0.004", "0.006", "0.008")
+        np.testing.assert_allclose(np.diff(linear), np.diff(linear)[0], rtol=1e-3)
+
+    def test_few_values_and_names_stand_side_by_side(self, tmp_path):
+        choices = np.array([0.01, 0.0001, 0.001])[np.arange(14) % 3]
+        rows = trials().assign(learning_rate=choices, schedule=["cosine", "constant"] * 7)
+        figures.search(rows, tmp_path / "a.svg", title="T")
+        x = places(tmp_path / "a.svg", "0.0001", "0.001", "0.01")
+        assert x[1] - x[0] == pytest.approx(x[2] - x[1], rel=1e-3)
+        x = places(tmp_path / "a.svg", "constant", "cosine")
+        assert x[0] < x[1]
+
+    def test_trials_without_a_score_are_counted_and_hyper_parameters_may_be_absent(self, tmp_path):
+        rows = trials().assign(filters_4=[np.nan, 32.0] * 7)
+        rows.loc[3:4, "score"] = np.nan
+        figures.search(rows, tmp_path / "a.svg", title="T")
+        words = " ".join(texts(tmp_path / "a.svg"))
+        assert "2 of 14 trials have no score." in words
+        assert "filters_4=32" in words
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            trials().drop(columns="round"),
+            trials().head(0),
+            trials().assign(score=np.nan),
+            trials()[list(figures.TRIALS)],
+        ],
+        ids=["column", "rows", "score", "parameters"],
+    )
+    def test_refuses_trials_that_are_none(self, tmp_path, rows):
+        with pytest.raises(GenreflowError, match="T: the trials can't be drawn"):
+            figures.search(rows, tmp_path / "a.svg", title="T")
+        assert not (tmp_path / "a.svg").exists()
 
 
 class TestAccuracyIntervals:
