@@ -5,6 +5,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from skops.io.exceptions import UntrustedTypesFoundException
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -23,8 +23,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from threadpoolctl import threadpool_limits
 
 from genreflow import grid as grids
+from genreflow import pca as components
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic, rewrite_archive
 from genreflow.tracks import PARTS
@@ -166,25 +168,26 @@ class Result:
         }
 
 
-def preprocessing(pca: float | None = None) -> Pipeline:
-    """Make the unfitted steps before the classifier: the scaler, and PCA if asked for.
+def preprocessing(x: np.ndarray, *, pca: float | None = None, threads: int = 1) -> Pipeline:
+    """Fit the steps before the classifier: the scaler, and PCA if asked for.
 
     Parameters
     ----------
+    x : (n, d) float32
+        Features of the tracks to learn from, not scaled.
     pca
         Share of the variance, in (0, 1), that the components kept must explain; None for no PCA.
+    threads
+        How many cores PCA takes.
 
     Raises
     ------
     GenreflowError
         If `pca` is no such share.
     """
-    steps = [("scaler", StandardScaler())]
-    if pca is not None:
-        if not 0 < pca < 1:
-            raise GenreflowError(f"PCA with an explained variance of {pca}: expected one in (0, 1)")
-        steps.append(("pca", PCA(n_components=pca)))
-    return Pipeline(steps)
+    if pca is None:
+        return Pipeline([("scaler", StandardScaler().fit(x))])
+    return components.decompose(x, share=pca, threads=threads).pipeline(pca)
 
 
 def classify(
@@ -235,11 +238,12 @@ def classify(
     pca
         Explained variance to keep, in (0, 1); None for no PCA.
     prepared
-        Scaler (and PCA), fitted already on the same tracks, to be used instead of fitting one.
+        What `preprocessing` (or `genreflow.pca.Decomposition.pipeline`) returned for the tracks of
+        `fit_on` and this `pca`, so that several classifiers share it; None to fit it here.
     within_folds
-        Fit scaler and PCA on the training tracks of each fold anew. If not, they are fitted once
-        on all tracks of `fit_on`, as in the study, so that a fold's held-out tracks have
-        a small say in them.
+        Fit scaler and PCA on the training tracks of each fold anew, to choose the parameters. If
+        not, they are fitted once on all tracks of `fit_on`, as in the study, so that a fold's
+        held-out tracks have a small say in them. The model has those fitted on all in any case.
     class_weight
         ``"balanced"`` to weigh genres by the inverse of their number of tracks.
     seed
@@ -262,8 +266,8 @@ def classify(
     genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
     _check_tracks(x, genres, parts, track_ids, groups)
     learn = _tracks_to_learn_from(genres, parts, fit_on)
-    if prepared is not None and (within_folds or pca is not None):
-        raise GenreflowError("a prepared scaler goes neither with PCA nor with within_folds")
+    if prepared is not None:
+        _check_prepared(prepared, pca, int(learn.sum()), x.shape[1])
     if class_weight not in (None, "balanced"):
         raise GenreflowError(f"class_weight is {class_weight!r}: expected 'balanced' or nothing")
     estimator, grid = _estimator(classifier, grid, seed)
@@ -272,32 +276,34 @@ def classify(
     names, y = np.unique(genres[learn], return_inverse=True)
     of_learnt = None if groups is None else np.asarray(groups)[learn]
     chosen = grids.make_folds(y, of_learnt, names.tolist(), n_splits=folds, seed=seed)
-    before = prepared or preprocessing(pca).fit(x[learn])
-    scaled = before.transform(x[learn])
+    prepare = partial(preprocessing, pca=pca, threads=threads)
+    before = prepared or prepare(x[learn])
+    with threadpool_limits(threads, user_api="blas"):
+        scaled = before.transform(x)
     found = grids.search(
         estimator,
         grid,
-        x[learn] if within_folds else scaled,
+        x[learn] if within_folds else scaled[learn],
         y,
         chosen,
-        preprocessing=preprocessing(pca) if within_folds else None,
+        preprocessing=prepare if within_folds else None,
         class_weight=class_weight,
         threads=threads,
         progress=progress,
     )
     best = found.candidates[found.best]
     with grids.LogUnconverged(type(estimator).__name__, 1):
-        fitted = grids.fit(estimator.set_params(**best), scaled, genres[learn], class_weight)
+        fitted = grids.fit(estimator.set_params(**best), scaled[learn], genres[learn], class_weight)
     temperature = None
     if found.decisions is not None:
         temperature = inverse_temperature(found.decisions[found.best], y)
-    model = Model(Pipeline([*before.steps, ("classifier", fitted)]), temperature)
+    on_scaled = Model(Pipeline([("classifier", fitted)]), temperature)
     return Result(
-        model,
+        Model(Pipeline([*before.steps, ("classifier", fitted)]), temperature),
         _cv_table(found),
         best,
         float(np.average(found.scores[found.best])),
-        predictions_table(model, x, genres, parts, track_ids),
+        predictions_table(on_scaled, scaled, genres, parts, track_ids),
     )
 
 
@@ -342,9 +348,9 @@ def predictions_table(
     Parameters
     ----------
     model
-        The fitted classifier.
+        The fitted classifier, with its scaler or without.
     x : (n, d) float
-        Features, not scaled.
+        Features as they are before the model's first step.
     genres, parts, track_ids : (n,) str
         What the table says of each track beside the prediction.
     """
@@ -454,6 +460,21 @@ def _estimator(classifier, grid, seed) -> tuple[BaseEstimator, Mapping[str, Sequ
     grid = GRIDS[classifier] if grid is None else grid
     grids.check_grid(estimator, grid, classifier)
     return estimator, grid
+
+
+def _check_prepared(prepared: Pipeline, pca, tracks: int, dimensions: int) -> None:
+    reduced = prepared.named_steps.get("pca")
+    found = {
+        "dimensions": (prepared.n_features_in_, dimensions),
+        "tracks to learn from": (int(prepared["scaler"].n_samples_seen_), tracks),
+        "share of the variance": (None if reduced is None else reduced.n_components, pca),
+    }
+    for what, (theirs, ours) in found.items():
+        if theirs != ours:
+            raise GenreflowError(
+                f"{what}: {theirs} in the prepared scaler and PCA, {ours} for the classifier:"
+                " prepare them on the same tracks, with the same settings"
+            )
 
 
 def _check_size(classifier, tracks, dimensions, max_tracks) -> None:

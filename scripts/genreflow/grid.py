@@ -154,7 +154,7 @@ def search(
     y: np.ndarray,
     folds: Sequence[Fold],
     *,
-    preprocessing: TransformerMixin | None = None,
+    preprocessing: Callable[[np.ndarray], TransformerMixin] | None = None,
     class_weight: str | None = None,
     threads: int = 1,
     progress: Progress | None = None,
@@ -176,7 +176,7 @@ def search(
     folds
         As `make_folds` returns them.
     preprocessing
-        Fitted on the training tracks of each fold anew; None to take `x` as it is.
+        Returns what it fitted on the training tracks of a fold; None to take `x` as it is.
     class_weight
         ``"balanced"`` weighs genres by the inverse of their number of tracks.
     threads
@@ -380,7 +380,7 @@ def _spaces(way, x, folds, preprocessing, threads) -> Iterator[tuple[np.ndarray,
         return
     for number, (train, _) in enumerate(folds):
         with threadpool_limits(threads):
-            data = way.prepare(clone(preprocessing).fit(x[train]).transform(x))
+            data = way.prepare(preprocessing(x[train]).transform(x))
         yield data, [number]
 
 

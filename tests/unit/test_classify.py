@@ -10,6 +10,7 @@ from genreflow import grid as grids
 from genreflow.classify import GRIDS, classify, inverse_temperature, load, preprocessing, save
 from genreflow.errors import GenreflowError
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -299,17 +300,60 @@ def test_nothing_but_the_parts_fitted_on_has_a_say():
     np.testing.assert_array_equal(both.model.pipeline[0].mean_, scaler.mean_)
 
 
-def test_pca_keeps_the_variance_asked_for_and_may_come_prepared():
-    data = corpus()
+@pytest.mark.parametrize("dimensions", [30, 400])
+def test_pca_is_that_of_plain_scikit_learn_and_may_come_prepared(dimensions):
+    data = corpus(dimensions=dimensions)
     train = data[2] == "training"
-    fitted = preprocessing(0.9).fit(data[0][train])
     ours = classify(*data, classifier="svm-rbf", folds=3, pca=0.9)
-    assert ours.model.pipeline["pca"].explained_variance_ratio_.sum() >= 0.9
-    assert ours.model.pipeline["pca"].n_components_ < data[0].shape[1]
-    prepared = classify(*data, classifier="svm-rbf", folds=3, prepared=fitted)
+    pipeline = ours.model.pipeline
+    assert [type(step) for step in pipeline.named_steps.values()] == [StandardScaler, PCA, SVC]
+    plain = Pipeline([("scaler", StandardScaler()), ("pca", PCA(0.9))]).fit(data[0][train])
+    np.testing.assert_allclose(
+        pipeline[:2].transform(data[0]), plain.transform(data[0]), rtol=1e-3, atol=1e-3
+    )
+    assert ours.best["components"] == plain["pca"].n_components_ < ours.best["dimensions"]
+
+    fitted = preprocessing(data[0][train], pca=0.9)
+    prepared = classify(*data, classifier="svm-rbf", folds=3, pca=0.9, prepared=fitted)
     pd.testing.assert_frame_equal(ours.predictions, prepared.predictions)
-    with pytest.raises(GenreflowError, match="prepared"):
-        classify(*data, classifier="svm-rbf", prepared=fitted, within_folds=True)
+    assert prepared.model.pipeline["pca"] is fitted["pca"]
+
+
+def test_the_search_on_components_is_that_of_plain_scikit_learn_within_folds_too():
+    data = corpus()
+    x, names, y = learnt(*data[:3])
+    cv = plain_folds(grids.make_folds(y, None, names, n_splits=5, seed=0))
+    inside = [("scaler", StandardScaler()), ("pca", PCA(0.9, svd_solver="full")), ("it", SVC())]
+    grid = {f"it__{key}": values for key, values in GRIDS["svm-rbf"].items()}
+    plain = GridSearchCV(Pipeline(inside), grid, cv=cv).fit(x, y)
+    fitted = preprocessing(x, pca=0.9)
+    for prepared in (None, fitted):
+        ours = classify(
+            *data, classifier="svm-rbf", folds=5, pca=0.9, prepared=prepared, within_folds=True
+        )
+        assert_same_search(ours, plain)
+    outside = classify(*data, classifier="svm-rbf", folds=5, pca=0.9).cv_results
+    assert not outside["mean_accuracy"].equals(ours.cv_results["mean_accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pca": 0.8}, "share of the variance: 0.9 in the prepared scaler and PCA, 0.8 for"),
+        ({"within_folds": True}, "share of the variance: 0.9 .* None for the classifier"),
+        (
+            {"pca": 0.9, "fit_on": ("training", "validation")},
+            "tracks to learn from: 180 in the prepared scaler and PCA, 210 for the classifier",
+        ),
+    ],
+)
+def test_what_was_prepared_otherwise_is_refused(settings, message):
+    x, genres, parts, ids = corpus()
+    fitted = preprocessing(x[parts == "training"], pca=0.9)
+    with pytest.raises(GenreflowError, match=message):
+        classify(x, genres, parts, ids, classifier="svm-rbf", prepared=fitted, **settings)
+    with pytest.raises(GenreflowError, match="dimensions: 30 in the prepared scaler"):
+        classify(x[:, :20], genres, parts, ids, classifier="svm-rbf", prepared=fitted, pca=0.9)
 
 
 @pytest.mark.parametrize("classifier", module.CLASSIFIERS)
