@@ -70,12 +70,26 @@ _STYLE = {
 
 
 @contextmanager
-def _figure(
+def drawing(
     path: str | Path, width: float, height: float, *, title: str, note: str
 ) -> Iterator[SubFigure]:
-    """Give a figure of this size (inches) and write it to `path` when the block ends.
+    """Give a figure to draw in and write it to `path` when the block ends.
 
-    Title and note take room of their own above and below, so that no label runs into them.
+    Parameters
+    ----------
+    path
+        The SVG to write.
+    width, height
+        [inches]. Title and note take room of their own above and below, so that no label runs
+        into them.
+    title
+        Above the figure.
+    note
+        In small letters below it.
+
+    Yields
+    ------
+    matplotlib.figure.SubFigure
     """
     with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
         # The reader's browser has the letters that the measuring font lacks.
@@ -145,7 +159,7 @@ def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note
     rows = [f"{name} ({total})" for name, total in zip(names, totals, strict=True)]
     left = 0.6 + 0.085 * max(len(row) for row in rows)
     bottom = 0.6 + 0.065 * max(len(name) for name in names)
-    with _figure(path, left + side + 1.4, side + bottom, title=title, note=note) as figure:
+    with drawing(path, left + side + 1.4, side + bottom, title=title, note=note) as figure:
         axes = figure.subplots()
         mesh = _cells(axes, values, shares, inches=cell)
         places = np.arange(size) + 0.5
@@ -253,7 +267,7 @@ def learning_curve_pairs(
         for learner, history in histories.items()
     }
     rows = len(frames)
-    with _figure(path, 8.0, 0.9 + 2.4 * rows, title=title, note=note) as figure:
+    with drawing(path, 8.0, 0.9 + 2.4 * rows, title=title, note=note) as figure:
         panels = figure.subplots(rows, 2, sharex=True, sharey="col", squeeze=False)
         for row, (learner, own) in zip(panels, frames.items(), strict=True):
             best = [_best_row(frame[monitor], monitor) for frame in own]
@@ -378,7 +392,7 @@ def accuracy_intervals(
     rows = [len(part) for _, part in splits]
     names = max(len(name) for name in table["learner"])
     height = sum(0.27 * count + 0.55 for count in rows) + 0.7
-    with _figure(path, 4.6 + 0.075 * names, height, title=title, note=note) as figure:
+    with drawing(path, 4.6 + 0.075 * names, height, title=title, note=note) as figure:
         panels = figure.subplots(
             len(splits), 1, sharex=True, squeeze=False, height_ratios=[n + 1 for n in rows]
         )[:, 0]
@@ -475,7 +489,7 @@ def search(
     reached = [_best_row(rows["score"], objective) for _, rows in ranked.groupby(**keys)]
     columns = min(4, len(parameters))
     rows = -(-len(parameters) // columns)
-    with _figure(path, 8.4, 4.1 + 1.75 * rows, title=title, note=below) as figure:
+    with drawing(path, 8.4, 4.1 + 1.75 * rows, title=title, note=below) as figure:
         above, under = figure.subfigures(2, 1, height_ratios=[2.9, 0.4 + 1.75 * rows])
         _heading(above, "Trials by epochs trained; a line leads from a trial to its promotion")
         _brackets(above, scored, configurations, best, objective)
