@@ -9,4 +9,4 @@ with logged(snakemake.log[0]):
         list(snakemake.input), results=params.results, fma_small=params.fma_small
     )
     write_csv(table, output.csv)
-    write_text(output.markdown, study_tables.to_markdown(table, note=params.note))
+    write_text(output.markdown, study_tables.classifiers_to_markdown(table, note=params.note))

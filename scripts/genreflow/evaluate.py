@@ -14,7 +14,7 @@ The numbers, and what they mean:
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +106,25 @@ def place(path: str | Path, folder: str | Path) -> tuple[str, str, int | None]:
         raise GenreflowError(f"{path}: expected SPLIT/LEARNER/[seed-N/]FILE below {folder}.")
     seed = found["seed"]
     return found["split"], found["learner"], None if seed is None else int(seed)
+
+
+def marked(name: str, marks: Mapping[str, str] | None) -> str:
+    """Return a learner's name with what must stand by its numbers wherever they are shown.
+
+    Parameters
+    ----------
+    name
+        For example ``classify/vgg16/fc2/pca-0.90/svm-rbf``; the name of a feature matrix will do.
+    marks
+        What to say, by a part of the path: ``{"vgg16": "random weights"}``.
+
+    Returns
+    -------
+    str
+        For example ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
+    """
+    said = [text for part, text in (marks or {}).items() if f"/{part}/" in f"/{name}/"]
+    return f"{name} ({', '.join(dict.fromkeys(said))})" if said else name
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
@@ -357,7 +376,9 @@ def _measured(group: _Group) -> dict[str, object]:
     }
 
 
-def comparison(entries: Iterable[Entry], *, fma_small: bool) -> pd.DataFrame:
+def comparison(
+    entries: Iterable[Entry], *, fma_small: bool, marks: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Compare learners, each split by itself.
 
     Parameters
@@ -367,6 +388,8 @@ def comparison(entries: Iterable[Entry], *, fma_small: bool) -> pd.DataFrame:
         all be there.
     fma_small
         Whether the corpus is FMA small, on which the study's numbers were measured.
+    marks
+        As for `marked`, which the learners' names go through.
 
     Returns
     -------
@@ -389,6 +412,7 @@ def comparison(entries: Iterable[Entry], *, fma_small: bool) -> pd.DataFrame:
     if fma_small:
         numbers = [published.accuracy(row.learner, row.split, "test") for row in table.itertuples()]
         table["published"] = pd.Series(numbers, dtype=float)
+    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
     return table.sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
@@ -422,12 +446,12 @@ def _recall(group: _Group) -> pd.DataFrame:
     )
 
 
-def recall(entries: Iterable[Entry]) -> pd.DataFrame:
+def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Say how well each genre is found.
 
     Parameters
     ----------
-    entries
+    entries, marks
         As for `comparison`.
 
     Returns
@@ -442,7 +466,9 @@ def recall(entries: Iterable[Entry]) -> pd.DataFrame:
     GenreflowError
         As `comparison`.
     """
-    return pd.concat([_recall(group) for group in _groups(entries)], ignore_index=True)
+    table = pd.concat([_recall(group) for group in _groups(entries)], ignore_index=True)
+    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
+    return table
 
 
 def confusion(entries: Iterable[Entry]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The accuracies that the study printed, under the names that our learners have.
+"""The numbers that the study printed, under the names that our learners have.
 
 The study names the columns of its transfer tables "Train/Test", but the first number is the
 best cross-validated accuracy of the grid search: its part is "cv" here, never "training".
@@ -6,8 +6,10 @@ Those tables were measured on a split of their own (`lowest-ids`), so that they 
 beside the others, which used the official one.
 """
 
+import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -62,3 +64,30 @@ def value(learner: str, split: str, part: str, metric: str) -> float | None:
         & (table["source"] == STUDY)
     ]
     return None if found.empty else float(found["value"].item())
+
+
+@lru_cache(maxsize=1)
+def _searches() -> pd.DataFrame:
+    path = Path(__file__).with_name("published_searches.csv")
+    return pd.read_csv(path, index_col=["learner", "split"])
+
+
+def components(learner: str, split: str) -> int | None:
+    """Return how many components the study kept for a classifier, or None, as `accuracy`."""
+    table = _searches()
+    found = (learner, split) in table.index
+    return int(table.loc[(learner, split), "components"]) if found else None
+
+
+def parameters(learner: str, split: str) -> dict[str, Any] | None:
+    """Return the best parameters of a grid search of the study, or None, as `accuracy`."""
+    table = _searches()
+    found = (learner, split) in table.index
+    return json.loads(table.loc[(learner, split), "parameters"]) if found else None
+
+
+def split_of(learner: str) -> str | None:
+    """Return the split on which the study measured a learner, or None if it did not."""
+    table = _results()
+    found = table.loc[(table["learner"] == learner) & (table["source"] == STUDY), "split"]
+    return None if found.empty else found.iloc[0]

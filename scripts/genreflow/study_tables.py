@@ -1,8 +1,9 @@
 """Tables in the shape of the study's, with its numbers beside ours where the corpus is its own."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -53,7 +54,11 @@ def ffnn(paths: Iterable[str | Path], *, results: str | Path, fma_small: bool) -
 
 
 def classifiers(
-    paths: Sequence[str | Path], *, results: str | Path, fma_small: bool
+    paths: Sequence[str | Path],
+    *,
+    results: str | Path,
+    fma_small: bool,
+    marks: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare the classifiers on feature matrices, as the study's transfer tables.
 
@@ -63,60 +68,84 @@ def classifiers(
         The best.json and the predictions.csv of each classifier and split.
     results, fma_small
         As for `ffnn`.
+    marks
+        As for `genreflow.evaluate.marked`, which the names of learners and features go through.
 
     Returns
     -------
     pandas.DataFrame
-        One row a classifier and split (a cross-validation is one split): split, learner;
-        dimensions of the matrix and components after PCA (the largest over folds);
+        One row a classifier and split (a cross-validation is one split): split, learner; its
+        features, pca (the share of variance as its folder has it: ``0.90``; "" for none) and
+        classifier; dimensions of the matrix and components after PCA (the largest over folds);
         cv_accuracy, the best mean accuracy of the grid search; test_accuracy; both means over
         folds; best_parameters (JSON; of the folds' the most frequent, then ``share``
-        says in how many of them); and with `fma_small` published_cv and published_test.
+        says in how many of them); and with `fma_small` published_split, the one that the study
+        measured the learner on, and, only where it is this one, published_components,
+        published_cv, published_test and published_parameters.
     """
-    rows = []
-    for path in paths:
-        if Path(path).name == "best.json":
-            split, learner, _ = evaluate.place(path, results)
-            found = evaluate.read_predictions(Path(path).with_name("predictions.csv"))
-            test = found[found["part"] == "test"]
-            best = json.loads(Path(path).read_text(encoding="utf-8"))
-            rows.append(
-                {
-                    "split": splits.family(split),
-                    "learner": learner,
-                    "dimensions": best["dimensions"],
-                    "components": best["components"],
-                    "cv_accuracy": best["cv_accuracy"],
-                    "test_accuracy": (test["predicted"] == test["genre"]).mean(),
-                    "best_parameters": json.dumps(best["parameters"]),
-                }
-            )
+    rows = [_classifier(Path(path), results) for path in paths if Path(path).name == "best.json"]
     if not rows:
         raise GenreflowError("there is no best.json of any classifier to make the table from")
-    grouped = pd.DataFrame(rows).groupby(["split", "learner"], sort=False)
-    table = grouped.agg(
-        dimensions=("dimensions", "max"),
-        components=("components", "max"),
-        cv_accuracy=("cv_accuracy", "mean"),
-        test_accuracy=("test_accuracy", "mean"),
-        best_parameters=("best_parameters", lambda texts: texts.mode().iloc[0]),
-        share=("best_parameters", lambda texts: (texts == texts.mode().iloc[0]).mean()),
-    ).reset_index()
+    keys = ["split", "learner", "features", "pca", "classifier"]
+    table = (
+        pd.DataFrame(rows)
+        .groupby(keys, sort=False)
+        .agg(
+            dimensions=("dimensions", "max"),
+            components=("components", "max"),
+            cv_accuracy=("cv_accuracy", "mean"),
+            test_accuracy=("test_accuracy", "mean"),
+            best_parameters=("best_parameters", lambda texts: texts.mode().iloc[0]),
+            share=("best_parameters", lambda texts: (texts == texts.mode().iloc[0]).mean()),
+        )
+        .reset_index()
+    )
     if fma_small:
-        for part in ("cv", "test"):
-            table[f"published_{part}"] = [
-                published.accuracy(row.learner, row.split, part) for row in table.itertuples()
-            ]
+        study = [_published(row.learner, row.split) for row in table.itertuples()]
+        table = table.join(pd.DataFrame(study))
+    for column in ("learner", "features"):
+        table[column] = [evaluate.marked(name, marks) for name in table[column]]
     return table
 
 
+def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
+    split, learner, _ = evaluate.place(path, results)
+    features, share, classifier = learner.removeprefix("classify/").rsplit("/", 2)
+    found = evaluate.read_predictions(path.with_name("predictions.csv"))
+    test = found[found["part"] == "test"]
+    best = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        "split": splits.family(split),
+        "learner": learner,
+        "features": features,
+        "pca": share.removeprefix("pca-") if share != "all" else "",
+        "classifier": classifier,
+        "dimensions": best["dimensions"],
+        "components": best["components"],
+        "cv_accuracy": best["cv_accuracy"],
+        "test_accuracy": (test["predicted"] == test["genre"]).mean(),
+        "best_parameters": json.dumps(best["parameters"]),
+    }
+
+
+def _published(learner: str, split: str) -> dict[str, Any]:
+    parameters = published.parameters(learner, split)
+    return {
+        "published_split": published.split_of(learner),
+        "published_components": published.components(learner, split),
+        "published_cv": published.accuracy(learner, split, "cv"),
+        "published_test": published.accuracy(learner, split, "test"),
+        "published_parameters": None if parameters is None else json.dumps(parameters),
+    }
+
+
 def to_markdown(table: pd.DataFrame, *, note: str) -> str:
-    """Write one of these tables for reading: a heading a split, three decimals as the study.
+    """Write the table of the networks for reading: a heading a split, three decimals.
 
     Parameters
     ----------
     table
-        What `ffnn` or `classifiers` returned.
+        What `ffnn` returned.
     note
         What must stand by the numbers, or "".
     """
@@ -127,3 +156,82 @@ def to_markdown(table: pd.DataFrame, *, note: str) -> str:
         blocks += [f"## Split {split}", shown.to_markdown(index=False, floatfmt=".3f")]
         blocks += [f"*{note}*"] if note else []
     return "\n\n".join(blocks)
+
+
+def classifiers_to_markdown(table: pd.DataFrame, *, note: str) -> str:
+    """Write the table of the classifiers for reading, as the study prints it.
+
+    For each split a row for each features and share of variance, a column for each classifier:
+    first cross-validated and test accuracy, then the best parameters. Numbers of the study stand
+    in rows of their own, below ours.
+
+    Parameters
+    ----------
+    table
+        What `classifiers` returned.
+    note
+        What must stand by the numbers, or "".
+    """
+    blocks = []
+    for split, rows in table.groupby("split", sort=False):
+        blocks += [f"## Split {split}", "Accuracy, cross-validated / test:"]
+        blocks += [_wide(rows, _accuracies, _published_accuracies, sizes=True)]
+        blocks += ["Best parameters:", _wide(rows, _best, _published_best, sizes=False)]
+        blocks += _of_other_splits(rows, split)
+        blocks += [f"*{note}*"] if note else []
+    return "\n\n".join(blocks)
+
+
+def _wide(rows: pd.DataFrame, cell, published_cell, *, sizes: bool) -> str:
+    """Lay out one split: a row each for features and share, with the study's own row below."""
+    lines = []
+    for (features, share), group in rows.groupby(["features", "pca"], sort=False):
+        first = group.iloc[0]
+        ours = {"features": features, "PCA": share or "none"}
+        study = {"features": "published", "PCA": share}
+        if sizes:
+            ours |= {"size": str(first["dimensions"]), "size after PCA": str(first["components"])}
+        measured = group.dropna(subset="published_cv") if "published_cv" in group else group[:0]
+        if sizes and len(measured):
+            study["size after PCA"] = f"{measured['published_components'].iloc[0]:.0f}"
+        lines.append(ours | {row.classifier: cell(row) for row in group.itertuples()})
+        if len(measured):
+            cells = {row.classifier: published_cell(row) for row in measured.itertuples()}
+            lines.append(study | cells)
+    shown = pd.DataFrame(lines).fillna("")
+    return shown.to_markdown(index=False, disable_numparse=True)
+
+
+def _accuracies(row) -> str:
+    return f"{row.cv_accuracy:.3f} / {row.test_accuracy:.3f}"
+
+
+def _published_accuracies(row) -> str:
+    return f"{row.published_cv:.4f} / {row.published_test:.4f}"
+
+
+def _best(row) -> str:
+    return _said(row.best_parameters) + (f" ({row.share:.0%} of folds)" if row.share < 1 else "")
+
+
+def _published_best(row) -> str:
+    return _said(row.published_parameters)
+
+
+def _said(parameters: str) -> str:
+    """Say parameters in words: ``alpha 0.05, hidden_layer_sizes (512, 256)``."""
+    return ", ".join(
+        f"{name} ({', '.join(map(str, value))})" if isinstance(value, list) else f"{name} {value}"
+        for name, value in json.loads(parameters).items()
+    )
+
+
+def _of_other_splits(rows: pd.DataFrame, split: str) -> list[str]:
+    """Say on which split the study measured what has no number of its own here."""
+    if "published_split" not in rows:
+        return []
+    others = sorted(set(rows["published_split"].dropna()) - {split})
+    return [
+        f"The study measured some of these on the split {other} only; its numbers stand there."
+        for other in others
+    ]

@@ -302,6 +302,30 @@ class TestComparison:
         alone = evaluate.comparison(entries[1:2], fma_small=True)
         assert alone["published"].isna().all()
 
+    def test_marks_stand_by_the_learners_in_every_table(self):
+        learner = "classify/vgg16/fc2/pca-0.90/svm-rbf"
+        entries = [
+            Entry(name, "lowest-ids", None, random_predictions(1)) for name in (learner, "ffnn/64")
+        ]
+        marks = {"vgg16": "random weights"}
+        table = evaluate.comparison(entries, fma_small=True, marks=marks)
+        assert set(table["learner"]) == {f"{learner} (random weights)", "ffnn/64"}
+        assert table["published"].dropna().tolist() == [0.4617]
+        assert set(evaluate.recall(entries, marks=marks)["learner"]) == set(table["learner"])
+        assert "svm-rbf (random weights)" in evaluate.to_markdown(table)
+
+    @pytest.mark.parametrize(
+        ("name", "marks", "expected"),
+        [
+            ("vgg16/fc2", {"vgg16": "random"}, "vgg16/fc2 (random)"),
+            ("vgg16/fc2", {"vgg16/fc2": "a", "fc2": "b", "vgg16": "a"}, "vgg16/fc2 (a, b)"),
+            ("vgg16/fc2", {"vgg": "random", "16/fc2": "random"}, "vgg16/fc2"),
+            ("vgg16/fc2", None, "vgg16/fc2"),
+        ],
+    )
+    def test_marks_are_for_whole_parts_of_a_path(self, name, marks, expected):
+        assert evaluate.marked(name, marks) == expected
+
     def test_refuses_no_entries(self):
         with pytest.raises(GenreflowError, match="no predictions"):
             evaluate.comparison([], fma_small=False)
@@ -583,6 +607,32 @@ class TestPublished:
         assert len(table) == 9 * 6 + 4 * 3 + 1 + 21 * 2
         assert not table.duplicated(["learner", "split", "metric", "part", "source"]).any()
         assert set(table["part"]) == {*PARTS, "cv"}
+
+    def test_searches_of_the_study(self):
+        # Read off the study's tables 8, 10 and 12.
+        vgg16 = "classify/vgg16/block5_pool/pca-0.90"
+        assert published.components(f"{vgg16}/mlp", "lowest-ids") == 1174
+        assert published.parameters(f"{vgg16}/svm-rbf", "lowest-ids") == {"C": 1, "gamma": 0.0001}
+        resnet50 = "classify/resnet50/conv5_block1_2_relu/pca-0.90/mlp"
+        assert published.parameters(resnet50, "lowest-ids") == {
+            "alpha": 0.01,
+            "hidden_layer_sizes": [512],
+        }
+        for found in (published.components, published.parameters):
+            assert found(f"{vgg16}/mlp", "official") is None
+        assert published.split_of(f"{vgg16}/mlp") == "lowest-ids"
+        assert published.split_of("ffnn/64") == "official"
+        assert published.split_of("ffnn/65") is None
+
+    def test_every_search_with_an_accuracy_has_components_and_parameters(self):
+        table = published.results()
+        searches = table.loc[table["part"] == "cv", ["learner", "split"]]
+        assert len(searches) == 21
+        for learner, split in searches.itertuples(index=False):
+            assert published.components(learner, split) in {1480, 429, 153, 311, 1174, 87, 1321}
+            keys = {"svm-linear": {"C"}, "svm-rbf": {"C", "gamma"}}
+            expected = keys.get(learner.rsplit("/")[-1], {"alpha", "hidden_layer_sizes"})
+            assert published.parameters(learner, split).keys() == expected
 
     def test_callers_cannot_change_it(self):
         table = published.results()

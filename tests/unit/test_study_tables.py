@@ -75,7 +75,93 @@ def test_classifiers_get_the_published_numbers_of_their_split_only(tmp_path):
     table = study_tables.classifiers(paths, results=tmp_path, fma_small=True).set_index("split")
     assert table.loc["lowest-ids", "published_cv"] == 0.5195
     assert table.loc["lowest-ids", "published_test"] == 0.4617
-    assert pd.isna(table.loc["official", "published_test"])
+    assert table.loc["lowest-ids", "published_components"] == 153
+    assert json.loads(table.loc["lowest-ids", "published_parameters"]) == {"C": 10, "gamma": 0.0001}
+    assert table.loc["official"].filter(like="published_").drop("published_split").isna().all()
+    assert (table["published_split"] == "lowest-ids").all()
+
+
+def test_classifiers_are_named_by_features_share_and_classifier(tmp_path):
+    places = ["classify/resnet50/avg_pool/pca-0.90/mlp", "classify/handcrafted/all/lda"]
+    paths = [
+        path
+        for place in places
+        for path in write_classifier(tmp_path / "official" / place, {}, 0.5, 2)
+    ]
+    marks = {"resnet50": "random weights"}
+    table = study_tables.classifiers(paths, results=tmp_path, fma_small=False, marks=marks)
+    columns = ["learner", "features", "pca", "classifier"]
+    assert table[columns].to_numpy().tolist() == [
+        [f"{places[0]} (random weights)", "resnet50/avg_pool (random weights)", "0.90", "mlp"],
+        [places[1], "handcrafted", "", "lda"],
+    ]
+    assert table.filter(like="published").empty
+
+
+def study_run(tmp_path, *, marks=None):
+    """Write two classifiers on two splits, and one on features of our own; return the table."""
+    paths = []
+    mlp = {"alpha": 0.05, "hidden_layer_sizes": [512, 256]}
+    for split in ("official", "lowest-ids"):
+        vgg16 = tmp_path / split / "classify/vgg16/fc2/pca-0.90"
+        paths += write_classifier(vgg16 / "svm-rbf", {"C": 1, "gamma": 0.001}, 0.5, 2)
+        paths += write_classifier(vgg16 / "mlp", mlp, 0.25, 3)
+        own = tmp_path / split / "classify/handcrafted/all/svm-rbf"
+        paths += write_classifier(own, {"C": 10, "gamma": 0.001}, 0.625, 4, components=5)
+    return study_tables.classifiers(paths, results=tmp_path, fma_small=True, marks=marks)
+
+
+def cells(text, heading):
+    """Return the rows of the table below a line, cell by cell."""
+    lines = text.split(f"{heading}\n\n", 1)[1].split("\n\n", 1)[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_wide_table_has_the_studys_shape_and_its_numbers_below_ours(tmp_path):
+    text = study_tables.classifiers_to_markdown(study_run(tmp_path), note="Synthetic.")
+    official, lowest = text.split("## Split lowest-ids")
+    accuracies = "Accuracy, cross-validated / test:"
+    head, _, *rows = cells(lowest, accuracies)
+    assert head == ["features", "PCA", "size", "size after PCA", "svm-rbf", "mlp"]
+    assert rows == [
+        ["vgg16/fc2", "0.90", "5", "3", "0.500 / 0.500", "0.250 / 0.750"],
+        ["published", "0.90", "", "153", "0.5195 / 0.4617", "0.4920 / 0.4398"],
+        ["handcrafted", "none", "5", "5", "0.625 / 1.000", ""],
+    ]
+    _, _, *rows = cells(lowest, "Best parameters:")
+    mlp = "alpha 0.05, hidden_layer_sizes (512, 256)"
+    assert rows == [
+        ["vgg16/fc2", "0.90", "C 1, gamma 0.001", mlp],
+        ["published", "0.90", "C 10, gamma 0.0001", mlp],
+        ["handcrafted", "none", "C 10, gamma 0.001", ""],
+    ]
+    _, _, *rows = cells(official, accuracies)
+    assert [row[0] for row in rows] == ["vgg16/fc2", "handcrafted"]
+    assert "on the split lowest-ids only" in official
+    assert "on the split" not in lowest
+    assert text.count("*Synthetic.*") == 2
+
+
+def test_marks_stand_by_our_numbers_not_by_the_published_ones(tmp_path):
+    table = study_run(tmp_path, marks={"vgg16": "random weights"})
+    text = study_tables.classifiers_to_markdown(table, note="")
+    lowest = text.split("## Split lowest-ids")[1]
+    for heading in ("Accuracy, cross-validated / test:", "Best parameters:"):
+        names = [row[0] for row in cells(lowest, heading)[2:]]
+        assert names == ["vgg16/fc2 (random weights)", "published", "handcrafted"]
+    assert table["published_test"].notna().sum() == 2
+
+
+def test_parameters_of_some_folds_are_called_so(tmp_path):
+    place = "classify/handcrafted/all/svm-rbf"
+    paths = [
+        *write_classifier(tmp_path / "cv-1x2-r1-f1" / place, {"C": 1}, 0.4, 2),
+        *write_classifier(tmp_path / "cv-1x2-r1-f2" / place, {"C": 10}, 0.5, 3),
+    ]
+    table = study_tables.classifiers(paths, results=tmp_path, fma_small=False)
+    text = study_tables.classifiers_to_markdown(table, note="")
+    assert "C 10 (50% of folds)" in text
+    assert "published" not in text
 
 
 def test_no_classifier_is_an_error(tmp_path):
