@@ -35,7 +35,7 @@ LOGARITHMIC = ("learning_rate", "weight_decay")
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
 _TRAINING, _VALIDATION, _DOT, _CHANCE = "#0072B2", "#D55E00", "#0072B2", "#555555"
-_BRACKETS = (
+_SERIES = (
     ("#0072B2", "o"),
     ("#D55E00", "s"),
     ("#009E73", "^"),
@@ -433,6 +433,88 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
         )
 
 
+def explained_variance(
+    curves: Mapping[str, tuple[np.ndarray, Mapping[float, int]]],
+    path: str | Path,
+    *,
+    title: str,
+    note: str = "",
+) -> None:
+    """Draw the share of the variance that the first components explain.
+
+    Parameters
+    ----------
+    curves
+        For each feature matrix the cumulative share by number of components, (m,) float64, and the
+        number of components that each share asked for needs, as `genreflow.pca.read_curve`
+        returns them. Those are marked, and named in the legend.
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it.
+
+    Raises
+    ------
+    ValueError
+        If there are no curves.
+    """
+    if not curves:
+        raise ValueError("there are no explained variances to draw")
+    labels = [f"{name}: {_sizes(*curve)}" for name, curve in curves.items()]
+    width = max(7.0, 1.0 + 0.075 * max(map(len, labels)))
+    with drawing(path, width, 3.4 + 0.2 * len(curves), title=title, note=note) as figure:
+        axes = figure.subplots()
+        for place, (label, curve) in enumerate(zip(labels, curves.values(), strict=True)):
+            _explained(axes, *curve, label=label, place=place)
+        levels = sorted({level for _, sizes in curves.values() for level in sizes})
+        for level in levels:
+            axes.axhline(level, color=_CHANCE, ls=":", lw=0.8, zorder=0)
+            axes.annotate(
+                f"{level:.4g}",
+                (1.01, level),
+                xycoords=axes.get_yaxis_transform(),
+                va="center",
+                fontsize=7.5,
+                annotation_clip=False,
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel="components", ylabel="share of the variance", ylim=(0, 1.02))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(axis="both", color="#dddddd", lw=0.6)
+        _legend(figure, [axes], ncols=1)
+
+
+def _sizes(cumulative: np.ndarray, sizes: Mapping[float, int]) -> str:
+    """Say how many components each share needs: ``153 (90 %), 429 (95 %) of 4096 components``."""
+    needed = ", ".join(f"{sizes[level]} ({100 * level:.4g} %)" for level in sorted(sizes))
+    return f"{needed} of {len(cumulative)} components".lstrip()
+
+
+def _explained(
+    axes: Axes, cumulative: np.ndarray, sizes: Mapping[float, int], *, label: str, place: int
+) -> None:
+    """Draw one curve, at no more places than can be told apart, and mark its sizes."""
+    color, marker = _SERIES[place % len(_SERIES)]
+    style = ("-", "--", "-.", ":")[place // len(_SERIES) % 4]
+    count = len(cumulative)
+    numbers = np.unique(np.geomspace(1, count, 200).round().astype(int))
+    marked = sorted(sizes.values())
+    numbers = np.union1d(numbers, marked).astype(int)
+    axes.plot(
+        numbers,
+        cumulative[numbers - 1],
+        ls=style,
+        color=color,
+        marker=marker,
+        markevery=np.searchsorted(numbers, marked).tolist(),
+        label=label,
+    )
+
+
 def search(
     trials: pd.DataFrame,
     path: str | Path,
@@ -574,7 +656,7 @@ def _dots(axes: Axes, places: pd.Series, trials: pd.DataFrame) -> None:
     axes.grid(axis="y", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
     for (bracket, size), own in trials.groupby(["bracket", "marker size"]):
-        color, marker = _BRACKETS[int(bracket) % len(_BRACKETS)]
+        color, marker = _SERIES[int(bracket) % len(_SERIES)]
         style = {"color": color, "marker": marker, "alpha": 0.75, "lw": 0, "s": size}
         axes.scatter(places[own.index], own["score"], label=f"bracket {bracket}", **style)
 

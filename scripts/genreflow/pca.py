@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -31,8 +32,7 @@ BLOCK = 1024
 """How many columns (or rows) are looked at together."""
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """How the share of variance grows with the number of components.
 
     Attributes

@@ -232,6 +232,6 @@ def _of_other_splits(rows: pd.DataFrame, split: str) -> list[str]:
         return []
     others = sorted(set(rows["published_split"].dropna()) - {split})
     return [
-        f"The study measured some of these on the split {other} only; its numbers stand there."
+        f"The study measured some of these on the split {other} only: its numbers belong to that."
         for other in others
     ]

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from genreflow import figures
 from genreflow.errors import GenreflowError
+from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
@@ -102,6 +103,13 @@ def table(**columns):
     return rows.assign(**columns)
 
 
+def curves(count=2, name="vgg16/cut{}"):
+    """Make explained variances whose shares 0.9 and 0.99 take known numbers of components."""
+    cumulative = 1 - np.geomspace(0.5, 1e-6, 4096)
+    sizes = {level: int(np.searchsorted(cumulative, level)) + 1 for level in (0.9, 0.99)}
+    return {name.format(number): (cumulative, sizes) for number in range(count)}
+
+
 DRAW = {
     "confusion": lambda path, **k: figures.confusion_matrix(
         counts(["Folk", "Rock"]), path, title="T", **k
@@ -114,6 +122,7 @@ DRAW = {
         {"cnn/simple": history(), "cnn/tuned": {1: history(), 2: history(4)}}, path, title="T", **k
     ),
     "intervals": lambda path, **k: figures.accuracy_intervals(table(), path, title="T", **k),
+    "variance": lambda path, **k: figures.explained_variance(curves(), path, title="T", **k),
 }
 
 
@@ -378,3 +387,43 @@ class TestAccuracyIntervals:
         assert texts(tmp_path / "a.svg").count("published") == 1
         figures.accuracy_intervals(table(published=np.nan), tmp_path / "a.svg")
         assert "published" not in texts(tmp_path / "a.svg")
+
+
+class TestExplainedVariance:
+    def test_sizes_are_marked_and_named(self, tmp_path):
+        (drawn,) = curves(1).values()
+        figures.explained_variance({"fc2 (random weights)": drawn}, tmp_path / "a.svg", title="T")
+        words = texts(tmp_path / "a.svg")
+        small, large = drawn[1].values()
+        said = f"fc2 (random weights): {small} (90 %), {large} (99 %) of 4096 components"
+        assert said in words
+        assert {"0.9", "0.99", "components", "share of the variance"} <= set(words)
+        # a marker a size on the curve, and one in the legend
+        assert (tmp_path / "a.svg").read_text().count("<use xlink:href") >= 3
+
+    def test_the_curve_goes_through_the_marked_points(self, tmp_path, monkeypatch):
+        drawn = {}
+
+        def plot(axes, numbers, shares, *, markevery, **_):
+            drawn.update(zip(numbers[markevery], shares[markevery], strict=True))
+            assert len(numbers) < 210
+
+        monkeypatch.setattr(Axes, "plot", plot)
+        (cumulative, sizes), *_ = curves(1).values()
+        figures.explained_variance({"fc2": (cumulative, sizes)}, tmp_path / "a.svg", title="T")
+        assert drawn == {size: cumulative[size - 1] for size in sizes.values()}
+
+    @pytest.mark.parametrize("count", [1, 9])
+    def test_long_names_and_many_curves_are_not_cut(self, tmp_path, count):
+        name = "resnet50/conv5_block{}_2_relu_of_a_long_name (random weights)"
+        figures.explained_variance(curves(count, name), tmp_path / "a.svg", title="T", note=NOTE)
+        assert cut(tmp_path / "a.svg") == []
+        assert len([text for text in texts(tmp_path / "a.svg") if "resnet50" in text]) == count
+
+    def test_a_single_component_and_no_levels(self, tmp_path):
+        figures.explained_variance({"a": (np.ones(1), {})}, tmp_path / "a.svg", title="T")
+        assert "a: of 1 components" in texts(tmp_path / "a.svg")
+
+    def test_refuses_no_curves(self, tmp_path):
+        with pytest.raises(ValueError, match="no explained variances"):
+            figures.explained_variance({}, tmp_path / "a.svg", title="T")
