@@ -6,7 +6,7 @@ holds only the name of the index, and one row a track.
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -308,11 +308,46 @@ def write_matrix(
     """
     if x.shape != (len(track_ids), len(columns)):
         raise ValueError(f"x is {x.shape} for {len(track_ids)} tracks, {len(columns)} columns")
-    if not np.isfinite(x).all():
-        raise ValueError("x has values that are not finite")
+    write_blocks(path, [x], track_ids, columns, attributes)
+
+
+def write_blocks(
+    path: str | Path,
+    blocks: Iterable[np.ndarray],
+    track_ids: Sequence[str],
+    columns: Sequence[str],
+    attributes: Mapping[str, object],
+    *,
+    dtype: str = "float32",
+) -> None:
+    """Write a feature matrix that need not fit in memory; see `write_matrix`.
+
+    Parameters
+    ----------
+    path, track_ids, columns, attributes
+        As for `write_matrix`.
+    blocks : each of shape (some tracks, columns)
+        The rows, in the order of `track_ids`.
+    dtype
+        Of the file, ``float32`` or ``float16``; `read_matrix` returns float32 from either.
+
+    Raises
+    ------
+    ValueError
+        If the lengths don't fit, or a value isn't finite.
+    """
     text = h5py.string_dtype("utf-8")
     with atomic(path) as part, h5py.File(part, "w") as file:
-        file.create_dataset("x", data=x, dtype=np.float32)
+        x = file.create_dataset("x", (len(track_ids), len(columns)), dtype=dtype)
+        row = 0
+        for block in blocks:
+            if not np.isfinite(block).all():
+                raise ValueError("x has values that are not finite")
+            if row + len(block) <= len(track_ids):
+                x[row : row + len(block)] = block
+            row += len(block)
+        if row != len(track_ids):
+            raise ValueError(f"x has {row} rows for {len(track_ids)} tracks")
         file.create_dataset("track_id", data=list(track_ids), dtype=text)
         file.create_dataset("column", data=list(columns), dtype=text)
         file.attrs.update(attributes)
@@ -334,7 +369,7 @@ def read_matrix(path: str | Path) -> Matrix:
                     f"{path}: not a feature matrix, the datasets {sorted(lacking)} are missing"
                 )
             return Matrix(
-                x=file["x"][:],
+                x=file["x"].astype(np.float32)[:],
                 track_ids=file["track_id"].asstr()[:].tolist(),
                 columns=file["column"].asstr()[:].tolist(),
                 attributes=dict(file.attrs),

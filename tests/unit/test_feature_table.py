@@ -196,6 +196,30 @@ def test_a_matrix_that_does_not_fit_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_matrix_written_in_blocks_is_read_as_one(tmp_path, dtype):
+    path = tmp_path / "features.h5"
+    blocks = [np.array([[0.5, 1]]), np.zeros((0, 2)), np.array([[2, 3], [4, 1 / 3]], np.float16)]
+    feature_table.write_blocks(
+        path, iter(blocks), ["a", "b", "c"], ["x", "y"], {"cut": "fc1"}, dtype=dtype
+    )
+    matrix = feature_table.read_matrix(path)
+    assert matrix.x.dtype == np.float32
+    np.testing.assert_array_equal(matrix.x, np.concatenate(blocks))
+    assert (matrix.track_ids, matrix.columns) == (["a", "b", "c"], ["x", "y"])
+    assert matrix.attributes["cut"] == "fc1"
+    with h5py.File(path) as file:
+        assert file["x"].dtype == dtype
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_blocks_of_too_few_or_too_many_rows_are_not_written(tmp_path, rows):
+    blocks = iter([np.ones((1, 2)), np.ones((rows - 1, 2))])
+    with pytest.raises(ValueError, match=f"{rows} rows for 3 tracks"):
+        feature_table.write_blocks(tmp_path / "x.h5", blocks, ["a", "b", "c"], ["x", "y"], {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_damaged_and_foreign_matrices_are_refused(tmp_path):
     path = tmp_path / "features.h5"
     path.write_bytes(b"not HDF5")

@@ -1,0 +1,312 @@
+"""Running a backbone: by Keras, or by OpenVINO in float32 or bfloat16.
+
+A network is prepared once and then run in many jobs: preparing needs Keras and takes a choice
+that all jobs share; running by OpenVINO needs neither Keras nor its start.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genreflow.errors import GenreflowError
+from genreflow.files import atomic, write_json
+
+# OpenVINO reports each conversion over the network unless this package is missing.
+sys.modules["openvino_telemetry"] = None
+import openvino  # noqa: E402
+
+if TYPE_CHECKING:
+    from genreflow.backbones import Backbone
+
+ENGINES = ("auto", "openvino", "keras")
+"""What runs a network; ``auto`` is OpenVINO where it agrees with Keras, else Keras."""
+
+BATCH_SIZE = 8
+"""Images a batch. Twice as fast as one by one in bfloat16; more gain nothing."""
+
+AGREEMENT = 0.999
+"""The least cosine similarity to Keras's features, of each cut of each track."""
+
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+"""OpenVINO's names of the precisions."""
+
+_NAMES = {"openvino": "network.xml", "keras": "network.keras"}
+
+Batch = list[np.ndarray]
+"""The features of a batch, one array a cut: float32 (images, size)."""
+
+Run = Callable[[np.ndarray], Batch]
+"""From uint8 (images, n_mels, n_frames), at most `BATCH_SIZE`, to features."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is known of a network that was prepared.
+
+    Attributes
+    ----------
+    engine, precision
+        What runs it: ``openvino`` or ``keras``; ``bfloat16`` or ``float32``.
+    cuts
+        Size and parameters of each cut, in the order of the outputs.
+    image_shape
+        Shape of the images that it takes (n_mels, n_frames).
+    agreement
+        The least cosine similarity to Keras's features that was found for each cut.
+    settings
+        Whatever else the caller wants to keep, texts and numbers.
+    """
+
+    engine: str
+    precision: str
+    cuts: dict[str, dict[str, int]]
+    image_shape: tuple[int, int]
+    agreement: dict[str, float]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def precisions() -> list[str]:
+    """Return the precisions in which OpenVINO runs on this processor, the fastest first."""
+    capable = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ["bfloat16", "float32"] if "BF16" in capable else ["float32"]
+
+
+def prepare(
+    folder: str | Path,
+    backbone: "Backbone",
+    images: np.ndarray,
+    *,
+    engine: str,
+    threads: int,
+    settings: dict[str, Any],
+    report: Callable[[str], None] = print,
+) -> Prepared:
+    """Choose what runs a network and write it down for `load`.
+
+    OpenVINO is tried in the precisions of the processor, the fastest first, and taken if its
+    features of some images have a cosine similarity above `AGREEMENT` to Keras's.
+
+    Parameters
+    ----------
+    folder
+        Where the network shall be, with ``network.json``, which is written last.
+    backbone
+        The network.
+    images : uint8, shape (n, n_mels, n_frames)
+        What the engines are compared on; a few are enough, at most `BATCH_SIZE` are used.
+    engine
+        One of `ENGINES`.
+    threads
+        Of OpenVINO; Keras's are set by `genreflow.backend.configure`.
+    settings
+        Kept with the network.
+    report
+        Called with a line of text on each engine tried.
+
+    Raises
+    ------
+    GenreflowError
+        If OpenVINO is asked for and doesn't agree with Keras.
+    """
+    folder, images = Path(folder), images[:BATCH_SIZE]
+    whole = backbone.on_images(images.shape[1:], batch_size=BATCH_SIZE)
+    expected = by_keras(whole)(images)
+    chosen, precision, found = "keras", "float32", [1.0] * len(expected)
+    if engine != "keras":
+        converted = convert(whole, list(backbone.cuts))
+        for candidate in precisions():
+            run = by_openvino(converted, precision=candidate, threads=threads)
+            similar = [agreement(*pair) for pair in zip(run(images), expected, strict=True)]
+            report(f"OpenVINO in {candidate}: cosine similarity to Keras {min(similar):.7f}")
+            if min(similar) > AGREEMENT:
+                chosen, precision, found = "openvino", candidate, similar
+                break
+        else:
+            if engine == "openvino":
+                raise GenreflowError(
+                    f"OpenVINO's features differ from Keras's: their cosine similarity is "
+                    f"{min(similar):.5f}, more than {AGREEMENT} is asked for. Set "
+                    "transfer.engine to keras"
+                )
+    if chosen == "openvino":
+        _save_openvino(converted, folder / _NAMES[chosen])
+    else:
+        with atomic(folder / _NAMES[chosen]) as part:
+            whole.save(part)
+    prepared = Prepared(
+        engine=chosen,
+        precision=precision,
+        cuts={name: asdict(cut) for name, cut in backbone.cuts.items()},
+        image_shape=images.shape[1:],
+        agreement=dict(zip(backbone.cuts, found, strict=True)),
+        settings=settings,
+    )
+    write_json(asdict(prepared), folder / "network.json")
+    return prepared
+
+
+def describe(folder: str | Path) -> Prepared:
+    """Read what is known of a network that was prepared.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't there or isn't whole.
+    """
+    path = Path(folder) / "network.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["image_shape"] = tuple(content["image_shape"])
+        return Prepared(**content)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise GenreflowError(
+            f"{path}: no whole network was prepared there ({error}); delete {folder} and run "
+            "again: it is made anew"
+        ) from None
+
+
+def load(folder: str | Path, *, threads: int) -> Run:
+    """Load a network that was prepared.
+
+    Parameters
+    ----------
+    folder
+        As given to `prepare`.
+    threads
+        As for `prepare`.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't there or isn't whole.
+    """
+    prepared = describe(folder)
+    path = Path(folder) / _NAMES[prepared.engine]
+    try:
+        if prepared.engine == "keras":
+            import keras
+
+            return by_keras(keras.saving.load_model(path, compile=False, safe_mode=True))
+        model = openvino.Core().read_model(path)
+        return by_openvino(model, precision=prepared.precision, threads=threads)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise GenreflowError(
+            f"{path}: not a whole network ({error}); delete {folder} and run again: it is made anew"
+        ) from None
+
+
+def by_keras(whole: Any) -> Run:
+    """Return a function that runs a model of `Backbone.on_images` by Keras."""
+    return lambda images: [
+        np.asarray(features)[: len(images)] for features in _called(whole, _padded(images))
+    ]
+
+
+def _called(whole: Any, images: np.ndarray) -> list[Any]:
+    features = whole.predict_on_batch(images)
+    return features if isinstance(features, list) else [features]
+
+
+def convert(whole: Any, cuts: list[str]) -> openvino.Model:
+    """Convert a Keras model to OpenVINO.
+
+    Parameters
+    ----------
+    whole : keras.Model
+        As `Backbone.on_images` returns it, with a fixed batch size.
+    cuts
+        Names of its outputs.
+    """
+    import tensorflow as tf
+
+    image = whole.inputs[0]
+    traced = tf.function(
+        lambda images: whole(images, training=False),
+        input_signature=[tf.TensorSpec(image.shape, tf.uint8, name="images")],
+        autograph=False,
+    )
+    model = openvino.convert_model(traced)
+    outputs = []
+    for place, cut in enumerate(cuts):
+        # How TensorFlow calls the outputs of a function.
+        output = model.output(f"Identity_{place}:0" if place else "Identity:0")
+        output.get_tensor().set_names({cut})
+        outputs.append(output)
+    return openvino.Model(outputs, model.get_parameters(), "backbone")
+
+
+def _save_openvino(model: openvino.Model, path: Path) -> None:
+    with atomic(path) as part, atomic(path.with_suffix(".bin")) as weights:
+        openvino.serialize(model, part, weights)
+
+
+def by_openvino(model: openvino.Model, *, precision: str, threads: int) -> Run:
+    """Return a function that runs a model by OpenVINO.
+
+    Parameters
+    ----------
+    model
+        As `convert` returns it.
+    precision
+        ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
+    threads
+        Processor threads to use.
+    """
+    compiled = openvino.Core().compile_model(
+        model,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Jobs that run side by side would all be pinned to the same cores.
+            "ENABLE_CPU_PINNING": False,
+        },
+    )
+    request = compiled.create_infer_request()
+
+    def run(images: np.ndarray) -> Batch:
+        request.infer([_padded(images)], share_inputs=True)
+        # Copied: the next batch overwrites the tensors.
+        return [tensor.data[: len(images)].copy() for tensor in request.output_tensors]
+
+    return run
+
+
+def _padded(images: np.ndarray) -> np.ndarray:
+    """Fill up a batch, so that a track's features don't depend on how many are beside it."""
+    missing = BATCH_SIZE - len(images)
+    return np.ascontiguousarray(np.pad(images, ((0, missing), (0, 0), (0, 0))))
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the least cosine similarity of two features of the same track.
+
+    Parameters
+    ----------
+    one, other : float, shape (tracks, size)
+        Tracks where both have no value but 0 count as the same.
+    """
+    # Networks that were never trained give values whose squares vanish in float32.
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    products = np.einsum("ij,ij->i", one, other)
+    empty = ~(one.any(axis=1) | other.any(axis=1))
+    cosine = np.divide(products, lengths, out=empty.astype(float), where=lengths > 0)
+    return float(np.nan_to_num(cosine, nan=0.0).min(initial=1.0))
+
+
+def ahead(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield batches, the next of which is read in a thread while one is worked on."""
+    iterator, end = iter(batches), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, iterator, end)
+        while (batch := coming.result()) is not end:
+            coming = pool.submit(next, iterator, end)
+            yield batch
