@@ -3,7 +3,10 @@ rule cnn:
     input:
         images=f"{RESULTS}/spectrograms.h5",
         shards=spectrogram_shards,
+        copies=copies_of_variant,
+        copied_shards=copied_shards_of_variant,
         split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        winner=winner_of_variant,
     output:
         model=f"{RESULTS}/{{split}}/cnn/{{variant}}/seed-{{seed}}/model.keras",
         history=f"{RESULTS}/{{split}}/cnn/{{variant}}/seed-{{seed}}/history.csv",
@@ -21,9 +24,43 @@ rule cnn:
         images_mb=config["cnn"]["memory_mb"],
     params:
         variant=variant_settings,
-        fit=fit_settings(),
+        fit=fit_settings,
         code=code("cnn.py"),
     message:
         "Train cnn/{wildcards.variant} on {wildcards.split}, seed {wildcards.seed}"
     script:
         "../scripts/cnn.py"
+
+
+rule cnn_search:
+    """Search the hyper-parameters of a variant of the CNN on a split, by Hyperband."""
+    input:
+        images=f"{RESULTS}/spectrograms.h5",
+        shards=spectrogram_shards,
+        copies=copies_of_variant,
+        copied_shards=copied_shards_of_variant,
+        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+    output:
+        trials=f"{RESULTS}/{{split}}/cnn/{{variant}}/search/trials.csv",
+        winner=f"{RESULTS}/{{split}}/cnn/{{variant}}/search/winner.yaml",
+    log:
+        f"{RESULTS}/logs/cnn_search/{{split}}/{{variant}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cnn_search/{{split}}/{{variant}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000 * config["cnn"]["search"]["workers"] + config["cnn"]["memory_mb"],
+        runtime=2880,
+        images_mb=config["cnn"]["memory_mb"],
+        trials=config["cnn"]["search"]["workers"],
+    params:
+        variant=searched_settings,
+        search=search_settings,
+        fit=trial_settings,
+        code=code("cnn_search.py"),
+    message:
+        "Search for cnn/{wildcards.variant} on {wildcards.split}"
+    script:
+        "../scripts/cnn_search.py"

@@ -200,17 +200,112 @@ def spectrogram_shards(wildcards):
     return [f"{RESULTS}/spectrograms/{shard}.h5" for shard in SHARDS]
 
 
+# augment
+
+
+def copies_settings():
+    """Return what the masked copies depend on."""
+    keys = ("copies", "frequency_mask", "time_mask", "masks", "fill")
+    return {key: config["augment"][key] for key in keys} | {"seed": config["seed"]}
+
+
+def augmented_shards(wildcards):
+    require_corpus()
+    return [f"{RESULTS}/{wildcards.split}/augmented/{shard}.h5" for shard in SHARDS]
+
+
 # cnn
 
 
-def variant_settings(wildcards):
+def variant_of(wildcards):
+    if wildcards.variant not in config["cnn"]["variants"]:
+        known = ", ".join(config["cnn"]["variants"])
+        raise WorkflowError(f"no variant {wildcards.variant} in cnn.variants: {known}")
     return config["cnn"]["variants"][wildcards.variant]
 
 
-def fit_settings():
-    """Return what the training of every variant depends on."""
-    keys = ("batch_size", "epochs", "monitor", "patience", "precision")
-    return {key: config["cnn"][key] for key in keys}
+def augment_mode(variant):
+    """Return how a variant's training images are augmented: none, copies or online."""
+    named = {True: config["augment"]["mode"], False: "none"}
+    return named.get(variant["augment"], variant["augment"])
+
+
+def variant_settings(wildcards):
+    """Return what the network of a variant and its training depend on."""
+    variant = variant_of(wildcards)
+    mode = augment_mode(variant)
+    left_out = {"search", "augment", *TRAINING_SETTINGS}
+    if mode != "online":
+        left_out.add("strength")
+    kept = {key: value for key, value in variant.items() if key not in left_out}
+    keys = (
+        "frequency_mask",
+        "time_mask",
+        "masks",
+        "fill",
+        "time_shift",
+        "gain",
+        "mixup",
+    )
+    online = {key: config["augment"][key] for key in keys} if mode == "online" else {}
+    return kept | {"augment": mode, "online": online}
+
+
+TRAINING_SETTINGS = ("batch_size", "epochs", "monitor", "patience")
+"""What a variant may set otherwise than all others."""
+
+
+def fit_settings(wildcards):
+    """Return what the training of a variant depends on beside its own settings."""
+    keys = (*TRAINING_SETTINGS, "class_weight", "precision")
+    variant = variant_of(wildcards)
+    return {key: variant.get(key, config["cnn"][key]) for key in keys}
+
+
+def trial_settings(wildcards):
+    """Return what all trials of a search share with the training of the winner."""
+    fit = fit_settings(wildcards)
+    return {key: fit[key] for key in ("batch_size", "class_weight", "precision")}
+
+
+def space_of(wildcards):
+    """Return the space that a variant is searched in."""
+    return config["cnn"]["search"]["spaces"][variant_of(wildcards)["search"]]
+
+
+def searched_settings(wildcards):
+    """Return what a search starts from: values that are searched don't count."""
+    settings, space = variant_settings(wildcards), space_of(wildcards)
+    for key in space:
+        listed = isinstance(settings[key], list)
+        settings[key] = [None] * len(settings[key]) if listed else None
+    return settings
+
+
+def search_settings(wildcards):
+    """Return what a search does."""
+    keys = ("objective", "max_epochs", "factor")
+    settings = {key: config["cnn"]["search"][key] for key in keys}
+    return settings | {"space": space_of(wildcards), "seed": config["seed"]}
+
+
+def winner_of_variant(wildcards):
+    """Return the hyper-parameters that a search found, if the variant is searched."""
+    if not variant_of(wildcards)["search"]:
+        return []
+    return f"{RESULTS}/{wildcards.split}/cnn/{wildcards.variant}/search/winner.yaml"
+
+
+def copies_of_variant(wildcards):
+    """Return the masked copies that a variant is trained on, if it is."""
+    copied = augment_mode(variant_of(wildcards)) == "copies"
+    return f"{RESULTS}/{wildcards.split}/augmented.h5" if copied else []
+
+
+def copied_shards_of_variant(wildcards):
+    """Return what the masked copies lie in."""
+    copied = augment_mode(variant_of(wildcards)) == "copies"
+    return augmented_shards(wildcards) if copied else []
 
 
 # handcrafted

@@ -1,22 +1,36 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import backend, cnn, training
+    from pathlib import Path
+
+    import yaml
+    from genreflow import backend, cnn, digest, training
     from genreflow.files import read_table, write_csv
 
-    wildcards, params = snakemake.wildcards, snakemake.params
-    seed, settings = int(wildcards.seed), dict(params.fit)
+    wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
+    seed, settings, variant = int(wildcards.seed), dict(params.fit), dict(params.variant)
+    if input.winner:
+        variant = cnn.with_values(variant, yaml.safe_load(Path(input.winner).read_text()))
+    fingerprint = digest.work(
+        variant, settings, params.code, seed, snakemake.threads, files=sorted(set(input))
+    )
+    checkpoint = training.Checkpoint(
+        Path(snakemake.output.model).with_name(".checkpoint.npz"), fingerprint
+    )
     backend.configure(threads=snakemake.threads, seed=seed, precision=settings.pop("precision"))
     name = f"cnn/{wildcards.variant}, {wildcards.split}, seed {seed}"
     model, history, predictions = cnn.fit(
-        snakemake.input.images,
-        read_table(snakemake.input.split),
-        variant=params.variant,
+        input.images,
+        read_table(input.split),
+        variant=variant,
+        copies=input.copies or None,
         memory_mb=snakemake.resources.images_mb,
         seed=seed,
         report=lambda line: say(f"{name}: {line}"),
+        checkpoint=checkpoint,
         **settings,
     )
     training.save(model, snakemake.output.model)
     write_csv(history, snakemake.output.history)
     write_csv(predictions, snakemake.output.predictions)
+    checkpoint.remove()

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from genreflow import splits
+from genreflow import networks, splits
 from genreflow.errors import GenreflowError
 
 FEATURE_MATRICES = ("handcrafted",)
@@ -38,7 +38,9 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     ]
     if not problems:
         filled = _fill(config, schema)
-        problems = list(_contradictions(filled))
+        variants = filled["cnn"]["variants"]
+        filled["cnn"]["variants"] = {name: _with_network(v) for name, v in variants.items()}
+        problems = [*_network_problems(filled["cnn"], schema), *_contradictions(filled)]
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise GenreflowError(
@@ -81,6 +83,40 @@ def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
     filled = defaults | value
     order = [key for key in known if key in filled] + sorted(filled.keys() - known.keys())
     return {key: _fill(filled[key], _sub_schema(schema, key)) for key in order}
+
+
+def _with_network(variant: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the settings of a variant's architecture that it leaves at their defaults."""
+    settings = networks.settings_of(variant["architecture"])
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+    own = {key: value for key, value in variant.items() if key not in plain}
+    return own | {key: variant.get(key, default) for key, default in plain.items()}
+
+
+def _network_problems(cnn: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """Check the settings of networks against their architectures, and what is searched."""
+    variants = schema["properties"]["cnn"]["properties"]["variants"]["additionalProperties"]
+    of_networks = {key for name in networks.ARCHITECTURES for key in networks.settings_of(name)}
+    common = variants["properties"].keys() - of_networks
+    for name, variant in cnn["variants"].items():
+        settings = networks.settings_of(variant["architecture"])
+        for key in variant.keys() - common - settings.keys():
+            has = ", ".join(settings)
+            yield (
+                f"cnn.variants.{name}.{key}: architecture {variant['architecture']} has no such "
+                f"setting{_nearest(key, [*settings, *common]) or '; it has ' + has}"
+            )
+        space = variant["search"]
+        if space and space not in cnn["search"]["spaces"]:
+            near = _nearest(space, cnn["search"]["spaces"])
+            yield f"cnn.variants.{name}.search: no {space!r} in cnn.search.spaces{near}"
+        elif space:
+            for key in cnn["search"]["spaces"][space]:
+                if key not in variant:
+                    yield (
+                        f"cnn.search.spaces.{space}.{key}: cnn/{name} has no such setting"
+                        f"{_nearest(key, variant)}"
+                    )
 
 
 def _describe(error: Any) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 import ast
 import hashlib
+import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -60,3 +62,28 @@ def _direct(path: Path) -> frozenset[Path]:
             data.add(node.value)
     modules = {f"{name.split('.')[1]}.py" for name in names if name.startswith(f"{PACKAGE.name}.")}
     return frozenset(file for name in modules | data if (file := PACKAGE / name).is_file())
+
+
+def work(*described: object, files: Iterable[str | Path]) -> str:
+    """Return a hash of what a piece of work is done with, to know again what it left half done.
+
+    Parameters
+    ----------
+    *described
+        Settings, as plain values.
+    files
+        What is read. Their sizes and times count, which is faster than to read them all.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits (SHA-256, cut).
+    """
+    stats = [(str(path), *_size_and_time(path)) for path in files]
+    text = json.dumps([described, stats], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _size_and_time(path: str | Path) -> tuple[int, int]:
+    stat = Path(path).stat()
+    return stat.st_size, stat.st_mtime_ns

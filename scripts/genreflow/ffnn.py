@@ -79,6 +79,7 @@ def fit(
     *,
     units: Sequence[int],
     l2: float,
+    learning_rate: float,
     batch_size: int,
     seed: int,
     report: Callable[[str], None],
@@ -94,6 +95,8 @@ def fit(
         Columns track_id, part, genre; one row a track of `x`.
     units, l2
         As for `build`.
+    learning_rate
+        Of Adam.
     batch_size
         Tracks a step.
     seed
@@ -101,7 +104,7 @@ def fit(
     report
         Called with a line of text after each epoch.
     **settings
-        Of `genreflow.training.train`: learning_rate, epochs, monitor, patience.
+        Of `genreflow.training.train`: epochs, monitor, patience.
 
     Returns
     -------
@@ -125,7 +128,12 @@ def fit(
     scaling = (scaler.mean_, scaler.scale_**2)
     model = build(scaling, len(genres), units=units, l2=l2)
     history = training.train(
-        model, batches(PARTS[0], seed), batches(PARTS[1]), report=report, **settings
+        model,
+        batches(PARTS[0], seed),
+        batches(PARTS[1]),
+        optimizer=keras.optimizers.Adam(learning_rate),
+        report=report,
+        **settings,
     )
     scores = [(part, *model.evaluate(batches(part), verbose=0)) for part in PARTS]
     predictions = training.predictions(

@@ -8,10 +8,41 @@ import pytest
 from genreflow import backend, cnn
 from genreflow.errors import GenreflowError
 
-STUDY = {"filters": [64, 64, 128, 128], "kernel_size": 5, "dropout": 0.2, "momentum": 0.9}
-TINY = {"filters": [4, 4], "kernel_size": 3, "dropout": 0.1, "momentum": 0.5}
-VARIANT = {"geometry": "full-time", "learning_rate": 0.02, **TINY}
-SETTINGS = {"batch_size": 4, "epochs": 3, "monitor": "val_loss", "patience": 3}
+VARIANT = {
+    "architecture": "simple",
+    "geometry": "full-time",
+    "filters": [4, 4],
+    "kernel_size": 3,
+    "dropout": 0.1,
+    "momentum": 0.5,
+    "learning_rate": 0.02,
+    "weight_decay": 0,
+    "schedule": "constant",
+    "warmup": 0,
+    "label_smoothing": 0,
+    "augment": "none",
+    "online": {},
+    "mel_bands": 0,
+    "dynamic_range": 1,
+    "crop_frames": 0,
+    "crops": 3,
+}
+ONLINE = {
+    "frequency_mask": 3,
+    "time_mask": 10,
+    "masks": 1,
+    "fill": "mean",
+    "time_shift": 0.5,
+    "gain": 20,
+    "mixup": 0.2,
+}
+SETTINGS = {
+    "batch_size": 4,
+    "epochs": 3,
+    "monitor": "val_loss",
+    "patience": 3,
+    "class_weight": "none",
+}
 GENRES = ("Zouk", "Aubade", "Musette")
 SHAPE = (16, 50)
 
@@ -69,60 +100,6 @@ def fit(images, *, seed=0, split=None, memory_mb=100, variant=VARIANT, report=No
     )
 
 
-# the network
-
-MAPS = {
-    "resized": [(62, 62, 64), (29, 29, 64), (12, 12, 128), (4, 4, 128)],
-    "full-time": [(64, 256, 64), (32, 51, 64), (16, 10, 128), (8, 2, 128)],
-}
-
-
-@pytest.mark.parametrize("geometry", MAPS)
-def test_the_network_of_the_study(geometry):
-    model = cnn.simple((128, 1280), 8, geometry=geometry, **STUDY)
-    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 735_944
-    assert model.count_params() == 736_712
-    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
-    assert [layer.output.shape[1:] for layer in pools] == MAPS[geometry]
-    assert model.get_layer("flatten").output.shape == (None, 2048)
-    assert model.get_layer("dropout").rate == 0.2
-    assert model.input_shape == (None, 128, 1280, 1)
-    assert model.output_shape == (None, 8)
-
-
-def test_the_blocks_are_in_the_order_of_the_study():
-    model = cnn.simple(SHAPE, 3, geometry="full-time", **TINY)
-    kinds = [type(layer).__name__ for layer in model.layers]
-    block = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
-    assert kinds == ["InputLayer", "Rescaling", *block, *block, "Flatten", "Dropout", "Dense"]
-    assert {model.get_layer(f"conv_{n}").activation for n in (1, 2)} == {keras.activations.relu}
-    assert model.layers[-1].activation is keras.activations.softmax
-
-
-def test_grey_levels_enter_from_0_to_1_and_are_resized_bilinearly():
-    model = cnn.simple((2, 4), 2, geometry="resized", **TINY)
-    before = keras.Model(model.input, model.get_layer("resizing").output)
-    picture = np.array([[0, 0, 255, 255], [0, 0, 255, 255]], np.uint8)[None, ..., None]
-    resized = before.predict(picture, verbose=0)[0, ..., 0]
-    assert resized.shape == (128, 128)
-    np.testing.assert_allclose(resized[:, 0], 0, atol=1e-6)
-    np.testing.assert_allclose(resized[:, -1], 1, atol=1e-6)
-    # Centres of pixels 1 and 2 lie at 48 and 80 of 128: in between, grey grows evenly.
-    np.testing.assert_allclose(resized[0, 48:80], (np.arange(32) + 0.5) / 32, atol=1e-5)
-
-
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_probabilities_are_float32_at_every_precision(precision):
-    backend.configure(threads=1, seed=0, precision=precision)
-    model = cnn.simple(SHAPE, 3, geometry="full-time", **TINY)
-    backend.configure(threads=1, seed=0)
-    picture = np.random.default_rng(0).integers(0, 255, (5, *SHAPE, 1)).astype(np.uint8)
-    probabilities = model.predict(picture, verbose=0)
-    assert probabilities.dtype == np.float32
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    assert model.get_layer("conv_1").compute_dtype == precision.removeprefix("mixed_")
-
-
 # its input
 
 ROWS = np.array([7, 3, 29, 0, 11, 4, 12])
@@ -131,7 +108,7 @@ ROWS = np.array([7, 3, 29, 0, 11, 4, 12])
 def batches(images, *, memory, seed=None, batch_size=3):
     with h5py.File(images) as file:
         found = cnn.ImageBatches(
-            file["images"],
+            [file["images"]],
             ROWS,
             np.arange(len(ROWS)),
             batch_size=batch_size,
@@ -183,7 +160,7 @@ def test_only_as_much_as_allowed_is_held_in_memory(images):
     for memory, fits in [(size, True), (size - 1, False)]:
         with h5py.File(images) as file:
             found = cnn.ImageBatches(
-                file["images"], ROWS, np.arange(7), batch_size=3, memory=memory
+                [file["images"]], ROWS, np.arange(7), batch_size=3, memory=memory
             )
         if fits:
             assert len(found[0][0]) == 3

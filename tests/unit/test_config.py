@@ -37,9 +37,16 @@ def problem(config):
     return found
 
 
+def without_names(config):
+    """Leave out what has names of the user's choice, which config.yaml alone gives."""
+    config = deepcopy(config)
+    del config["cnn"]["run"], config["cnn"]["variants"], config["cnn"]["search"]["spaces"]
+    return config
+
+
 def test_config_yaml_states_just_the_defaults():
-    assert complete({}, SCHEMA) == DEFAULT
-    assert complete(DEFAULT, SCHEMA) == DEFAULT
+    assert without_names(complete({}, SCHEMA)) == without_names(DEFAULT)
+    assert without_names(complete(DEFAULT, SCHEMA)) == without_names(DEFAULT)
 
 
 def test_every_key_of_config_yaml_has_a_comment_above_it():
@@ -55,7 +62,7 @@ def test_every_key_of_config_yaml_has_a_comment_above_it():
     uncommented = []
     for number, indent, name in keys:
         if chosen_by_user is None or indent <= chosen_by_user:
-            chosen_by_user = indent if name in ("variants", "grids", "features") else None
+            chosen_by_user = indent if name in ("variants", "grids", "features", "spaces") else None
             if not lines[number - 1].lstrip().startswith("#"):
                 uncommented.append(name)
     assert uncommented == []
@@ -67,7 +74,9 @@ def test_every_overlay_makes_a_valid_configuration(overlay):
     assert text.startswith("#")
     needed = {"corpus": {"audio": "my/music"}} if overlay.stem == "own_audio" else {}
     whole = merged(DEFAULT, yaml.safe_load(text), needed)
-    assert complete(whole, SCHEMA) == whole != DEFAULT
+    completed = complete(whole, SCHEMA)
+    assert without_names(completed) == without_names(whole) != without_names(DEFAULT)
+    assert complete(completed, SCHEMA) == completed
 
 
 def test_overlays_are_there():
@@ -79,9 +88,9 @@ def test_defaults_fill_what_is_not_given():
     config = {"corpus": {"genres": 3}, "cnn": {"variants": {"mine": {"kernel_size": 3}}, "run": []}}
     filled = complete(config, SCHEMA)
     assert filled["corpus"] == {**DEFAULT["corpus"], "genres": 3}
-    assert filled["cnn"]["variants"] == {
-        "mine": {**DEFAULT["cnn"]["variants"]["simple"], "kernel_size": 3}
-    }
+    simple = complete(DEFAULT, SCHEMA)["cnn"]["variants"]["simple"]
+    assert filled["cnn"]["variants"] == {"mine": {**simple, "kernel_size": 3}}
+    assert simple["filters"] == [64, 64, 128, 128]
     assert config["corpus"] == {"genres": 3}
 
 
@@ -99,9 +108,27 @@ def test_filled_defaults_are_not_shared():
             "spectrogram.n_mel: no such key; did you mean spectrogram.n_mels?",
         ),
         (
-            {"cnn": {"variants": {"simple": {"kernelsize": 3}}}},
-            "cnn.variants.simple.kernelsize: no such key; "
-            "did you mean cnn.variants.simple.kernel_size?",
+            {"cnn": {"variants": {"mine": {"kernelsize": 3}}}},
+            "cnn.variants.mine.kernelsize: architecture simple has no such setting; did you mean "
+            "kernel_size?",
+        ),
+        (
+            {"cnn": {"variants": {"mine": {"architecture": "residual", "filters": [4]}}}},
+            "cnn.variants.mine.filters: architecture residual has no such setting; it has width, "
+            "depth, stages, dropout, momentum",
+        ),
+        (
+            {"cnn": {"variants": {"mine": {"search": "tiny"}}}},
+            "cnn.variants.mine.search: no 'tiny' in cnn.search.spaces",
+        ),
+        (
+            {
+                "cnn": {
+                    "variants": {"mine": {"search": "mine"}},
+                    "search": {"spaces": {"mine": {"widht": [1]}}},
+                }
+            },
+            "cnn.search.spaces.mine.widht: cnn/mine has no such setting",
         ),
         ({"audio": {"xyz": 1}}, "audio.xyz: no such key; known here: sample_rate, duration"),
         (
@@ -162,7 +189,8 @@ def test_a_value_out_of_its_range_is_named(config, place):
 
 
 def test_the_nearest_variant_is_named():
-    assert problem({"cnn": {"run": ["simpel"]}}).endswith("did you mean simple?")
+    cnn = {"run": ["simpel"], "variants": {"simple": {}}}
+    assert problem({"cnn": cnn}).endswith("did you mean simple?")
 
 
 def test_all_problems_are_told_at_once():

@@ -1,15 +1,16 @@
-"""The residual network and augmentation while training. TensorFlow starts once."""
+"""The architectures of the CNN branch. TensorFlow starts once."""
 
 import keras
 import numpy as np
 import pytest
-from genreflow import backend, networks, training
+from genreflow import backend, networks
 from genreflow.errors import GenreflowError
-from keras import ops
 
 SHAPE = (32, 160)
+IMAGE = (16, 50)
+STUDY = {"filters": [64, 64, 128, 128], "kernel_size": 5, "dropout": 0.2, "momentum": 0.9}
+SMALL = {"filters": [4, 4], "kernel_size": 3, "dropout": 0.1, "momentum": 0.5}
 TINY = {"width": 4, "depth": 1, "stages": 2, "dropout": 0.1, "momentum": 0.5}
-LAYERS = (networks.SpecMask, networks.TimeShift, networks.Gain)
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +26,7 @@ def noise(n=6, shape=SHAPE, seed=0):
     return images
 
 
-def applied(layer, images):
-    return ops.convert_to_numpy(layer(images, training=True))
-
-
-# the network
+# the residual network
 
 
 def test_the_default_network_is_small_and_takes_clips_of_any_length():
@@ -61,287 +58,81 @@ def test_the_prediction_does_not_depend_on_when_something_happens():
     np.testing.assert_allclose(predicted.sum(axis=1), 1, atol=1e-6)
 
 
-def learnable(n, seed):
-    """Make images of three classes that differ in where a bright band is."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 3
-    images = rng.integers(0, 120, (n, *SHAPE, 1))
-    for image, label in zip(images, labels, strict=True):
-        image[10 * label : 10 * label + 8] += 100
-    return images.astype(np.uint8), labels
+# the study's networks
+
+MAPS = {
+    "resized": [(62, 62, 64), (29, 29, 64), (12, 12, 128), (4, 4, 128)],
+    "full-time": [(64, 256, 64), (32, 51, 64), (16, 10, 128), (8, 2, 128)],
+}
 
 
-class Batches(keras.utils.PyDataset):
-    def __init__(self, images, labels, size=6):
-        super().__init__()
-        self.images, self.labels, self.size, self.epochs = images, labels, size, 0
-
-    def __len__(self):
-        return -(-len(self.images) // self.size)
-
-    def __getitem__(self, index):
-        part = slice(index * self.size, (index + 1) * self.size)
-        return self.images[part], self.labels[part]
-
-    def on_epoch_end(self):
-        self.epochs += 1
+@pytest.mark.parametrize("geometry", MAPS)
+def test_the_network_of_the_study(geometry):
+    model = networks.simple((128, 1280), 8, geometry=geometry, **STUDY)
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == 735_944
+    assert model.count_params() == 736_712
+    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    assert [layer.output.shape[1:] for layer in pools] == MAPS[geometry]
+    assert model.get_layer("flatten").output.shape == (None, 2048)
+    assert model.get_layer("dropout").rate == 0.2
+    assert model.input_shape == (None, 128, 1280, 1)
+    assert model.output_shape == (None, 8)
 
 
-def fitted():
-    """Train with everything: layers, mixup, schedule, weight decay, label smoothing."""
-    keras.backend.clear_session()
+def test_the_blocks_are_in_the_order_of_the_study():
+    model = networks.simple(IMAGE, 3, geometry="full-time", **SMALL)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    block = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
+    assert kinds == ["InputLayer", "Rescaling", *block, *block, "Flatten", "Dropout", "Dense"]
+    assert {model.get_layer(f"conv_{n}").activation for n in (1, 2)} == {keras.activations.relu}
+    assert model.layers[-1].activation is keras.activations.softmax
+
+
+def test_grey_levels_enter_from_0_to_1_and_are_resized_bilinearly():
+    model = networks.simple((2, 4), 2, geometry="resized", **SMALL)
+    before = keras.Model(model.input, model.get_layer("resizing").output)
+    picture = np.array([[0, 0, 255, 255], [0, 0, 255, 255]], np.uint8)[None, ..., None]
+    resized = before.predict(picture, verbose=0)[0, ..., 0]
+    assert resized.shape == (128, 128)
+    np.testing.assert_allclose(resized[:, 0], 0, atol=1e-6)
+    np.testing.assert_allclose(resized[:, -1], 1, atol=1e-6)
+    # Centres of pixels 1 and 2 lie at 48 and 80 of 128: in between, grey grows evenly.
+    np.testing.assert_allclose(resized[0, 48:80], (np.arange(32) + 0.5) / 32, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_probabilities_are_float32_at_every_precision(precision):
+    backend.configure(threads=1, seed=0, precision=precision)
+    model = networks.simple(IMAGE, 3, geometry="full-time", **SMALL)
     backend.configure(threads=1, seed=0)
-    model = networks.augmented(
-        networks.residual(SHAPE, 3, **TINY),
-        [
-            networks.TimeShift(),
-            networks.Gain(),
-            networks.SpecMask(frequency_mask=5, time_mask=20),
-        ],
+    picture = np.random.default_rng(0).integers(0, 255, (5, *IMAGE, 1)).astype(np.uint8)
+    probabilities = model.predict(picture, verbose=0)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert model.get_layer("conv_1").compute_dtype == precision.removeprefix("mixed_")
+
+
+@pytest.mark.parametrize(
+    ("filters", "kernel_size", "parameters"),
+    [([32, 128, 192, 96], 6, 1_705_160), ([64, 64, 64, 96], 4, 250_472)],
+    ids=["tuned", "tuned, augmented"],
+)
+def test_the_tuned_networks_of_the_study(filters, kernel_size, parameters):
+    model = networks.simple(
+        (128, 1280), 8, geometry="resized", filters=filters, kernel_size=kernel_size, dropout=0.25
     )
-    batches = networks.MixUp(Batches(*learnable(36, 0)), 3, alpha=0.2)
-    rate = networks.schedule("cosine", learning_rate=0.02, steps=8 * len(batches), warmup=6)
-    model.compile(
-        networks.optimizer(rate, weight_decay=0.01),
-        keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters
+
+
+def test_settings_have_the_defaults_of_the_architecture():
+    settings = networks.settings_of("residual")
+    assert settings["width"] == 16
+    assert set(settings) == {"width", "depth", "stages", "dropout", "momentum"}
+    assert networks.residual(SHAPE, 3, **settings).count_params() == (
+        networks.residual(SHAPE, 3).count_params()
     )
-    model.fit(batches, epochs=8, verbose=0, shuffle=False)
-    return model
 
 
-@pytest.mark.slow
-def test_all_of_it_trains_a_network_that_can_be_saved_and_trained_again(tmp_path):
-    model = fitted()
-    images, labels = learnable(30, 1)
-    predicted = model.predict(images, verbose=0)
-    assert np.mean(predicted.argmax(axis=1) == labels) >= 0.9
-    training.save(model, tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), predicted)
-    for ours, theirs in zip(model.get_weights(), fitted().get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_augmentation_before_a_network_leaves_its_predictions():
-    model = networks.residual(SHAPE, 3, **TINY)
-    wrapped = networks.augmented(model, [layer() for layer in LAYERS])
-    images = noise()
-    np.testing.assert_array_equal(
-        wrapped.predict(images, verbose=0), model.predict(images, verbose=0)
-    )
-    assert wrapped.count_params() == model.count_params()
-    assert (applied(wrapped, images) != applied(model, images)).any()
-
-
-# crops
-
-
-def test_the_prediction_of_crops_is_their_mean():
-    model = networks.residual(SHAPE, 3, **TINY)
-    images = noise()
-    mean = networks.predict_crops(model, images, crops=3, frames=100)
-    parts = [model.predict(images[:, :, at : at + 100], verbose=0) for at in (0, 30, 60)]
-    np.testing.assert_allclose(mean, np.mean(parts, axis=0), atol=1e-6)
-    middle = networks.predict_crops(model, images, crops=1, frames=100)
-    np.testing.assert_allclose(middle, parts[1], atol=1e-6)
-    with pytest.raises(GenreflowError, match=r"161 frames.*160"):
-        networks.predict_crops(model, images, crops=3, frames=161)
-
-
-# layers
-
-
-@pytest.mark.parametrize("kind", LAYERS)
-def test_a_layer_does_nothing_at_inference_or_without_strength(kind):
-    images = noise()
-    np.testing.assert_array_equal(kind()(images), images)
-    np.testing.assert_array_equal(kind()(images, training=False), images)
-    np.testing.assert_array_equal(kind(strength=0.0)(images, training=True), images)
-    assert (applied(kind(), images) != images).any()
-
-
-@pytest.mark.parametrize("kind", LAYERS)
-def test_a_layer_draws_from_its_seed(kind):
-    images = noise()
-    layer = kind(seed=3)
-    first, second = applied(layer, images), applied(layer, images)
-    assert (first != second).any()
-    again = kind.from_config(layer.get_config())
-    np.testing.assert_array_equal(applied(again, images), first)
-    np.testing.assert_array_equal(applied(again, images), second)
-    assert (applied(kind(seed=4), images) != first).any()
-
-
-@pytest.mark.parametrize("kind", LAYERS)
-def test_a_layer_works_in_half_precision_and_on_unknown_lengths(kind):
-    image = keras.Input((SHAPE[0], None, 1))
-    layer = kind(dtype="mixed_bfloat16")
-    model = keras.Model(image, layer(image))
-    assert model.output.shape == (None, SHAPE[0], None, 1)
-    images = noise()
-    changed = np.asarray(ops.cast(model(images, training=True), "float32"))
-    assert changed.shape == images.shape
-    assert changed.min() >= 0
-    assert changed.max() <= 255
-    np.testing.assert_array_equal(ops.cast(model(images), "float32"), images)
-
-
-@pytest.mark.parametrize("invert", [False, True])
-@pytest.mark.parametrize("fill", ["mean", "zero"])
-def test_masks_cover_bands_and_stretches(fill, invert):
-    images = noise(400, (32, 60))
-    layer = networks.SpecMask(frequency_mask=10, time_mask=20, fill=fill, invert=invert)
-    changed = applied(layer, images)
-    differs = (changed != images)[..., 0]
-    bands, stretches = differs.all(axis=2), differs.all(axis=1)
-    np.testing.assert_array_equal(differs, bands[:, :, None] | stretches[:, None])
-    levels = images.mean(axis=(1, 2, 3)) if fill == "mean" else np.full(400, 255.0 * invert)
-    expected = np.where(differs[..., None], levels[:, None, None, None], images)
-    np.testing.assert_allclose(changed, expected, rtol=1e-5)
-    for covered, widest in ((bands, 10), (stretches, 20)):
-        edges = np.diff(np.pad(covered.astype(int), ((0, 0), (1, 1))), axis=1)
-        assert ((edges == 1).sum(axis=1) <= 1).all()  # one mask
-        widths = covered.sum(axis=1)
-        assert (widths.min(), widths.max()) == (0, widest)
-        assert abs(widths.mean() - widest / 2) < widest / 10
-        places = covered.mean(axis=0)
-        assert places[[0, -1]].min() > 0  # masks reach both ends
-        assert places[len(places) // 2] > places[[0, -1]].max()
-
-
-def test_masks_grow_with_strength_and_number():
-    images = noise(200)
-
-    def share(**settings):
-        layer = networks.SpecMask(frequency_mask=8, time_mask=40, **settings)
-        return np.mean(applied(layer, images) != images)
-
-    assert share(strength=0.25) < 0.5 * share() < 0.5 * share(masks=3)
-
-
-def test_masks_are_no_wider_than_an_image():
-    layer = networks.SpecMask(frequency_mask=1000, time_mask=0)
-    covered = (applied(layer, noise(300)) != noise(300)).all(axis=(2, 3)).sum(axis=1)
-    assert set(covered) == set(range(33))
-
-
-def test_an_unknown_fill_is_refused():
-    with pytest.raises(GenreflowError, match="median"):
-        networks.SpecMask(fill="median")
-
-
-@pytest.mark.parametrize(("strength", "most"), [(1.0, 80), (0.25, 20)])
-def test_shifts_rotate_images_either_way(strength, most):
-    images = noise(300)
-    changed = applied(networks.TimeShift(strength=strength), images)
-    shifts = []
-    for image, other in zip(images, changed, strict=True):
-        found = [s for s in range(-80, 80) if (np.roll(image, s, axis=1) == other).all()]
-        assert len(found) == 1
-        shifts += found
-    assert np.abs(shifts).max() <= most
-    assert min(shifts) < -0.8 * most
-    assert max(shifts) > 0.8 * most
-    assert abs(np.mean(shifts)) < most / 8
-
-
-@pytest.mark.parametrize(("strength", "most"), [(1.0, 20), (0.5, 10)])
-def test_gain_is_one_offset_an_image(strength, most):
-    images = noise(300)
-    offsets = applied(networks.Gain(levels=20, strength=strength), images) - images
-    np.testing.assert_allclose(np.ptp(offsets, axis=(1, 2, 3)), 0, atol=1e-4)
-    offsets = offsets[:, 0, 0, 0]
-    assert -most <= offsets.min() < -0.9 * most
-    assert 0.9 * most < offsets.max() <= most
-    assert abs(offsets.mean()) < most / 8
-
-
-def test_gain_stays_within_the_grey_levels():
-    images = np.tile(np.array([0, 255], np.uint8), (300, 4, 4, 1)).reshape(300, 4, 8, 1)
-    changed = applied(networks.Gain(levels=50), images)
-    assert (changed.min(), changed.max()) == (0, 255)
-
-
-# mixup
-
-
-def test_mixup_mixes_images_and_labels_alike():
-    labels = np.arange(200) % 8
-    images = np.broadcast_to(30 * labels[:, None, None, None], (200, 2, 3, 1)).astype(np.uint8)
-    mixed, shares = networks.MixUp(Batches(images, labels, 200), 8, alpha=0.4)[0]
-    assert (mixed.dtype, mixed.shape, shares.shape) == (np.uint8, images.shape, (200, 8))
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(mixed[:, 0, 0, 0], 30 * (shares @ np.arange(8)), atol=0.51)
-    own = shares[np.arange(200), labels]
-    assert own.min() >= 0.5
-    # E[min(b, 1 - b)] of Beta(0.4, 0.4) is 0.199; an eighth of the others are of the own genre.
-    assert abs((1 - own).mean() - 0.199 * 7 / 8) < 0.04
-
-
-def test_mixup_scales_by_strength():
-    batches = Batches(noise(50), np.arange(50) % 8, 50)
-    own = {
-        strength: networks.MixUp(batches, 8, alpha=0.4, strength=strength)[0][1].max(axis=1)
-        for strength in (0.5, 1.0)
-    }
-    np.testing.assert_allclose(1 - own[0.5], (1 - own[1.0]) / 2, atol=1e-6)
-
-
-@pytest.mark.parametrize("off", [{"alpha": 0.0}, {"alpha": 0.4, "strength": 0.0}], ids=str)
-def test_mixup_can_be_off(off):
-    batches = Batches(noise(6), np.array([2, 0, 1, 1, 2, 0]))
-    images, shares = networks.MixUp(batches, 3, **off)[0]
-    np.testing.assert_array_equal(images, batches.images)
-    np.testing.assert_array_equal(shares, np.eye(3)[batches.labels])
-
-
-def test_mixup_depends_on_seed_epoch_and_batch_alone():
-    def mixed(seed=0, epoch=0):
-        batches = Batches(noise(12), np.arange(12) % 3)
-        mixup = networks.MixUp(batches, 3, alpha=1.0, seed=seed)
-        for _ in range(epoch):
-            mixup.on_epoch_end()
-        assert (len(mixup), batches.epochs) == (2, epoch)
-        late, early = mixup[1], mixup[0]
-        return np.concatenate([early[1], late[1]])
-
-    np.testing.assert_array_equal(mixed(), mixed())
-    assert (mixed() != mixed(seed=1)).any()
-    assert (mixed() != mixed(epoch=1)).any()
-    assert (mixed()[:6] != mixed()[6:]).any()
-
-
-# schedules
-
-
-def rates(kind, **settings):
-    schedule = networks.schedule(kind, learning_rate=0.1, **settings)
-    return [float(schedule(step)) for step in range(settings["steps"] + 1)]
-
-
-def test_the_cosine_warms_up_and_ends_at_zero():
-    found = rates("cosine", steps=110, warmup=10)
-    np.testing.assert_allclose(found[:11], np.linspace(0, 0.1, 11), atol=1e-7)
-    expected = 0.05 * (1 + np.cos(np.pi * np.arange(101) / 100))
-    np.testing.assert_allclose(found[10:], expected, atol=1e-7)
-
-
-def test_a_constant_rate_may_warm_up():
-    np.testing.assert_allclose(rates("constant", steps=20), 0.1)
-    warmed = rates("constant", steps=20, warmup=4)
-    np.testing.assert_allclose(warmed, [0, 0.025, 0.05, 0.075, *[0.1] * 17], atol=1e-7)
-
-
-def test_an_unknown_schedule_is_refused():
-    with pytest.raises(GenreflowError, match=r"'linear'.*constant, cosine"):
-        networks.schedule("linear", learning_rate=0.1, steps=10)
-
-
-def test_weight_decay_shrinks_kernels_alone():
-    model = networks.residual(SHAPE, 3, **TINY)
-    before = {w.path: ops.convert_to_numpy(w) for w in model.trainable_weights}
-    adam = networks.optimizer(0.1, weight_decay=0.5)
-    adam.apply([ops.zeros_like(w) for w in model.trainable_weights], model.trainable_weights)
-    for weight in model.trainable_weights:
-        scale = 0.95 if weight.path.endswith("kernel") else 1.0
-        np.testing.assert_allclose(weight, scale * before[weight.path], rtol=1e-6)
+def test_an_unknown_architecture_is_refused():
+    with pytest.raises(GenreflowError, match=r"'rezidual'.*residual, simple"):
+        networks.settings_of("rezidual")

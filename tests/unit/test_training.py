@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from genreflow import backend, training
+from genreflow.errors import GenreflowError
 
 
 class Points(keras.utils.PyDataset):
@@ -38,7 +39,7 @@ def train(model, *, learning_rate=0.3, epochs=20, monitor="val_loss", patience=4
         model,
         Points(0, 12),
         Points(1, 60),
-        learning_rate=learning_rate,
+        optimizer=keras.optimizers.Adam(learning_rate),
         epochs=epochs,
         monitor=monitor,
         patience=patience,
@@ -164,3 +165,40 @@ def test_an_order_follows_from_seed_and_epoch():
     assert epochs(1) == epochs(1)
     assert len({*epochs(1), *epochs(2)}) == 6
     assert all(sorted(rows) == list(range(20)) for rows in epochs(1))
+
+
+# schedules
+
+
+def rates(kind, **settings):
+    schedule = training.schedule(kind, learning_rate=0.1, **settings)
+    return [float(schedule(step)) for step in range(settings["steps"] + 1)]
+
+
+def test_the_cosine_warms_up_and_ends_at_zero():
+    found = rates("cosine", steps=110, warmup=10)
+    np.testing.assert_allclose(found[:11], np.linspace(0, 0.1, 11), atol=1e-7)
+    expected = 0.05 * (1 + np.cos(np.pi * np.arange(101) / 100))
+    np.testing.assert_allclose(found[10:], expected, atol=1e-7)
+
+
+def test_a_constant_rate_may_warm_up():
+    np.testing.assert_allclose(rates("constant", steps=20), 0.1)
+    warmed = rates("constant", steps=20, warmup=4)
+    np.testing.assert_allclose(warmed, [0, 0.025, 0.05, 0.075, *[0.1] * 17], atol=1e-7)
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(GenreflowError, match=r"'linear'.*constant, cosine"):
+        training.schedule("linear", learning_rate=0.1, steps=10)
+
+
+def test_weight_decay_shrinks_kernels_alone():
+    model = network()
+    before = {w.path: keras.ops.convert_to_numpy(w) for w in model.trainable_weights}
+    adam = training.optimizer(0.1, weight_decay=0.5)
+    zeros = [keras.ops.zeros_like(w) for w in model.trainable_weights]
+    adam.apply(zeros, model.trainable_weights)
+    for weight in model.trainable_weights:
+        scale = 0.95 if weight.path.endswith("kernel") else 1.0
+        np.testing.assert_allclose(weight, scale * before[weight.path], rtol=1e-6)

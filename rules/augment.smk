@@ -1,0 +1,48 @@
+rule augmented_shard:
+    """Make masked copies of the images of a shard's training tracks (SpecAugment)."""
+    input:
+        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
+        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+    output:
+        f"{RESULTS}/{{split}}/augmented/{{shard}}.h5",
+    log:
+        f"{RESULTS}/logs/augmented_shard/{{split}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/augmented_shard/{{split}}/{{shard}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        augment=copies_settings(),
+        code=code("augmented_shard.py"),
+    message:
+        "Mask copies of shard {wildcards.shard}, {wildcards.split}"
+    script:
+        "../scripts/augmented_shard.py"
+
+
+rule augmented:
+    """Join the shards of masked copies into one virtual dataset."""
+    input:
+        augmented_shards,
+    output:
+        f"{RESULTS}/{{split}}/augmented.h5",
+    log:
+        f"{RESULTS}/logs/augmented/{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/augmented/{{split}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("spectrograms.py"),
+    message:
+        "Join the masked copies, {wildcards.split}"
+    script:
+        "../scripts/spectrograms.py"

@@ -1,0 +1,49 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]) as say:
+    import shutil
+    from pathlib import Path
+
+    import yaml
+    from genreflow import backend, cnn, digest, search
+    from genreflow.files import write_csv, write_text
+
+    wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
+    settings, fit = dict(params.search), dict(params.fit)
+    space = cnn.spread(settings.pop("space"), params.variant)
+    factor, seed = settings.pop("factor"), settings["seed"]
+    fingerprint = digest.work(
+        params.variant,
+        params.search,
+        fit,
+        params.code,
+        snakemake.threads,
+        snakemake.resources.trials,
+        files=sorted(set(input)),
+    )
+    task = search.Task(
+        images=input.images,
+        split=input.split,
+        copies=input.copies or None,
+        variant=dict(params.variant),
+        folder=str(Path(snakemake.output.trials).with_name(".trials")),
+        fingerprint=fingerprint,
+        memory_mb=snakemake.resources.images_mb,
+        precision=fit.pop("precision"),
+        threads=snakemake.threads,
+        settings=fit,
+        **settings,
+    )
+    backend.configure(threads=task.threads, seed=seed, precision=task.precision)
+    name = f"search for cnn/{wildcards.variant}, {wildcards.split}"
+    trials = search.search(
+        task,
+        space,
+        factor=factor,
+        workers=snakemake.resources.trials,
+        say=lambda line: say(f"{name}: {line}"),
+    )
+    winner = search.best(trials, objective=task.objective, names=list(space))
+    write_text(snakemake.output.winner, yaml.safe_dump(winner, sort_keys=False))
+    write_csv(trials, snakemake.output.trials)
+    shutil.rmtree(task.folder)
