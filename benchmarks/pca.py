@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg import subspace_angles
+from scipy.sparse.linalg import svds
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -48,6 +48,20 @@ def make_features(tracks: int, columns: int, seed: int) -> np.ndarray:
 def peak() -> float:
     """Return the most memory that was ever taken [GB]."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def largest_angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the largest principal angle between the spans of orthonormal rows [degrees].
+
+    Its sine is the most that is left of a unit vector of one span without the other span.
+    SciPy's `subspace_angles` would decompose both anew, which takes longer than PCA.
+    """
+    left = b - (b @ a.T) @ a
+    if min(left.shape) > 1:
+        sine = svds(left, k=1, return_singular_vectors=False, rng=0)[0]
+    else:
+        sine = np.linalg.norm(left)
+    return float(np.rad2deg(np.arcsin(min(sine, 1.0))))
 
 
 def arguments() -> argparse.Namespace:
@@ -100,8 +114,7 @@ def main() -> int:
             size = found.components_for(share)
             cumulative = np.cumsum(plain.explained_variance_ratio_)
             expected = int(np.searchsorted(cumulative, share, side="right")) + 1
-            angle = subspace_angles(plain.components_[:size].T, found.components[:size].T)
-            angle = float(np.rad2deg(angle.max()))
+            angle = largest_angle(plain.components_[:size], found.components[:size])
             print(f"{share}: {size} and {expected} components, largest angle {angle:.1e} degrees")
             same &= size == expected and angle < LARGEST_ANGLE
     print(f"{whole / seconds:.1f} times as fast; {'the same' if same else 'NOT the same'}")

@@ -1,3 +1,4 @@
+import importlib
 import sys
 from pathlib import Path
 
@@ -200,11 +201,24 @@ def test_in_float32_the_subspaces_are_those_of_scikit_learns_float32_too():
         assert np.rad2deg(subspace_angles(ours.T, plain.components_.T).max()) < 0.1
 
 
-def test_the_benchmark_finds_the_same(monkeypatch, capsys):
+@pytest.fixture
+def benchmark(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     monkeypatch.delitem(sys.modules, "pca", raising=False)
-    import pca as benchmark
+    return importlib.import_module("pca")
 
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_the_benchmark_measures_principal_angles(benchmark, size):
+    rng = np.random.default_rng(0)
+    a = np.linalg.qr(rng.normal(size=(90, size)))[0]
+    b = np.linalg.qr(a + 0.01 * rng.normal(size=a.shape))[0]
+    angle = np.rad2deg(subspace_angles(a, b).max())
+    assert benchmark.largest_angle(a.T, b.T) == pytest.approx(angle)
+    assert angle > 1
+
+
+def test_the_benchmark_finds_the_same(benchmark, monkeypatch, capsys):
     monkeypatch.setattr(
         sys, "argv", ["pca.py", "--tracks", "60", "--columns", "150", "--threads", "1"]
     )
