@@ -384,13 +384,13 @@ def train(
         optimizer=training.optimizer(rate, weight_decay=variant["weight_decay"]),
         loss=loss,
         epochs=epochs,
-        class_weight=_class_weights(images) if class_weight == "balanced" else None,
+        class_weight=class_weights(images) if class_weight == "balanced" else None,
         **settings,
     )
     return model, history
 
 
-def _class_weights(images: SplitImages) -> dict[int, float]:
+def class_weights(images: SplitImages) -> dict[int, float]:
     """Weigh genres by the inverse of their number of training tracks, with a mean of 1 a track."""
     labels = images.labels[images.parts == PARTS[0]]
     classes = np.unique(labels)

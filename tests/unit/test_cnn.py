@@ -1,11 +1,13 @@
 """The networks of images. TensorFlow starts once for this module and test_training."""
 
+import dataclasses
+
 import h5py
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import backend, cnn
+from genreflow import backend, cnn, training
 from genreflow.errors import GenreflowError
 
 VARIANT = {
@@ -85,10 +87,20 @@ def split_of(numbers):
     )
 
 
-def fit(images, *, seed=0, split=None, memory_mb=100, variant=VARIANT, report=None, **settings):
+def fit(
+    images,
+    *,
+    seed=0,
+    split=None,
+    memory_mb=100,
+    variant=VARIANT,
+    report=None,
+    precision="float32",
+    **settings,
+):
     """Fit as a job does that has just started."""
     keras.backend.clear_session()
-    backend.configure(threads=1, seed=seed)
+    backend.configure(threads=1, seed=seed, precision=precision)
     return cnn.fit(
         images,
         split_of(range(30)) if split is None else split,
@@ -249,3 +261,222 @@ def test_a_damaged_file_of_images_is_named(images):
     images.write_bytes(images.read_bytes()[:-1000])
     with pytest.raises(GenreflowError, match=r"images\.h5"):
         fit(images)
+
+
+# an interrupted training
+
+
+class KilledError(Exception):
+    """Stands for a kill after an epoch's checkpoint."""
+
+
+RESIDUAL = {
+    **{key: VARIANT[key] for key in VARIANT if key not in ("geometry", "filters", "kernel_size")},
+    "architecture": "residual",
+    "width": 2,
+    "depth": 1,
+    "stages": 1,
+    "weight_decay": 0.01,
+    "schedule": "cosine",
+    "warmup": 0.2,
+    "label_smoothing": 0.1,
+    "augment": "online",
+    "strength": 0.5,
+    "online": ONLINE,
+    "crop_frames": 32,
+}
+"""Everything that draws at random or counts steps."""
+
+
+def interrupted(images, checkpoint, *, after, **settings):
+    """Fit, but be killed after an epoch."""
+
+    def report(line):
+        if line.startswith(f"epoch {after} "):
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(images, checkpoint=checkpoint, report=report, **settings)
+
+
+@pytest.mark.parametrize(
+    ("variant", "precision"),
+    [(VARIANT, "mixed_float16"), (RESIDUAL, "float32")],
+    ids=["simple, half precision", "residual, all that draws"],
+)
+def test_an_interrupted_training_ends_as_an_undisturbed_one(images, tmp_path, variant, precision):
+    settings = {"variant": variant, "epochs": 4, "patience": 2, "precision": precision}
+    undisturbed = fit(images, **settings)
+    checkpoint = training.Checkpoint(tmp_path / "checkpoint.npz", "this training")
+    interrupted(images, checkpoint, after=1, **settings)
+    interrupted(images, checkpoint, after=2, **settings)
+    lines = []
+    resumed = fit(images, checkpoint=checkpoint, report=lines.append, **settings)
+    assert "after epoch 2" in lines[0]
+    assert_equal_weights(undisturbed[0], resumed[0])
+    for one, other in zip(undisturbed[1:], resumed[1:], strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_training_that_had_ended_is_not_gone_on_with(images, tmp_path):
+    settings = {"epochs": 9, "patience": 1, "variant": {**VARIANT, "learning_rate": 0.5}}
+    undisturbed = fit(images, **settings)
+    last = len(undisturbed[1])
+    assert last < 9  # stopped early
+    checkpoint = training.Checkpoint(tmp_path / "checkpoint.npz", "this training")
+    interrupted(images, checkpoint, after=last, **settings)
+    lines = []
+    resumed = fit(images, checkpoint=checkpoint, report=lines.append, **settings)
+    assert lines == []
+    assert_equal_weights(undisturbed[0], resumed[0])
+    pd.testing.assert_frame_equal(undisturbed[1], resumed[1], check_exact=True)
+
+
+def test_the_checkpoint_of_another_training_is_not_used(images, tmp_path, fitted):
+    path = tmp_path / "checkpoint.npz"
+    interrupted(images, training.Checkpoint(path, "another"), after=2)
+    again = fit(images, checkpoint=training.Checkpoint(path, "this training"))
+    assert_equal_weights(fitted[0], again[0])
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b""])
+def test_a_damaged_checkpoint_is_not_used(images, tmp_path, fitted, damage):
+    checkpoint = training.Checkpoint(tmp_path / "checkpoint.npz", "this training")
+    interrupted(images, checkpoint, after=2)
+    checkpoint.path.write_bytes(damage(checkpoint.path.read_bytes()))
+    again = fit(images, checkpoint=checkpoint)
+    assert_equal_weights(fitted[0], again[0])
+
+
+# copies
+
+
+def write_copies(path, images, track_ids):
+    """Write two copies of some tracks' images, each with a level of its own."""
+    with h5py.File(images) as file, h5py.File(path, "w") as copies:
+        ids = list(file["track_id"].asstr()[:])
+        rows = [ids.index(track_id) for track_id in track_ids]
+        copies["images"] = np.repeat(file["images"][:][rows], 2, axis=0)
+        copies["track_id"] = np.repeat(track_ids, 2).astype(object)
+        copies["genre"] = np.repeat(file["genre"].asstr()[:][rows], 2).astype(object)
+        copies["frames"] = np.full(2 * len(rows), SHAPE[1], np.int32)
+    return path
+
+
+def training_ids():
+    split = split_of(range(30))
+    return split["track_id"][split["part"] == "training"].tolist()
+
+
+def test_copies_are_trained_on_and_on_nothing_else(images, tmp_path):
+    copies = write_copies(tmp_path / "copies.h5", images, training_ids())
+    split = split_of(range(30))
+    with cnn.open_split(images, split, memory_mb=100, copies=copies) as opened:
+        for memory in (opened.memory, 0):
+            batches = dataclasses.replace(opened, memory=memory).batches(
+                ["training"], batch_size=7, copies=True, shuffle_seed=3
+            )
+            pictures, labels = (np.concatenate(x) for x in zip(*batches, strict=True))
+            assert len(labels) == 3 * 18
+            for genre, label in zip(sorted(GENRES), range(3), strict=True):
+                top = 5 * GENRES.index(genre)
+                band = pictures[labels == label][:, top : top + 5]
+                assert (band >= 180).all()  # a copy has its track's genre
+        validation = opened.batches(["validation"], batch_size=100)[0][1]
+        assert len(validation) == 6
+
+
+def test_a_copy_of_a_test_track_is_refused(images, tmp_path):
+    copies = write_copies(tmp_path / "copies.h5", images, [*training_ids(), "t14"])
+    assert split_of(range(30)).set_index("track_id").loc["t14", "part"] == "test"
+    with pytest.raises(GenreflowError, match=r"copies\.h5.*training part, t14"):
+        fit(images, copies=copies, variant={**VARIANT, "augment": "copies"})
+
+
+# settings of variants
+
+
+def test_crops_lie_everywhere_in_training_and_in_the_middle_in_validation(images):
+    with cnn.open_split(images, split_of(range(30)), memory_mb=100) as opened:
+        whole = {y: x for x, y in zip(opened.datasets[0][:], range(30), strict=True)}
+        dataset = opened.batches(["training"], batch_size=18, crop=20, shuffle_seed=1)
+        rows = opened.rows[opened.parts == "training"]
+        starts = set()
+        for _ in range(12):
+            pictures = dataset[0][0][..., 0]
+            assert pictures.shape == (18, SHAPE[0], 20)
+            for picture in pictures:
+                found = [
+                    start
+                    for row in rows
+                    for start in range(SHAPE[1] - 20 + 1)
+                    if (whole[row][:, start : start + 20] == picture).all()
+                ]
+                assert len(found) == 1
+                starts |= set(found)
+            dataset.on_epoch_end()
+        assert starts == set(range(31))
+        fixed = opened.batches(["validation"], batch_size=6, crop=20, crop_start=15)[0][0]
+        rows = opened.rows[opened.parts == "validation"]
+        np.testing.assert_array_equal(fixed[..., 0], [whole[row][:, 15:35] for row in rows])
+
+
+@pytest.mark.parametrize(("crops", "starts"), [(1, [15]), (2, [0, 30]), (4, [0, 10, 20, 30])])
+def test_crops_of_a_clip_are_spread_evenly(crops, starts):
+    assert cnn.crop_starts(50, 20, crops) == starts
+
+
+def test_the_prediction_of_a_clip_is_the_mean_of_its_crops(images):
+    variant = {**RESIDUAL, "crop_frames": 20, "crops": 3, "label_smoothing": 0}
+    model, _, predictions = fit(images, variant=variant, epochs=1)
+    pictures = h5py.File(images)["images"][:][..., None]
+    parts = [model.predict(pictures[:, :, s : s + 20], verbose=0) for s in (0, 15, 30)]
+    names = [f"p_{genre}" for genre in sorted(GENRES)]
+    np.testing.assert_allclose(predictions[names], np.mean(parts, axis=0), atol=1e-5)
+
+
+def test_fewer_bands_and_less_range_are_seen(images):
+    variant = {**VARIANT, "mel_bands": 8, "dynamic_range": 0.5}
+    model, _, _ = fit(images, variant=variant, epochs=1)
+    assert model.input_shape == (None, *SHAPE, 1)
+    assert model.get_layer("simple").input_shape == (None, 8, SHAPE[1], 1)
+    seen = keras.Model(model.input, model.get_layer("mel_bands").output)
+    pictures = h5py.File(images)["images"][:4][..., None].astype(np.float32)
+    stretched = np.clip(pictures / 0.5, 0, 255)
+    pairs = stretched.reshape(4, 8, 2, SHAPE[1], 1).mean(axis=2)
+    np.testing.assert_allclose(seen.predict(pictures, verbose=0), pairs, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mel_bands": 5}, "mel_bands: 5 .* 16 bands"),
+        ({"crop_frames": 51}, "crop_frames: 51 .* 50 frames"),
+        ({"kernel_size": 9, "geometry": "resized", "filters": [2] * 6}, "too small for the netw"),
+    ],
+)
+def test_settings_that_do_not_fit_the_images_are_named(images, changes, message):
+    with pytest.raises(GenreflowError, match=message):
+        fit(images, variant={**VARIANT, **changes})
+
+
+def test_balanced_genres_weigh_the_same(images):
+    """A genre's weight in the loss is as if its tracks were there more often."""
+    numbers = [*range(0, 30, 3), *range(1, 10, 3), *range(2, 30, 3)]
+    split = split_of(numbers)
+    split["part"] = "training"
+    with cnn.open_split(images, split, memory_mb=100) as opened:
+        weights = cnn.class_weights(opened)
+    counts = {0: 3, 1: 10, 2: 10}  # Aubade, Musette, Zouk
+    for label, count in counts.items():
+        assert weights[label] == pytest.approx(23 / (3 * count))
+
+
+def test_class_weights_change_what_is_learned(images, fitted):
+    balanced = fit(images, split=split_of([*range(0, 30, 3), 1, 4, *range(2, 30, 3)]))
+    weighted = fit(
+        images,
+        split=split_of([*range(0, 30, 3), 1, 4, *range(2, 30, 3)]),
+        class_weight="balanced",
+    )
+    assert balanced[1]["loss"][0] != weighted[1]["loss"][0]
