@@ -46,3 +46,60 @@ rule augmented:
         "Join the masked copies, {wildcards.split}"
     script:
         "../scripts/spectrograms.py"
+
+
+rule copies_gallery:
+    """Show masked copies beside their originals."""
+    input:
+        images=f"{RESULTS}/spectrograms.h5",
+        shards=spectrogram_shards,
+        copies=augmented_shards,
+    output:
+        f"{RESULTS}/figures/{{split}}/masked_copies.svg",
+    log:
+        f"{RESULTS}/logs/copies_gallery/{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/copies_gallery/{{split}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        seed=config["seed"],
+        note=note(),
+        code=code("copies_gallery.py"),
+    message:
+        "Draw masked copies, {wildcards.split}"
+    script:
+        "../scripts/copies_gallery.py"
+
+
+rule online_gallery:
+    """Show what augmentation while training makes of images."""
+    input:
+        images=f"{RESULTS}/spectrograms.h5",
+        shards=spectrogram_shards,
+        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+    output:
+        f"{RESULTS}/figures/{{split}}/online_augmentation.svg",
+    log:
+        f"{RESULTS}/logs/online_gallery/{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/online_gallery/{{split}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        online=online_settings(),
+        seed=config["seed"],
+        note=note(),
+        code=code("online_gallery.py"),
+    message:
+        "Draw augmented images, {wildcards.split}"
+    script:
+        "../scripts/online_gallery.py"

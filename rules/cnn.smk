@@ -64,3 +64,36 @@ rule cnn_search:
         "Search for cnn/{wildcards.variant} on {wildcards.split}"
     script:
         "../scripts/cnn_search.py"
+
+
+rule search_figures:
+    """Draw the trials of each search, and how the score depends on each hyper-parameter."""
+    input:
+        [
+            f"{RESULTS}/{split}/cnn/{variant}/search/trials.csv"
+            for split, variant in searches()
+        ],
+    output:
+        [
+            f"{RESULTS}/figures/{split}/cnn/{variant}/search.svg"
+            for split, variant in searches()
+        ],
+    log:
+        f"{RESULTS}/logs/search_figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/search_figures.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        titles=[f"Search for cnn/{variant}, {split}" for split, variant in searches()],
+        objective=config["cnn"]["search"]["objective"],
+        note=note(),
+        code=code("search_figures.py"),
+    message:
+        "Draw the searches"
+    script:
+        "../scripts/search_figures.py"

@@ -209,6 +209,20 @@ def copies_settings():
     return {key: config["augment"][key] for key in keys} | {"seed": config["seed"]}
 
 
+def online_settings():
+    """Return what augmentation while training depends on."""
+    keys = (
+        "frequency_mask",
+        "time_mask",
+        "masks",
+        "fill",
+        "time_shift",
+        "gain",
+        "mixup",
+    )
+    return {key: config["augment"][key] for key in keys}
+
+
 def augmented_shards(wildcards):
     require_corpus()
     return [f"{RESULTS}/{wildcards.split}/augmented/{shard}.h5" for shard in SHARDS]
@@ -306,6 +320,13 @@ def copied_shards_of_variant(wildcards):
     """Return what the masked copies lie in."""
     copied = augment_mode(variant_of(wildcards)) == "copies"
     return augmented_shards(wildcards) if copied else []
+
+
+def searches():
+    """Return the split and the variant of each search of a run."""
+    variants = config["cnn"]["variants"]
+    searched = [name for name in config["cnn"]["run"] if variants[name]["search"]]
+    return [(split, name) for split in SPLITS for name in searched]
 
 
 # handcrafted
@@ -435,7 +456,20 @@ def predictions_of_family(wildcards):
 
 def monitor_of(learner):
     """Return what early stopping watched in the training of a network."""
-    return config[os.path.dirname(learner)]["monitor"]
+    stage, name = learner.split("/")
+    own = config["cnn"]["variants"][name] if stage == "cnn" else {}
+    return own.get("monitor", config[stage]["monitor"])
+
+
+def pair_name(pair):
+    """Return the name of the figure of a pair: cnn/simple+tuned."""
+    return "cnn/" + "+".join(os.path.basename(learner) for learner in pair)
+
+
+def learning_curve_pairs():
+    """Return the learners whose learning curves are drawn together, the upper one first."""
+    pairs = [[f"cnn/{name}" for name in pair] for pair in config["cnn"]["pairs"]]
+    return [pair for pair in pairs if set(pair) <= set(networks())]
 
 
 def histories_of_family(wildcards):
@@ -463,11 +497,34 @@ def figures():
     kinds = {learner: ["confusion_matrix"] for learner in learners()}
     for learner in networks():
         kinds[learner].append("learning_curves")
-    return [f"{RESULTS}/figures/accuracy.svg"] + [
-        f"{RESULTS}/figures/{family}/{learner}/{kind}.svg"
-        for family in FAMILIES
-        for learner in learners()
-        for kind in kinds[learner]
+    named = [f"{learner}/{kind}" for learner in kinds for kind in kinds[learner]]
+    named += [pair_name(pair) for pair in learning_curve_pairs()]
+    return [
+        f"{RESULTS}/figures/accuracy.svg",
+        *galleries(),
+        *[
+            f"{RESULTS}/figures/{split}/cnn/{name}/search.svg"
+            for split, name in searches()
+        ],
+        *[
+            f"{RESULTS}/figures/{family}/{name}.svg"
+            for family in FAMILIES
+            for name in named
+        ],
+    ]
+
+
+def galleries():
+    """Return the galleries of images: of the genres, and of augmentation on the first split."""
+    if not config["cnn"]["run"]:
+        return []
+    variants = [config["cnn"]["variants"][name] for name in config["cnn"]["run"]]
+    modes = {augment_mode(variant) for variant in variants}
+    drawn = {"copies": "masked_copies", "online": "online_augmentation"}
+    return [f"{RESULTS}/figures/genres.svg"] + [
+        f"{RESULTS}/figures/{SPLITS[0]}/{drawn[mode]}.svg"
+        for mode in drawn
+        if mode in modes
     ]
 
 

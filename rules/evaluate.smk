@@ -95,9 +95,13 @@ rule learning_curves:
     input:
         histories_of_family,
     output:
-        [
+        single=[
             f"{RESULTS}/figures/{{family}}/{learner}/learning_curves.svg"
             for learner in networks()
+        ],
+        pairs=[
+            f"{RESULTS}/figures/{{family}}/{pair_name(pair)}.svg"
+            for pair in learning_curve_pairs()
         ],
     log:
         f"{RESULTS}/logs/learning_curves/{{family}}.log",
@@ -112,6 +116,7 @@ rule learning_curves:
     params:
         results=results_folder,
         monitors={learner: monitor_of(learner) for learner in networks()},
+        pairs=learning_curve_pairs(),
         note=note(),
         code=code("learning_curves.py"),
     message:

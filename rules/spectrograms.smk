@@ -48,3 +48,30 @@ rule spectrograms:
         "Join the spectrograms"
     script:
         "../scripts/spectrograms.py"
+
+
+rule genre_gallery:
+    """Show clips of each genre: how much they differ within it."""
+    input:
+        images=f"{RESULTS}/spectrograms.h5",
+        shards=spectrogram_shards,
+    output:
+        f"{RESULTS}/figures/genres.svg",
+    log:
+        f"{RESULTS}/logs/genre_gallery.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/genre_gallery.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        seed=config["seed"],
+        note=note(),
+        code=code("genre_gallery.py"),
+    message:
+        "Draw clips of each genre"
+    script:
+        "../scripts/genre_gallery.py"

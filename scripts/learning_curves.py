@@ -1,18 +1,30 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
+    from collections import defaultdict
+
     import pandas as pd
 
     from genreflow import evaluate, figures
 
-    params = snakemake.params
-    paths = [(evaluate.place(path, params.results)[1], path) for path in snakemake.input]
-    for (learner, monitor), figure in zip(params.monitors.items(), snakemake.output, strict=True):
-        of_learner = [path for name, path in paths if name == learner]
+    params, output = snakemake.params, snakemake.output
+    histories = defaultdict(dict)
+    for number, path in enumerate(snakemake.input):
+        histories[evaluate.place(path, params.results)[1]][number] = pd.read_csv(path)
+    family, monitors = snakemake.wildcards.family, params.monitors
+    for learner, figure in zip(monitors, output.single, strict=True):
         figures.learning_curves(
-            dict(enumerate(map(pd.read_csv, of_learner))),
+            histories[learner],
             figure,
-            title=f"{learner}, {snakemake.wildcards.family}",
+            title=f"{learner}, {family}",
             note=params.note,
-            monitor=monitor,
+            monitor=monitors[learner],
+        )
+    for pair, figure in zip(params.pairs, output.pairs, strict=True):
+        figures.learning_curve_pairs(
+            {learner: histories[learner] for learner in pair},
+            figure,
+            title=f"{' and '.join(pair)}, {family}",
+            note=params.note,
+            monitor=monitors[pair[0]],
         )

@@ -6,7 +6,8 @@ so it is a data set. All use Keras's operations only and run on each of its back
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -233,6 +234,55 @@ def layers_of(
         masks = {name: settings[name] for name in ("frequency_mask", "time_mask", "masks", "fill")}
         found.append(SpecMask(**masks, invert=invert, **common))
     return found
+
+
+def shown(
+    settings: Mapping[str, Any], *, invert: bool, seed: int
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return what each kind of augmentation does to a batch of images, by its name.
+
+    Parameters
+    ----------
+    settings, invert, seed
+        As for `layers_of`; mixup: alpha of `MixUp`.
+
+    Returns
+    -------
+    dict
+        Functions from images uint8, shape (n, n_mels, n_frames, 1), to grey levels of that shape.
+    """
+    found: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        _NAMES[type(layer)]: partial(_changed, layer)
+        for layer in layers_of(settings, strength=1, invert=invert, seed=seed)
+    }
+    if settings["mixup"]:
+        found["mixup"] = partial(_mixed, alpha=settings["mixup"], seed=seed)
+    return found
+
+
+_NAMES = {TimeShift: "shifted in time", Gain: "other level", SpecMask: "masked"}
+
+
+def _changed(layer: Augmentation, images: np.ndarray) -> np.ndarray:
+    return ops.convert_to_numpy(layer(images, training=True))
+
+
+def _mixed(images: np.ndarray, *, alpha: float, seed: int) -> np.ndarray:
+    return MixUp(_OneBatch(images), 1, alpha=alpha, seed=seed)[0][0]
+
+
+class _OneBatch(keras.utils.PyDataset):
+    """Images of no genre in particular, as a data set of one batch."""
+
+    def __init__(self, images: np.ndarray):
+        super().__init__()
+        self._images = images
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._images, np.zeros(len(self._images), dtype=int)
 
 
 def behind(model: keras.Model, before: Sequence[layers.Layer], *, n_mels: int) -> keras.Model:

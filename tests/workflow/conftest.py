@@ -26,8 +26,19 @@ TINY = {
     "split": {"validation": 0.2, "test": 0.2},
     "audio": {"sample_rate": RATE // 2, "duration": 3.0},
     "spectrogram": {"n_fft": 512, "hop_length": 256, "n_mels": 32, "f_max": 4000},
+    "augment": {"frequency_mask": 6, "time_mask": 20},
     "cnn": {
-        "variants": {"simple": {"filters": [4, 4], "kernel_size": 3}},
+        "run": ["simple", "tuned-augmented", "residual"],
+        "variants": {
+            "simple": {"filters": [4, 4], "kernel_size": 3},
+            "tuned-augmented": {"filters": [4, 4], "epochs": 2},
+            "residual": {"width": 2, "stages": 1, "epochs": 2},
+        },
+        "search": {
+            "spaces": {"study": {"kernel_size": [2, 3], "filters": [2, 4]}},
+            "max_epochs": 2,
+            "factor": 2,
+        },
         "batch_size": 4,
         "epochs": 2,
     },

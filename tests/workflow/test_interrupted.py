@@ -13,7 +13,10 @@ STAGES = {
     "audit": "results/tiny/corpus/audit/.part-*",
     "spectrogram_shard": "results/tiny/spectrograms/.part-*",
     "spectrograms": "results/tiny/.part-spectrograms.h5",
-    "cnn": "results/tiny/grouped/cnn/simple/seed-0/.part-predictions.csv",
+    "augmented_shard": "results/tiny/grouped/augmented/.part-*",
+    "cnn_search": "results/tiny/grouped/cnn/tuned-augmented/search/.trials/trial-0001.json",
+    "cnn": "results/tiny/grouped/cnn/residual/seed-0/.checkpoint.npz",
+    "predictions": "results/tiny/grouped/cnn/simple/seed-0/.part-predictions.csv",
     "tables": "results/tiny/tables/.part-genres.csv",
 }
 
@@ -22,6 +25,8 @@ TARGETS = {
     "audit": ["--until", "audit"],
     "spectrogram_shard": ["--until", "spectrogram_shard"],
     "spectrograms": ["--until", "spectrograms"],
+    "augmented_shard": ["--until", "augmented_shard"],
+    "cnn_search": ["--until", "cnn_search"],
 }
 """Stages that could be overtaken by another while they are waited for are run alone."""
 

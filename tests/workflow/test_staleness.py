@@ -87,8 +87,15 @@ def of_corpus():
         ("manifest",),
         ("split", "grouped"),
         ("spectrograms",),
+        ("genre_gallery",),
+        *(("augmented_shard", "grouped", str(n)) for n in range(TINY["corpus"]["shards"])),
+        ("augmented", "grouped"),
+        ("copies_gallery", "grouped"),
+        ("online_gallery", "grouped"),
+        ("cnn_search", "grouped", "tuned-augmented"),
+        ("search_figures",),
+        *(("cnn", "grouped", variant, "0") for variant in TINY["cnn"]["run"]),
         ("handcrafted",),
-        ("cnn", "grouped", "simple", "0"),
         ("ffnn", "grouped", "4", "0"),
         ("classify", "grouped", "handcrafted", "all", "logistic-regression"),
         ("ffnn_table",),
@@ -180,6 +187,8 @@ def test_new_content_leaves_other_shards_untouched(finished):
 # Settings: a changed value of each key, and the rules that it makes stale. What depends on
 # them is stale too. `None` stands for everything: the results are those of another corpus.
 
+ONLINE = ["cnn", "online_gallery"]
+
 SETTINGS = {
     "corpus.name": ("other", None),
     "corpus.kind": ("table", []),  # the table lists the same tracks
@@ -198,7 +207,13 @@ SETTINGS = {
     "splits": (["lowest-ids"], ["split"]),
     "split.validation": (0.3, ["split"]),
     "split.test": (0.3, ["split"]),
-    "seed": (1, ["split", "classify"]),
+    "seed": (
+        1,
+        [
+            *("split", "augmented_shard", "cnn_search", "classify"),
+            *("genre_gallery", "copies_gallery", "online_gallery"),
+        ],
+    ),
     "seeds": ([1], ["cnn", "ffnn"]),
     "audio.sample_rate": (9000, ["wav", "audit", "spectrogram_shard"]),
     "audio.duration": (2.0, ["wav", "spectrogram_shard"]),
@@ -208,18 +223,52 @@ SETTINGS = {
     "spectrogram.f_min": (20, ["spectrogram_shard"]),
     "spectrogram.f_max": (3000, ["spectrogram_shard"]),
     "spectrogram.invert": (False, ["spectrogram_shard"]),
+    "augment.mode": ("online", ["cnn_search"]),
+    "augment.copies": (1, ["augmented_shard"]),
+    "augment.frequency_mask": (5, ["augmented_shard", *ONLINE]),
+    "augment.time_mask": (10, ["augmented_shard", *ONLINE]),
+    "augment.masks": (2, ["augmented_shard", *ONLINE]),
+    "augment.fill": ("zero", ["augmented_shard", *ONLINE]),
+    "augment.time_shift": (0.2, ONLINE),
+    "augment.gain": (10, ONLINE),
+    "augment.mixup": (0.2, ONLINE),
     "cnn.run": (["simple-full-time"], ["cnn"]),
     "cnn.variants.*.geometry": ("full-time", ["cnn"]),
     "cnn.variants.*.filters": ([4, 8], ["cnn"]),
     "cnn.variants.*.kernel_size": (5, ["cnn"]),
+    "cnn.variants.*.width": (3, ["cnn"]),
+    "cnn.variants.*.depth": (2, ["cnn"]),
+    "cnn.variants.*.stages": (2, ["cnn"]),
     "cnn.variants.*.dropout": (0.1, ["cnn"]),
     "cnn.variants.*.momentum": (0.8, ["cnn"]),
     "cnn.variants.*.learning_rate": (0.01, ["cnn"]),
-    "cnn.batch_size": (8, ["cnn"]),
-    "cnn.epochs": (3, ["cnn"]),
+    "cnn.variants.*.weight_decay": (0.1, ["cnn"]),
+    "cnn.variants.*.schedule": ("cosine", ["cnn"]),
+    "cnn.variants.*.warmup": (0.5, ["cnn"]),
+    "cnn.variants.*.label_smoothing": (0.1, ["cnn"]),
+    "cnn.variants.*.augment": (True, ["cnn"]),
+    "cnn.variants.*.strength": (0.5, ["cnn"]),
+    "cnn.variants.*.mel_bands": (16, ["cnn"]),
+    "cnn.variants.*.dynamic_range": (0.5, ["cnn"]),
+    "cnn.variants.*.crop_frames": (20, ["cnn"]),
+    "cnn.variants.*.crops": (2, ["cnn"]),
+    "cnn.variants.*.search": ("study", ["cnn_search"]),
+    "cnn.variants.*.batch_size": (8, ["cnn"]),
+    "cnn.variants.*.epochs": (3, ["cnn"]),
+    "cnn.variants.*.monitor": ("loss", ["cnn", "learning_curves"]),
+    "cnn.variants.*.patience": (3, ["cnn"]),
+    "cnn.pairs": ([["simple", "residual"]], ["learning_curves"]),
+    "cnn.search.spaces.*.*": ([3, 4], ["cnn_search"]),
+    "cnn.search.objective": ("val_loss", ["cnn_search", "search_figures"]),
+    "cnn.search.max_epochs": (3, ["cnn_search"]),
+    "cnn.search.factor": (3, ["cnn_search"]),
+    "cnn.search.workers": (2, []),
+    "cnn.class_weight": ("balanced", ["cnn_search", "cnn"]),
+    "cnn.batch_size": (8, ["cnn_search", "cnn"]),
+    "cnn.epochs": (3, ["cnn"]),  # the winner is trained for longer, but not searched again
     "cnn.monitor": ("loss", ["cnn", "learning_curves"]),
     "cnn.patience": (3, ["cnn"]),
-    "cnn.precision": ("mixed_bfloat16", ["cnn"]),
+    "cnn.precision": ("mixed_bfloat16", ["cnn_search", "cnn"]),
     "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
     "handcrafted.source": ("published", ["published_features"]),
     "handcrafted.table": ("features.csv", []),
@@ -247,8 +296,16 @@ SETTINGS = {
     "classify.class_weight": ("balanced", ["classify"]),
 }
 
-ANY_NAME = {"cnn.variants": "simple", "classify.features": "handcrafted"}
+ANY_NAME = {
+    "cnn.variants": "simple",
+    "cnn.search.spaces": "study",
+    "cnn.search.spaces.study": "kernel_size",
+    "classify.features": "handcrafted",
+}
 """What stands for `*`."""
+
+OF_RESIDUAL = {f"cnn.variants.*.{key}" for key in ("width", "depth", "stages", "strength")}
+"""Keys that the variant `residual` has, and `simple` hasn't."""
 
 ALSO = {
     "corpus.kind": {"corpus": {"table": "tracks.csv"}},
@@ -278,10 +335,13 @@ def leaf_keys(schema, place=""):
 
 def test_every_key_of_the_schema_has_its_row():
     schema = yaml.safe_load((ROOT / "config" / "schema.yaml").read_text())
-    assert set(leaf_keys(schema)) == set(SETTINGS)
+    # Another architecture means other keys: a test of its own.
+    assert set(leaf_keys(schema)) - {"cnn.variants.*.architecture"} == set(SETTINGS)
 
 
 def changed(key, value):
+    if key in OF_RESIDUAL:
+        key = key.replace("*", "residual")
     for place, name in ANY_NAME.items():
         key = key.replace(f"{place}.*", f"{place}.{name}")
     for part in reversed(key.split(".")):
@@ -328,15 +388,17 @@ def test_setting_of_the_demo_corpus_reruns_what_uses_it(demo_template, plan, tmp
 
 
 def test_new_seed_trains_that_seed_alone(finished_module, plan):
-    trainings = {job for job in plan(finished_module, {"seeds": [0, 1]}) if job[0] == "cnn"}
-    assert trainings == {("cnn", "grouped", "simple", "1")}
+    planned = plan(finished_module, {"seeds": [0, 1]})
+    assert {job for job in planned if job[0].startswith("cnn")} == {
+        ("cnn", "grouped", variant, "1") for variant in TINY["cnn"]["run"]
+    }
 
 
 def test_new_split_leaves_the_others_alone(finished_module, plan):
     planned = plan(finished_module, {"splits": ["grouped", "lowest-ids"]})
     assert {job for job in planned if job[0] in ("split", "cnn", "confusion_matrices")} == {
         ("split", "lowest-ids"),
-        ("cnn", "lowest-ids", "simple", "0"),
+        *(("cnn", "lowest-ids", variant, "0") for variant in TINY["cnn"]["run"]),
         ("confusion_matrices", "lowest-ids"),
     }
 
@@ -346,46 +408,73 @@ def test_settings_of_a_variant_that_is_not_run_change_nothing(finished_module, p
     assert plan(finished_module, changes) == set()
 
 
+def test_a_new_variant_trains_that_variant_alone(finished_module, plan):
+    """An entry in the configuration is all that a new variant needs."""
+    mine = {"architecture": "residual", "width": 4, "search": "mine"}
+    changes = {
+        "cnn": {
+            "run": [*TINY["cnn"]["run"], "mine"],
+            "variants": {"mine": mine},
+            "search": {"spaces": {"mine": {"depth": [1, 2]}}},
+        }
+    }
+    planned = plan(finished_module, changes)
+    assert {job for job in planned if job[0].startswith("cnn")} == {
+        ("cnn_search", "grouped", "mine"),
+        ("cnn", "grouped", "mine", "0"),
+    }
+
+
 # Code: each file that can be edited, and the rules that it makes stale.
 
 TABLES = ["tables", "ffnn_table", "classify_table", "confusion_matrices", "learning_curves"]
-DRAWN = ["accuracy_figure", "confusion_matrices", "learning_curves"]
-IMAGES = ["spectrogram_shard", "spectrograms", "cnn"]
+DRAWN = ["accuracy_figure", "confusion_matrices", "learning_curves", "search_figures"]
+CNN = ["cnn_search", "cnn"]
+GALLERIES = ["genre_gallery", "copies_gallery", "online_gallery"]
+IMAGES = ["spectrogram_shard", "spectrograms", "augmented_shard", "augmented", *CNN, *GALLERIES]
 FEATURES = ["handcrafted_shard", "handcrafted", "ffnn", "classify"]
 ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard"]  # and all after these
 
 MODULES = {
     "audio": ["audit", *IMAGES],
-    "augment": [],
-    "backend": ["cnn", "ffnn"],
+    "augment": ["augmented_shard", *CNN, "online_gallery"],
+    "backbones": [],
+    "backend": [*CNN, "ffnn", "online_gallery"],
     "classify": ["classify"],
-    "cnn": ["cnn"],
+    "cnn": CNN,
     "config": [],
     "corpus": ["manifest"],
     "demo": [],
-    "digest": [],
+    "digest": CNN,
     "download": [],
+    "engines": [],
     "errors": ALL_PYTHON,
     "evaluate": TABLES,
     "feature_table": FEATURES,
     "features": FEATURES,
     "ffnn": ["ffnn"],
-    "figures": DRAWN,
+    "figures": [*DRAWN, *GALLERIES],
     "files": ALL_PYTHON,
     "fma": [],
+    "galleries": GALLERIES,
     "grid": ["classify"],
     "handcrafted": FEATURES,
     "locks": [],
     "logs": ALL_PYTHON,
-    "networks": [],
+    "networks": [*CNN, "online_gallery"],
+    "online": [*CNN, "online_gallery"],
+    "pca": ["classify"],
     "published": TABLES,
+    "search": ["cnn_search"],
     "sources": [],
     "spectrograms": IMAGES,
     "splits": ["split", "classify", *TABLES],
     "study_tables": ["ffnn_table", "classify_table"],
     "synthesis": [],
-    "tracks": ["manifest", "split", "cnn", "ffnn", "classify", *TABLES],
-    "training": ["cnn", "ffnn"],
+    "tracks": ["manifest", "split", "augmented_shard", *CNN, *FEATURES[2:], *TABLES],
+    "training": [*CNN, "ffnn"],
+    "transfer": [],
+    "weights": [],
     "__init__": [],
 }
 

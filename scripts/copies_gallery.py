@@ -1,0 +1,13 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import galleries
+
+    params, images = snakemake.params, snakemake.input.images
+    galleries.gallery(
+        galleries.copies(images, snakemake.input.copies, seed=params.seed),
+        snakemake.output[0],
+        settings=galleries.settings_of(images),
+        title=f"Masked copies for training, {snakemake.wildcards.split}",
+        note=params.note,
+    )
