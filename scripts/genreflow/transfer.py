@@ -150,7 +150,7 @@ def extract_shard(
             )
         track_ids = images["track_id"].asstr()[:].tolist()
         sizes = {cut: known["size"] for cut, known in prepared.cuts.items()}
-        with _writing(path, track_ids, sizes, _attributes(prepared, dtype), dtype) as write:
+        with writing_shard(path, track_ids, sizes, _attributes(prepared), dtype=dtype) as write:
             if track_ids:
                 run = engines.load(folder, threads=threads)
                 for start, batch in engines.ahead(_batches(images["images"])):
@@ -158,14 +158,11 @@ def extract_shard(
     return len(track_ids)
 
 
-def _attributes(prepared: engines.Prepared, dtype: str) -> dict[str, Any]:
+def _attributes(prepared: engines.Prepared) -> dict[str, Any]:
     return {
         **prepared.settings,
         "engine": prepared.engine,
         "precision": prepared.precision,
-        "dtype": dtype,
-        "cuts": list(prepared.cuts),
-        "sizes": [known["size"] for known in prepared.cuts.values()],
         "parameters": [known["parameters"] for known in prepared.cuts.values()],
     }
 
@@ -176,27 +173,50 @@ def _batches(images: h5py.Dataset) -> Iterator[tuple[int, np.ndarray]]:
 
 
 @contextmanager
-def _writing(
+def writing_shard(
     path: str | Path,
     track_ids: Sequence[str],
     sizes: Mapping[str, int],
     attributes: Mapping[str, Any],
+    *,
     dtype: str,
-) -> Iterator[Callable[[int, list[np.ndarray]], None]]:
-    """Give a function that writes the features of a batch from a row on."""
+) -> Iterator[Callable[[int, Sequence[np.ndarray]], None]]:
+    """Write a shard of features, whatever computes them.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file.
+    track_ids
+        The track of each row.
+    sizes
+        Dimensions of each cut.
+    attributes
+        At least network, the name that columns get; weights; and parameters, one number a cut.
+    dtype
+        One of `DTYPES`.
+
+    Yields
+    ------
+    callable
+        Takes the row from which on to write, and the features of some tracks, one array of
+        float32 (tracks, size) a cut. It raises GenreflowError if `dtype` can't hold them.
+    """
     with atomic(path) as part, h5py.File(part, "w") as file:
         file.create_dataset("track_id", data=track_ids, dtype=h5py.string_dtype("utf-8"))
         group = file.create_group("features")
         for cut, size in sizes.items():
             group.create_dataset(cut, (len(track_ids), size), dtype=dtype)
 
-        def write(start: int, features: list[np.ndarray]) -> None:
+        def write(start: int, features: Sequence[np.ndarray]) -> None:
             for cut, values in zip(sizes, features, strict=True):
                 ids = track_ids[start : start + len(values)]
                 group[cut][start : start + len(values)] = _stored(values, dtype, cut, ids)
 
         yield write
-        file.attrs.update(attributes)
+        file.attrs.update(
+            {**attributes, "dtype": dtype, "cuts": list(sizes), "sizes": list(sizes.values())}
+        )
 
 
 def _stored(values: np.ndarray, dtype: str, cut: str, track_ids: Sequence[str]) -> np.ndarray:

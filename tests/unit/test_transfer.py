@@ -98,6 +98,7 @@ def test_images_become_one_matrix_a_cut(tmp_path, shards, dtype, engine):
             assert file["x"].dtype == dtype
 
 
+@pytest.mark.slow
 def test_random_weights_are_marked(tmp_path, shards):
     folder = tmp_path / "mobile"
     transfer.prepare(folder, shards, "MobileNetV2", ["block_1_expand"], weights="random", seed=3)

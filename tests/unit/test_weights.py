@@ -151,6 +151,7 @@ def mobilenet(top):
     return keras.applications.MobileNetV2(weights=None, include_top=top, input_shape=(224, 224, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top", [True, False])
 @pytest.mark.parametrize("kind", ["keras 3", "keras 2"])
 def test_files_with_and_without_the_top_serve_a_cut_below_it(tmp_path, top, kind):

@@ -1,0 +1,201 @@
+"""Time the features of image backbones against Keras's `predict` on one model a cut.
+
+Both start from the same log-mel images in memory and end in the features of all cuts, with
+random weights. Rounds alternate, so that other work on the machine slows down both, and medians
+over the rounds are compared. The peak is that of the best product of two matrices, of 512 x 512
+to 4096 x 4096, by NumPy or OpenVINO in the same run; the best round is held against it.
+"""
+
+import argparse
+import math
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import keras
+import numpy as np
+from genreflow import backbones, engines
+from genreflow.engines import openvino
+
+BACKBONES = {
+    "VGG16": ["block5_pool", "fc1", "fc2"],
+    "ResNet50": ["conv5_block1_2_relu", "avg_pool"],
+}
+SHAPE = (128, 1280)
+SIDES = (512, 1024, 2048, 4096)
+TARGETS = {"bfloat16": 8.0, "float32": 5.0}
+"""For VGG16: how many times as fast as Keras."""
+
+
+def plain_models(network: str, backbone: backbones.Backbone) -> list[keras.Model]:
+    """Return a model for each cut, as Keras's documentation shows it."""
+    keras_module = sys.modules[getattr(keras.applications, network).__module__]
+    models = []
+    for output in backbone.network.outputs:
+        height, width, channels = backbone.network.input_shape[1:]
+        images = keras.Input((*SHAPE, 1))
+        x = keras.layers.Resizing(height, width)(images)
+        x = keras_module.preprocess_input(keras.ops.repeat(x, channels, axis=-1))
+        models.append(keras.Model(images, keras.Model(backbone.network.inputs, output)(x)))
+    return models
+
+
+def by_engine(run: engines.Run, images: np.ndarray) -> list[np.ndarray]:
+    starts = range(0, len(images), engines.BATCH_SIZE)
+    batches = [run(images[start : start + engines.BATCH_SIZE]) for start in starts]
+    return [np.concatenate(cut) for cut in zip(*batches, strict=True)]
+
+
+def ways(
+    network: str, backbone: backbones.Backbone, images: np.ndarray, threads: int
+) -> dict[str, Callable[[], list[np.ndarray]]]:
+    models = plain_models(network, backbone)
+    grey = images[..., np.newaxis]
+    cuts = list(backbone.cuts)
+    whole = engines.convert(backbone.on_images(SHAPE, batch_size=engines.BATCH_SIZE), cuts)
+    found = {"Keras, a model a cut": lambda: [m.predict(grey, verbose=0) for m in models]}
+    for precision in reversed(engines.precisions()):
+        run = engines.by_openvino(whole, precision=precision, threads=threads)
+        found[f"OpenVINO, {precision}, one pass"] = lambda run=run: by_engine(run, images)
+    single = [
+        engines.by_openvino(
+            openvino.Model([whole.output(cut)], whole.get_parameters(), cut),
+            precision=precision,
+            threads=threads,
+        )
+        for cut in cuts
+    ]
+    found[f"OpenVINO, {precision}, a pass a cut"] = lambda: [
+        features for run in single for features in by_engine(run, images)
+    ]
+    return found
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def operations(network: keras.Model) -> int:
+    """Return how many multiplications and additions an image takes in its weighted layers."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            total += (
+                2 * int(np.prod(layer.kernel.shape)) * layer.output.shape[1] * layer.output.shape[2]
+            )
+        elif isinstance(layer, keras.layers.Dense):
+            positions = layer.output.shape[1] * layer.output.shape[2]
+            total += 2 * math.prod(layer.kernel.shape) * positions
+        elif isinstance(layer, keras.layers.Dense):
+            total += 2 * math.prod(layer.kernel.shape)
+    return total
+
+
+def peaks(threads: int) -> dict[str, float]:
+    """Return the operations a second of the best matrix product in each precision."""
+    rng = np.random.default_rng(0)
+    found: dict[str, float] = {}
+    for side in SIDES:
+        one, other = (rng.standard_normal((side, side), dtype=np.float32) for _ in range(2))
+        products = [("float32", partial(np.matmul, one, other))]
+        products += [(name, product(one, other, name, threads)) for name in engines.precisions()]
+        for name, work in products:
+            work()
+            elapsed = min(seconds(work) for _ in range(3 + 2048 // side))
+            found[name] = max(found.get(name, 0), 2 * side**3 / elapsed)
+    return found
+
+
+def product(
+    one: np.ndarray, other: np.ndarray, precision: str, threads: int
+) -> Callable[[], object]:
+    """Return a product by OpenVINO; only its sum leaves the engine, which costs next to nothing."""
+    make = openvino.opset13
+    left = make.parameter(one.shape, np.float32)
+    total = make.reduce_sum(
+        make.matmul(left, make.constant(other), False, True), make.constant([0, 1]), False
+    )
+    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+    compiled = openvino.Core().compile_model(
+        openvino.Model([total], [left], "product"),
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads},
+    )
+    request = compiled.create_infer_request()
+    return lambda: request.infer([one], share_inputs=True)
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def measure(network: str, images: np.ndarray, rounds: int, threads: int) -> dict[str, float]:
+    """Print the table of a backbone and return how many times as fast each way is."""
+    backbone = backbones.build(network, BACKBONES[network], seed=0)
+    work = ways(network, backbone, images, threads)
+    results = {way: run() for way, run in work.items()}  # and all that is done but once
+    peak = peaks(threads)
+    times: dict[str, list[float]] = {way: [] for way in work}
+    for _ in range(rounds):
+        for way, run in work.items():
+            times[way].append(seconds(run))
+    medians = {way: statistics.median(found) for way, found in times.items()}
+    plain = next(iter(medians))
+    print(f"\n{network}: {', '.join(backbone.cuts)}\n")
+    print("| way | images a second | times as fast | share of the peak | least cosine to Keras |")
+    print("|---|---|---|---|---|")
+    for way, elapsed in medians.items():
+        passes = len(backbone.cuts) if "a cut" in way else 1
+        precision = "bfloat16" if "bfloat16" in way else "float32"
+        rate = len(images) / elapsed
+        best = passes * len(images) / min(times[way])
+        share = best * operations(backbone.network) / peak[precision]
+        similar = min(
+            engines.agreement(one.reshape(len(one), -1), other.reshape(len(other), -1))
+            for one, other in zip(results[way], results[plain], strict=True)
+        )
+        print(
+            f"| {way} | {rate:.1f} | {medians[plain] / elapsed:.1f} | {share:.0%} | {similar:.5f} |"
+        )
+        assert similar > engines.AGREEMENT
+    said = ", ".join(f"{name} {value / 1e9:.0f} GFLOP/s" for name, value in peak.items())
+    print(f"\nMatrix product: {said}; {operations(backbone.network) / 1e9:.1f} GFLOP an image")
+    return {way: medians[plain] / elapsed for way, elapsed in medians.items()}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--quick", action="store_true", help="8 images, 1 round")
+    args = parser.parse_args()
+    if args.quick:
+        args.images, args.rounds = 8, 1
+    print(
+        f"{args.images} images of {SHAPE[0]} x {SHAPE[1]}; {args.rounds} rounds, "
+        f"{args.threads} threads, {processor()}, load {os.getloadavg()[0]:.1f}"
+    )
+    images = np.random.default_rng(0).integers(0, 256, (args.images, *SHAPE), dtype=np.uint8)
+    faster = {name: measure(name, images, args.rounds, args.threads) for name in BACKBONES}
+    best = engines.precisions()[0]
+    ratio = faster["VGG16"][f"OpenVINO, {best}, one pass"]
+    print(f"\nVGG16, {best}: {ratio:.1f} times as fast (target: {TARGETS[best]:g})")
+    return 0 if ratio >= TARGETS[best] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
