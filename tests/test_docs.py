@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from genreflow import demo
+import yaml
+from genreflow import config, demo
+from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,6 +73,19 @@ def test_every_command_runs(command, place):
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def settings() -> list[str]:
+    found = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    return [block for page in PAGES for block in found.findall(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("text", settings())
+def test_every_example_of_settings_is_valid(text):
+    whole = yaml.safe_load((ROOT / "config.yaml").read_text())
+    update_config(whole, yaml.safe_load(text))
+    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
+    assert config.complete(whole, schema)
 
 
 def test_there_are_commands_for_each_corpus():
