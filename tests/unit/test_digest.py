@@ -109,3 +109,24 @@ def test_the_network_depends_on_its_modules_and_not_on_the_demo_corpus(tmp_path)
         with (copy / "genreflow" / f"{module}.py").open("a") as file:
             file.write("# edited\n")
         assert (digests(copy, ["cnn.py"], hash_seed="0") != before) == counts
+
+
+def test_work_is_known_again_by_settings_and_files(tmp_path):
+    file = tmp_path / "input.h5"
+    file.write_bytes(b"1234")
+
+    def now(**settings):
+        return digest.work({"epochs": 3, **settings}, "code", files=[file])
+
+    first = now()
+    assert now() == first
+    assert now(epochs=4) != first
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.write_bytes(b"12345")
+    os.utime(file, ns=times)
+    assert now() != first  # another size
+    file.write_bytes(b"1234")
+    os.utime(file, ns=times)
+    assert now() == first
+    os.utime(file, ns=(times[0], times[1] + 1))
+    assert now() != first  # another time

@@ -299,3 +299,23 @@ def test_layers_come_from_settings():
     assert (mask.fill, mask.invert) == ("zero", False)
     without = {**settings, "masks": 0, "time_shift": 0, "gain": 0}
     assert online.layers_of(without, strength=1, invert=False, seed=0) == []
+
+
+def test_each_kind_of_augmentation_can_be_shown():
+    settings = {
+        "frequency_mask": 5,
+        "time_mask": 20,
+        "masks": 1,
+        "fill": "mean",
+        "time_shift": 0.3,
+        "gain": 10,
+        "mixup": 0.4,
+    }
+    shown = online.shown(settings, invert=True, seed=0)
+    assert list(shown) == ["shifted in time", "other level", "masked", "mixup"]
+    images = noise()
+    for name, change in shown.items():
+        changed = change(images)
+        assert changed.shape == images.shape
+        assert (changed != images).any(), name
+    assert "mixup" not in online.shown({**settings, "mixup": 0}, invert=True, seed=0)
