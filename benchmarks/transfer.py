@@ -91,10 +91,6 @@ def operations(network: keras.Model) -> int:
     total = 0
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            total += (
-                2 * int(np.prod(layer.kernel.shape)) * layer.output.shape[1] * layer.output.shape[2]
-            )
-        elif isinstance(layer, keras.layers.Dense):
             positions = layer.output.shape[1] * layer.output.shape[2]
             total += 2 * math.prod(layer.kernel.shape) * positions
         elif isinstance(layer, keras.layers.Dense):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from genreflow import digest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 REAL = sorted(path.name for path in SCRIPTS.iterdir() if path.suffix in (".py", ".sh"))
