@@ -19,7 +19,10 @@ from genreflow.files import atomic, write_json
 
 # OpenVINO reports each conversion over the network unless this package is missing.
 sys.modules["openvino_telemetry"] = None
-import openvino  # noqa: E402
+try:
+    import openvino
+except ImportError:
+    openvino = None
 
 if TYPE_CHECKING:
     from genreflow.backbones import Backbone
@@ -72,7 +75,12 @@ class Prepared:
 
 
 def precisions() -> list[str]:
-    """Return the precisions in which OpenVINO runs on this processor, the fastest first."""
+    """Return the precisions in which OpenVINO runs on this processor, the fastest first.
+
+    The list is empty if OpenVINO isn't installed.
+    """
+    if openvino is None:
+        return []
     capable = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ["bfloat16", "float32"] if "BF16" in capable else ["float32"]
 
@@ -112,28 +120,33 @@ def prepare(
     Raises
     ------
     GenreflowError
-        If OpenVINO is asked for and doesn't agree with Keras.
+        If OpenVINO is asked for and isn't installed, or doesn't agree with Keras.
     """
     folder, images = Path(folder), images[:BATCH_SIZE]
     whole = backbone.on_images(images.shape[1:], batch_size=BATCH_SIZE)
     expected = by_keras(whole)(images)
     chosen, precision, found = "keras", "float32", [1.0] * len(expected)
-    if engine != "keras":
-        converted = convert(whole, list(backbone.cuts))
-        for candidate in precisions():
-            run = by_openvino(converted, precision=candidate, threads=threads)
-            similar = [agreement(*pair) for pair in zip(run(images), expected, strict=True)]
-            report(f"OpenVINO in {candidate}: cosine similarity to Keras {min(similar):.7f}")
-            if min(similar) > AGREEMENT:
-                chosen, precision, found = "openvino", candidate, similar
-                break
-        else:
-            if engine == "openvino":
-                raise GenreflowError(
-                    f"OpenVINO's features differ from Keras's: their cosine similarity is "
-                    f"{min(similar):.5f}, more than {AGREEMENT} is asked for. Set "
-                    "transfer.engine to keras"
-                )
+    why = "not installed" if openvino is None else f"similarity of {AGREEMENT} is asked for"
+    candidates = [] if engine == "keras" else precisions()
+    converted = None
+    if candidates:
+        try:
+            converted = convert(whole, list(backbone.cuts))
+        except Exception as error:  # its own kinds, for operations that it doesn't know
+            said = " ".join(str(error).split())[:500]
+            candidates, why = [], f"it can't convert the network: {said}"
+            report(f"OpenVINO: {why}")
+    for candidate in candidates:
+        run = by_openvino(converted, precision=candidate, threads=threads)
+        similar = [agreement(*pair) for pair in zip(run(images), expected, strict=True)]
+        report(f"OpenVINO in {candidate}: cosine similarity to Keras {min(similar):.7f}")
+        if min(similar) > AGREEMENT:
+            chosen, precision, found = "openvino", candidate, similar
+            break
+    if engine == "openvino" and chosen != engine:
+        raise GenreflowError(
+            f"OpenVINO can't take the place of Keras ({why}). Set transfer.engine to keras or auto"
+        )
     if chosen == "openvino":
         _save_openvino(converted, folder / _NAMES[chosen])
     else:
@@ -193,6 +206,11 @@ def load(folder: str | Path, *, threads: int) -> Run:
             import keras
 
             return by_keras(keras.saving.load_model(path, compile=False, safe_mode=True))
+        if openvino is None:
+            raise GenreflowError(
+                f"{folder} was prepared for OpenVINO, which isn't installed: install it, or delete "
+                f"{folder} and run again"
+            )
         model = openvino.Core().read_model(path)
         return by_openvino(model, precision=prepared.precision, threads=threads)
     except (OSError, ValueError, RuntimeError) as error:
@@ -213,7 +231,7 @@ def _called(whole: Any, images: np.ndarray) -> list[Any]:
     return features if isinstance(features, list) else [features]
 
 
-def convert(whole: Any, cuts: list[str]) -> openvino.Model:
+def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
     """Convert a Keras model to OpenVINO.
 
     Parameters
@@ -241,12 +259,12 @@ def convert(whole: Any, cuts: list[str]) -> openvino.Model:
     return openvino.Model(outputs, model.get_parameters(), "backbone")
 
 
-def _save_openvino(model: openvino.Model, path: Path) -> None:
+def _save_openvino(model: "openvino.Model", path: Path) -> None:
     with atomic(path) as part, atomic(path.with_suffix(".bin")) as weights:
         openvino.serialize(model, part, weights)
 
 
-def by_openvino(model: openvino.Model, *, precision: str, threads: int) -> Run:
+def by_openvino(model: "openvino.Model", *, precision: str, threads: int) -> Run:
     """Return a function that runs a model by OpenVINO.
 
     Parameters

@@ -139,8 +139,38 @@ def test_an_engine_that_computes_something_else_is_refused(tmp_path, backbone, m
     prepared, said = prepare(tmp_path / "net", backbone)
     assert (prepared.engine, prepared.precision) == ("keras", "float32")
     assert len(said) == len(engines.precisions())
-    with pytest.raises(GenreflowError, match=r"cosine similarity is .*engine to keras"):
+    with pytest.raises(GenreflowError, match=r"similarity of 0\.999.*engine to keras"):
         prepare(tmp_path / "net", backbone, "openvino")
+
+
+def test_keras_runs_what_openvino_does_not_know(tmp_path):
+    inputs = keras.Input((*SHAPE, 1))
+    values = keras.ops.svd(keras.ops.squeeze(inputs, -1), compute_uv=False)
+    outputs = keras.layers.Activation("linear", name="values")(values)
+    keras.Model(inputs, outputs).save(tmp_path / "svd.keras")
+    backbone = backbones.build(str(tmp_path / "svd.keras"), ["values"])
+    prepared, said = prepare(tmp_path / "net", backbone)
+    assert prepared.engine == "keras"
+    assert "can't convert the network" in said[0]
+    found = run(tmp_path / "net", IMAGES)[0]
+    expected = np.linalg.svd(IMAGES.astype(float), compute_uv=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=0.1)
+    with pytest.raises(GenreflowError, match=r"can't convert the network.*Set transfer\.engine"):
+        prepare(tmp_path / "other", backbone, "openvino")
+
+
+def test_keras_takes_the_place_of_openvino_where_it_is_not_installed(
+    tmp_path, backbone, monkeypatch
+):
+    prepare(tmp_path / "net", backbone)
+    monkeypatch.setattr(engines, "openvino", None)
+    with pytest.raises(GenreflowError, match=r"net was prepared for OpenVINO, which isn't inst"):
+        run(tmp_path / "net", IMAGES)
+    with pytest.raises(GenreflowError, match=r"not installed.*engine to keras or auto"):
+        prepare(tmp_path / "net", backbone, "openvino")
+    prepared, _ = prepare(tmp_path / "net", backbone)
+    assert prepared.engine == "keras"
+    assert len(run(tmp_path / "net", IMAGES)) == len(CUTS)
 
 
 def test_agreement_is_the_least_cosine_of_any_track():
