@@ -16,6 +16,7 @@ include: "rules/spectrograms.smk"
 include: "rules/augment.smk"
 include: "rules/cnn.smk"
 include: "rules/handcrafted.smk"
+include: "rules/transfer.smk"
 include: "rules/ffnn.smk"
 include: "rules/classify.smk"
 include: "rules/evaluate.smk"
@@ -33,11 +34,18 @@ wildcard_constraints:
     features=r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*",
     pca=r"all|pca-0\.\d+",
     classifier=r"[a-z-]+",
+    backbone="|".join(BACKBONES) or "(?!)",
+    cut=r"[A-Za-z0-9_]+",
+    joined=r"[A-Za-z0-9_]+",
+    network=r"[A-Za-z0-9]+",
+    sha256=r"[0-9a-f]{64}",
 
 
 localrules:
     all,
     fetch,
+    imagenet_weights,
+    onnx_network,
     wavs,
 
 

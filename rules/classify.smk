@@ -1,9 +1,37 @@
+rule pca:
+    """Find the principal components of a split's training tracks: once for all shares."""
+    input:
+        matrix=f"{RESULTS}/features/{{features}}.h5",
+        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+    output:
+        f"{RESULTS}/{{split}}/classify/{{features}}/pca.h5",
+    log:
+        f"{RESULTS}/logs/pca/{{split}}/{{features}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pca/{{split}}/{{features}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        shares=pca_shares,
+        fit_on=config["classify"]["fit_on"],
+        code=code("pca.py"),
+    message:
+        "Find the principal components of {wildcards.features} on {wildcards.split}"
+    script:
+        "../scripts/pca.py"
+
+
 rule classify:
     """Choose a classifier's parameters by cross-validation on training, fit it, and predict."""
     input:
         matrix=f"{RESULTS}/features/{{features}}.h5",
         tracks=f"{RESULTS}/corpus/tracks.csv",
         split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        pca=pca_of_classifier,
     output:
         model=f"{RESULTS}/{{split}}/classify/{{features}}/{{pca}}/{{classifier}}/model.skops",
         search=f"{RESULTS}/{{split}}/classify/{{features}}/{{pca}}/{{classifier}}/search.csv",
@@ -48,9 +76,38 @@ rule classify_table:
     params:
         results=results_folder,
         fma_small=is_fma_small(),
-        note=note(),
+        marks=marks(),
+        note=notes(),
         code=code("classify_table.py"),
     message:
         "Compare the classifiers"
     script:
         "../scripts/classify_table.py"
+
+
+rule explained_variance:
+    """Draw how much of the variance the components of each feature matrix explain."""
+    input:
+        decompositions_of_family,
+    output:
+        f"{RESULTS}/figures/{{family}}/explained_variance.svg",
+    log:
+        f"{RESULTS}/logs/explained_variance/{{family}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/explained_variance/{{family}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        shares=shares_of_decompositions(),
+        split=first_split_of,
+        marks=marks(),
+        note=notes(),
+        code=code("explained_variance.py"),
+    message:
+        "Draw the explained variances on {wildcards.family}"
+    script:
+        "../scripts/explained_variance.py"

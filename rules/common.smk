@@ -361,6 +361,110 @@ def ffnn_settings():
     return {key: value for key, value in config["ffnn"].items() if key != "units"}
 
 
+# transfer
+
+BACKBONES = configuration.backbones(config["transfer"])
+
+
+def backbone_pattern(kind):
+    """Return the pattern of the names of the backbones of a kind."""
+    names = [name for name in BACKBONES if BACKBONES[name]["kind"] == kind]
+    return "|".join(names) or "(?!)"
+
+
+def keras_settings(wildcards):
+    """Return what a backbone in Keras is built from."""
+    backbone = BACKBONES[wildcards.backbone]
+    settings = {key: backbone[key] for key in ("network", "weights", "preprocessing")}
+    if settings["network"].endswith(".keras"):
+        settings["weights"] = "its own"
+    elif os.path.exists(settings["weights"]):
+        settings["weights"] = os.path.basename(settings["weights"])
+    return settings | {
+        "cuts": list(backbone["cuts"].values()),
+        "engine": config["transfer"]["engine"],
+        "seed": config["seed"],
+    }
+
+
+def image_settings():
+    """Return what the shape of the images depends on."""
+    spectrogram = config["spectrogram"]
+    return [spectrogram["n_mels"], 1 + MAX_SAMPLES // spectrogram["hop_length"]]
+
+
+def weights_file(wildcards):
+    """Return the weights file of a backbone, where it has one."""
+    weights = BACKBONES[wildcards.backbone]["weights"]
+    network = BACKBONES[wildcards.backbone]["network"]
+    if weights == "random" or network.endswith(".keras"):
+        return []
+    if weights == "imagenet":
+        return f"{config['transfer']['folder']}/weights/{network}.h5"
+    return weights
+
+
+def onnx_url(backbone):
+    return backbone["kind"] == "onnx" and backbone["network"].startswith("http")
+
+
+def network_file(wildcards):
+    """Return the file of a backbone that is not one of keras.applications."""
+    backbone = BACKBONES[wildcards.backbone]
+    if onnx_url(backbone):
+        return f"{config['transfer']['folder']}/onnx/{backbone['sha256'].lower()}.onnx"
+    if backbone["kind"] == "onnx" or backbone["network"].endswith(".keras"):
+        return backbone["network"]
+    return []
+
+
+def url_of_onnx(wildcards):
+    """Return the address of a network in ONNX by its hash."""
+    for backbone in filter(onnx_url, BACKBONES.values()):
+        if backbone["sha256"].lower() == wildcards.sha256:
+            return backbone["network"]
+    raise WorkflowError(
+        f"no network in transfer.backbones has the sha256 {wildcards.sha256}"
+    )
+
+
+def onnx_settings(wildcards):
+    """Return how a network in ONNX is used."""
+    backbone = BACKBONES[wildcards.backbone]
+    keys = ("cuts", "sha256", "input", "sample_rate", "duration", "pooling")
+    return {key: backbone[key] for key in keys if key in backbone}
+
+
+def backbone_shards(wildcards):
+    require_corpus()
+    return [f"{RESULTS}/transfer/{wildcards.backbone}/{shard}.h5" for shard in SHARDS]
+
+
+def joined_matrices(wildcards):
+    names = config["transfer"]["joined"][wildcards.joined]
+    return [f"{RESULTS}/features/{name}.h5" for name in names]
+
+
+def has_random_weights(name):
+    """Tell whether features are of a network that has learned nothing."""
+    stage, _, rest = name.partition("/")
+    if stage == "joined":
+        return any(map(has_random_weights, config["transfer"]["joined"][rest]))
+    backbone = BACKBONES.get(stage, {})
+    in_keras = backbone.get("kind") == "keras"
+    own = backbone.get("network", "").endswith(".keras")
+    return in_keras and not own and backbone["weights"] == "random"
+
+
+def marks():
+    """Return what must stand by the names of features: which ones are of random weights."""
+    return {
+        name: "random weights"
+        for name in config["classify"]["features"]
+        if has_random_weights(name)
+    }
+
+
 # classify
 
 
@@ -384,6 +488,41 @@ def classify_settings(wildcards):
     }
 
 
+def pca_shares(wildcards):
+    """Return the shares of variance for which components of features are asked."""
+    shares = config["classify"]["features"].get(wildcards.features, [])
+    return [share for share in shares if share != "all"] or [0.99]
+
+
+def pca_of_classifier(wildcards):
+    """Return the components that a classifier starts from, if they are found beforehand."""
+    if wildcards.pca == "all" or config["classify"]["within_folds"]:
+        return []
+    return f"{RESULTS}/{wildcards.split}/classify/{wildcards.features}/pca.h5"
+
+
+def shares_of_decompositions():
+    """Return the shares of variance that are kept, for each feature matrix with PCA."""
+    if config["classify"]["within_folds"]:
+        return {}
+    found = {}
+    for name, shares in config["classify"]["features"].items():
+        kept = [share for share in shares if share != "all"]
+        if kept and classifiers_on(name):
+            found[name] = kept
+    return found
+
+
+def first_split_of(wildcards):
+    return splits_of(wildcards.family)[0]
+
+
+def decompositions_of_family(wildcards):
+    """Return the components of each feature matrix on the first split of a family."""
+    place = f"{RESULTS}/{first_split_of(wildcards)}/classify"
+    return [f"{place}/{name}/pca.h5" for name in shares_of_decompositions()]
+
+
 # evaluate: a learner is known by its path below the split
 
 
@@ -394,13 +533,18 @@ def networks():
     ]
 
 
+def classifiers_on(features):
+    """Return which classifiers are fitted on a feature matrix."""
+    return config["classify" if features == "handcrafted" else "transfer"]["run"]
+
+
 def classifiers():
     """Return the learners on feature matrices, which depend on the seed of the run only."""
     return [
         f"classify/{features}/{pca_name(share)}/{classifier}"
         for features, shares in config["classify"]["features"].items()
         for share in shares
-        for classifier in config["classify"]["run"]
+        for classifier in classifiers_on(features)
     ]
 
 
@@ -499,6 +643,8 @@ def figures():
         kinds[learner].append("learning_curves")
     named = [f"{learner}/{kind}" for learner in kinds for kind in kinds[learner]]
     named += [pair_name(pair) for pair in learning_curve_pairs()]
+    if shares_of_decompositions():
+        named.append("explained_variance")
     return [
         f"{RESULTS}/figures/accuracy.svg",
         *galleries(),
@@ -543,6 +689,16 @@ def note():
     if config["corpus"]["kind"] == "demo":
         return "Synthetic demo corpus: these numbers say nothing about real music."
     return ""
+
+
+def notes():
+    """Return what must stand by the numbers of all learners together."""
+    random = (
+        "Backbones with random weights have learned nothing: their numbers say nothing about "
+        "trained ones."
+    )
+    of_backbones = random if marks() and config["transfer"]["run"] else ""
+    return " ".join(filter(None, [note(), of_backbones]))
 
 
 def show_results():

@@ -20,7 +20,8 @@ rule tables:
     params:
         results=results_folder,
         fma_small=is_fma_small(),
-        note=note(),
+        marks=marks(),
+        note=notes(),
         code=code("tables.py"),
     message:
         "Compare the learners"
@@ -45,7 +46,7 @@ rule accuracy_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        note=note(),
+        note=notes(),
         code=code("accuracy_figure.py"),
     message:
         "Draw the accuracies"
@@ -82,7 +83,8 @@ rule confusion_matrices:
     params:
         results=results_folder,
         learners=learners(),
-        note=note(),
+        marks=marks(),
+        note=notes(),
         code=code("confusion_matrices.py"),
     message:
         "Draw the confusion matrices on {wildcards.family}"

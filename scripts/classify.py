@@ -1,7 +1,7 @@
 from genreflow.logs import logged, paced
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import classify, features, splits
+    from genreflow import classify, features, pca, splits
     from genreflow.files import read_table, write_csv, write_json
 
     wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
@@ -10,6 +10,10 @@ with logged(snakemake.log[0]) as say:
     x, split, missing = features.of_split(snakemake.input.matrix, split)
     name = f"classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier}"
     say(f"{name}, {wildcards.split}: {features.said(split, missing)}")
+    share = None if wildcards.pca == "all" else float(wildcards.pca.removeprefix("pca-"))
+    prepared = None
+    if snakemake.input.pca:
+        prepared = pca.load(snakemake.input.pca, share=share).pipeline(share)
     result = classify.classify(
         x,
         split["genre"],
@@ -17,7 +21,8 @@ with logged(snakemake.log[0]) as say:
         split["track_id"],
         classifier=wildcards.classifier,
         groups=splits.groups(split.merge(tracks, on=["track_id", "genre"], how="left")),
-        pca=None if wildcards.pca == "all" else float(wildcards.pca.removeprefix("pca-")),
+        pca=share,
+        prepared=prepared,
         threads=snakemake.threads,
         progress=paced(say, f"fits of {name}, {wildcards.split}"),
         **params.classify,

@@ -6,7 +6,10 @@ with logged(snakemake.log[0]):
 
     params, output = snakemake.params, snakemake.output
     table = study_tables.classifiers(
-        list(snakemake.input), results=params.results, fma_small=params.fma_small
+        list(snakemake.input),
+        results=params.results,
+        fma_small=params.fma_small,
+        marks=params.marks,
     )
     write_csv(table, output.csv)
     write_text(output.markdown, study_tables.classifiers_to_markdown(table, note=params.note))

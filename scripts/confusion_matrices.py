@@ -10,5 +10,6 @@ with logged(snakemake.log[0]):
         counts = evaluate.confusion([entry for entry in entries if entry.learner == learner])
         with atomic(table) as part:
             counts.to_csv(part)
-        title = f"{learner}, {snakemake.wildcards.family}: test tracks"
+        name = evaluate.marked(learner, params.marks)
+        title = f"{name}, {snakemake.wildcards.family}: test tracks"
         figures.confusion_matrix(counts, figure, title=title, note=params.note)

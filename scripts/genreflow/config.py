@@ -11,9 +11,6 @@ from jsonschema import Draft202012Validator
 from genreflow import networks, splits
 from genreflow.errors import GenreflowError
 
-FEATURE_MATRICES = ("handcrafted",)
-"""The feature matrices that a run can make."""
-
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a configuration with the defaults of the schema filled in.
@@ -83,6 +80,56 @@ def _fill(value: Any, schema: Mapping[str, Any]) -> Any:
     filled = defaults | value
     order = [key for key in known if key in filled] + sorted(filled.keys() - known.keys())
     return {key: _fill(filled[key], _sub_schema(schema, key)) for key in order}
+
+
+def backbones(transfer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each backbone in full, by its name in paths.
+
+    Parameters
+    ----------
+    transfer
+        The section of that name.
+
+    Returns
+    -------
+    dict
+        For each: kind, network, cuts (from the name in paths to the layer or output), weights,
+        preprocessing; for ONNX sha256, input, sample_rate, duration, pooling too.
+    """
+    found = {}
+    for name, given in transfer["backbones"].items():
+        own = {"cuts": given} if isinstance(given, list) else dict(given)
+        if isinstance(own["cuts"], list):
+            own["cuts"] = {cut: cut for cut in own["cuts"]}
+        defaults = {"kind": "keras", "network": name, "weights": transfer["weights"]}
+        found[name.lower()] = defaults | {"preprocessing": "none"} | own
+    return found
+
+
+def _feature_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Check that the feature matrices that are asked for can be made."""
+    transfer = config["transfer"]
+    known = ["handcrafted"]
+    for name, settings in backbones(transfer).items():
+        known += [f"{name}/{cut}" for cut in settings["cuts"]]
+        if settings["kind"] == "onnx":
+            needed = ["sha256", "input"]
+            if settings.get("input") == "waveform":
+                needed.append("sample_rate")
+            for key in needed:
+                if key not in settings:
+                    yield f"transfer.backbones: {name} is in ONNX, so it needs the key {key}"
+            if len(settings["cuts"]) != 1:
+                yield f"transfer.backbones: {name} is in ONNX, so it has one cut"
+    for name, parts in transfer["joined"].items():
+        for part in parts:
+            if part not in known:
+                yield f"transfer.joined.{name}: no features {part!r}{_nearest(part, known)}"
+    known += [f"joined/{name}" for name in transfer["joined"]]
+    for name in config["classify"]["features"]:
+        if name not in known:
+            near = _nearest(name, known)
+            yield f"classify.features: no feature matrix {name!r}{near}"
 
 
 def _with_network(variant: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,9 +237,6 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     handcrafted = config["handcrafted"]
     if handcrafted["source"] == "published" and not handcrafted["table"]:
         yield "handcrafted.table: handcrafted.source is published, so it must name the table"
-    for name in config["classify"]["features"]:
-        if name not in FEATURE_MATRICES:
-            near = _nearest(name, FEATURE_MATRICES)
-            yield f"classify.features: no feature matrix {name!r}{near}"
+    yield from _feature_problems(config)
     if corpus["kind"] == "table" and not corpus["table"]:
         yield "corpus.table: corpus.kind is table, so it must name the CSV"

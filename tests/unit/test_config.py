@@ -37,10 +37,15 @@ def problem(config):
     return found
 
 
+CHOSEN = ("variants", "grids", "features", "spaces", "backbones")
+"""Keys below which names are the user's to choose."""
+
+
 def without_names(config):
     """Leave out what has names of the user's choice, which config.yaml alone gives."""
     config = deepcopy(config)
     del config["cnn"]["run"], config["cnn"]["variants"], config["cnn"]["search"]["spaces"]
+    del config["transfer"]["backbones"], config["classify"]["features"]
     return config
 
 
@@ -62,7 +67,7 @@ def test_every_key_of_config_yaml_has_a_comment_above_it():
     uncommented = []
     for number, indent, name in keys:
         if chosen_by_user is None or indent <= chosen_by_user:
-            chosen_by_user = indent if name in ("variants", "grids", "features", "spaces") else None
+            chosen_by_user = indent if name in CHOSEN else None
             if not lines[number - 1].lstrip().startswith("#"):
                 uncommented.append(name)
     assert uncommented == []
@@ -116,6 +121,25 @@ def test_filled_defaults_are_not_shared():
             {"cnn": {"variants": {"mine": {"architecture": "residual", "filters": [4]}}}},
             "cnn.variants.mine.filters: architecture residual has no such setting; it has width, "
             "depth, stages, dropout, momentum",
+        ),
+        (
+            {
+                "transfer": {"backbones": {"VGG16": ["fc1"]}},
+                "classify": {"features": {"vgg16/fc2": [0.9]}},
+            },
+            "classify.features: no feature matrix 'vgg16/fc2'; did you mean vgg16/fc1?",
+        ),
+        (
+            {"transfer": {"joined": {"both": ["handcrafted", "vgg16/fc9"]}}},
+            "transfer.joined.both: no features 'vgg16/fc9'",
+        ),
+        (
+            {
+                "transfer": {
+                    "backbones": {"a": {"kind": "onnx", "cuts": {"x": "y"}, "input": "waveform"}}
+                }
+            },
+            "transfer.backbones: a is in ONNX, so it needs the key sha256",
         ),
         (
             {"cnn": {"variants": {"mine": {"search": "tiny"}}}},

@@ -1,5 +1,7 @@
 """Tiny corpora, a run that is done once, and plans in processes of their own."""
 
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from multiprocessing import get_context
@@ -44,10 +46,37 @@ TINY = {
     },
     "handcrafted": {"features": ["rmse", "zcr"]},
     "ffnn": {"units": [[4]], "epochs": 2},
-    "classify": {"run": ["logistic-regression"], "folds": 2},
+    "transfer": {
+        "backbones": {
+            "tiny": {"network": "tiny.keras", "cuts": ["first", "pool"], "preprocessing": "tf"}
+        },
+        "engine": "openvino",
+        "joined": {"both": ["tiny/first", "tiny/pool"]},
+        "run": ["svm-linear"],
+    },
+    "classify": {
+        "features": {
+            "handcrafted": ["all"],
+            "tiny/pool": [0.9],
+            "joined/both": ["all"],
+            **{f"vgg16/{cut}": [] for cut in ("block5_pool", "fc1", "fc2")},
+            **{f"resnet50/{cut}": [] for cut in ("avg_pool", "conv5_block1_2_relu")},
+        },
+        "run": ["logistic-regression"],
+        "folds": 2,
+    },
 }
 
 DEMO = {"corpus": {"genres": 2, "clips_per_genre": 5, "max_excluded": 0.8, "shards": 2}}
+
+TINY_BACKBONE = """
+import keras
+from keras import layers
+keras.utils.set_random_seed(0)
+image = keras.Input((16, 16, 3))
+x = layers.Conv2D(4, 3, activation="relu", name="first")(image)
+keras.Model(image, layers.GlobalAveragePooling2D(name="pool")(x)).save("tiny.keras")
+"""
 
 DEMO_TARGETS = ("results/demo/corpus/tracks.csv", "results/demo/source/fma_metadata/tracks.csv")
 
@@ -120,6 +149,7 @@ def corpus(tmp_path_factory):
     """Make a working folder with the tiny corpus and nothing else. Not to be written to."""
     folder = tmp_path_factory.mktemp("corpus")
     write_corpus(folder / "audio")
+    subprocess.run([sys.executable, "-c", TINY_BACKBONE], cwd=folder, check=True)
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     (folder / "demo.yaml").write_text(yaml.safe_dump(DEMO, sort_keys=False))
     return folder

@@ -25,7 +25,7 @@ AFTER = {
     "wav": ("audit", "spectrogram_shard"),
     "audit": ("manifest",),
     "manifest": ("split", "ffnn", "classify"),
-    "split": ("augmented_shard", "cnn_search", "cnn", "online_gallery", "ffnn", "classify"),
+    "split": ("augmented_shard", "cnn_search", "cnn", "online_gallery", "ffnn", "pca", "classify"),
     "spectrogram_shard": (
         "spectrograms",
         "augmented_shard",
@@ -34,6 +34,7 @@ AFTER = {
         "genre_gallery",
         "copies_gallery",
         "online_gallery",
+        "backbone_shard",
     ),
     "spectrograms": ("cnn_search", "cnn", "genre_gallery", "copies_gallery", "online_gallery"),
     "genre_gallery": (),
@@ -47,6 +48,12 @@ AFTER = {
     "handcrafted_shard": ("handcrafted",),
     "handcrafted": ("ffnn", "classify"),
     "published_features": ("ffnn", "classify"),
+    "backbone": ("backbone_shard",),
+    "backbone_shard": ("backbone_features",),
+    "backbone_features": ("joined_features", "pca", "classify"),
+    "joined_features": ("classify",),
+    "pca": ("classify", "explained_variance"),
+    "explained_variance": (),
     "ffnn": ("ffnn_table", "tables", "confusion_matrices", "learning_curves"),
     "classify": ("classify_table", "tables", "confusion_matrices"),
     "ffnn_table": (),
@@ -57,6 +64,9 @@ AFTER = {
     "learning_curves": (),
 }
 """The rules that read what a rule makes."""
+
+ANCIENT = {"spectrogram_shard -> backbone"}
+"""Rules that read what a rule makes, but don't follow it."""
 
 
 def with_followers(*rules):

@@ -16,7 +16,10 @@ STAGES = {
     "augmented_shard": "results/tiny/grouped/augmented/.part-*",
     "cnn_search": "results/tiny/grouped/cnn/tuned-augmented/search/.trials/trial-0001.json",
     "cnn": "results/tiny/grouped/cnn/residual/seed-0/.checkpoint.npz",
-    "predictions": "results/tiny/grouped/cnn/simple/seed-0/.part-predictions.csv",
+    "predictions": "results/tiny/grouped/cnn/residual/seed-0/.part-predictions.csv",
+    "backbone": "results/tiny/transfer/tiny/network/.part-network.json",
+    "backbone_shard": "results/tiny/transfer/tiny/.part-*",
+    "pca": "results/tiny/grouped/classify/tiny/pool/.part-pca.h5",
     "tables": "results/tiny/tables/.part-genres.csv",
 }
 
@@ -27,6 +30,11 @@ TARGETS = {
     "spectrograms": ["--until", "spectrograms"],
     "augmented_shard": ["--until", "augmented_shard"],
     "cnn_search": ["--until", "cnn_search"],
+    "cnn": ["--until", "cnn"],
+    "predictions": ["--until", "cnn"],
+    "backbone": ["--until", "backbone"],
+    "backbone_shard": ["--until", "backbone_shard"],
+    "pca": ["--until", "pca"],
 }
 """Stages that could be overtaken by another while they are waited for are run alone."""
 

@@ -1,5 +1,6 @@
 """What the workflow would do: plans and graphs of several corpora, and what each rule declares."""
 
+import hashlib
 import json
 import os
 import re
@@ -72,7 +73,7 @@ def test_followers_in_the_harness_are_those_of_the_graph(in_process, fresh):
     known = [f"{one} -> {other}" for one, after in harness.AFTER.items() for other in after]
     assert {edge for edge in edges if not edge.endswith("-> all")} == {
         edge for edge in known if not edge.startswith(("demo_", "published_"))
-    }
+    } | harness.ANCIENT
 
 
 def test_two_splits_stand_side_by_side(plan, fresh):
@@ -81,6 +82,33 @@ def test_two_splits_stand_side_by_side(plan, fresh):
     assert {job[1] for job in jobs if job[0] == "cnn"} == {"grouped", "lowest-ids"}
     assert len([job for job in jobs if job[0] == "tables"]) == 1
     assert len([job for job in jobs if job[0] == "wav"]) == 18
+
+
+def test_imagenet_weights_are_fetched_once_for_all_jobs(plan, fresh):
+    changes = {"transfer": {"weights": "imagenet"}, "classify": {"features": {"vgg16/fc1": [0.9]}}}
+    jobs = plan(fresh, changes)
+    assert {job for job in jobs if job[0] == "imagenet_weights"} == {("imagenet_weights", "VGG16")}
+    assert {job[1] for job in jobs if job[0] == "backbone"} == {"tiny", "vgg16"}
+
+
+def test_a_network_in_onnx_is_fetched_by_its_hash(plan, fresh):
+    sha256 = hashlib.sha256(b"network").hexdigest()
+    backbone = {
+        "kind": "onnx",
+        "network": "http://localhost/net.onnx",
+        "sha256": sha256,
+        "cuts": {"embedding": "StatefulPartitionedCall:1"},
+        "input": "waveform",
+        "sample_rate": 16000,
+    }
+    changes = {
+        "transfer": {"backbones": {"audio": backbone}},
+        "classify": {"features": {"audio/embedding": ["all"]}},
+    }
+    jobs = plan(fresh, changes)
+    assert {job for job in jobs if job[0] == "onnx_network"} == {("onnx_network", sha256)}
+    assert len([job for job in jobs if job[0] == "onnx_shard"]) == TINY["corpus"]["shards"]
+    assert ("classify", "grouped", "audio/embedding", "all", "svm-linear") in jobs
 
 
 def test_plan_of_one_file_holds_what_it_needs(plan, fresh):

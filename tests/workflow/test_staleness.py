@@ -96,8 +96,15 @@ def of_corpus():
         ("search_figures",),
         *(("cnn", "grouped", variant, "0") for variant in TINY["cnn"]["run"]),
         ("handcrafted",),
+        ("backbone_features", "tiny", "first"),
+        ("backbone_features", "tiny", "pool"),
+        ("joined_features", "both"),
+        ("pca", "grouped", "tiny/pool"),
+        ("explained_variance", "grouped"),
         ("ffnn", "grouped", "4", "0"),
         ("classify", "grouped", "handcrafted", "all", "logistic-regression"),
+        ("classify", "grouped", "tiny/pool", "pca-0.90", "svm-linear"),
+        ("classify", "grouped", "joined/both", "all", "svm-linear"),
         ("ffnn_table",),
         ("classify_table",),
         ("tables",),
@@ -109,7 +116,8 @@ def of_corpus():
 
 def of_shard(track_id):
     shard = str(shard_of(track_id, TINY["corpus"]["shards"]))
-    return {(rule, shard) for rule in ("audit", "spectrogram_shard", "handcrafted_shard")}
+    rules = ("audit", "spectrogram_shard", "handcrafted_shard")
+    return {(rule, shard) for rule in rules} | {("backbone_shard", "tiny", shard)}
 
 
 def test_new_content_of_a_clip_reruns_its_wav_and_its_shard(finished, plan):
@@ -199,7 +207,7 @@ SETTINGS = {
     "corpus.levels": (["genre"], ["manifest"]),
     "corpus.genres": (3, []),
     "corpus.clips_per_genre": (6, []),
-    "corpus.shards": (4, ["audit", "spectrogram_shard", "handcrafted_shard"]),
+    "corpus.shards": (4, ["audit", "spectrogram_shard", "handcrafted_shard", "backbone"]),
     "corpus.min_duration": (0.4, ["audit"]),
     "corpus.silence_level": (-50, ["audit"]),
     "corpus.min_sounding": (0.02, ["audit"]),
@@ -211,15 +219,15 @@ SETTINGS = {
         1,
         [
             *("split", "augmented_shard", "cnn_search", "classify"),
-            *("genre_gallery", "copies_gallery", "online_gallery"),
+            *("genre_gallery", "copies_gallery", "online_gallery", "backbone"),
         ],
     ),
     "seeds": ([1], ["cnn", "ffnn"]),
-    "audio.sample_rate": (9000, ["wav", "audit", "spectrogram_shard"]),
-    "audio.duration": (2.0, ["wav", "spectrogram_shard"]),
+    "audio.sample_rate": (9000, ["wav", "audit", "spectrogram_shard", "backbone"]),
+    "audio.duration": (2.0, ["wav", "spectrogram_shard", "backbone"]),
     "spectrogram.n_fft": (1024, ["spectrogram_shard"]),
-    "spectrogram.hop_length": (128, ["spectrogram_shard"]),
-    "spectrogram.n_mels": (16, ["spectrogram_shard"]),
+    "spectrogram.hop_length": (128, ["spectrogram_shard", "backbone"]),
+    "spectrogram.n_mels": (16, ["spectrogram_shard", "backbone"]),
     "spectrogram.f_min": (20, ["spectrogram_shard"]),
     "spectrogram.f_max": (3000, ["spectrogram_shard"]),
     "spectrogram.invert": (False, ["spectrogram_shard"]),
@@ -282,17 +290,27 @@ SETTINGS = {
     "ffnn.epochs": (3, ["ffnn"]),
     "ffnn.monitor": ("loss", ["ffnn", "learning_curves"]),
     "ffnn.patience": (2, ["ffnn"]),
-    "classify.features.*": (["all", 0.9], ["classify"]),
+    "transfer.backbones.*": (
+        {"network": "tiny.keras", "cuts": ["first", "pool"], "preprocessing": "none"},
+        ["backbone"],
+    ),
+    "transfer.weights": ("imagenet", []),  # a network in a file has its own
+    "transfer.engine": ("auto", ["backbone"]),
+    "transfer.dtype": ("float32", ["backbone_shard"]),
+    "transfer.joined.*": (["tiny/pool", "tiny/first"], ["joined_features"]),
+    "transfer.folder": ("elsewhere", []),
+    "transfer.run": (["svm-rbf"], ["classify"]),
+    "classify.features.*": (["all", 0.9], ["pca"]),
     "classify.run": (["svm-rbf"], ["classify"]),
     "classify.grids.logistic-regression": ({"C": [0.5]}, ["classify"]),
-    "classify.grids.svm-linear": ({"C": [0.5]}, []),
+    "classify.grids.svm-linear": ({"C": [0.5]}, ["classify"]),
     "classify.grids.svm-rbf": ({"C": [0.5]}, []),
     "classify.grids.lda": ({"shrinkage": [0.5]}, []),
     "classify.grids.mlp": ({"alpha": [0.5]}, []),
     "classify.grids.gradient-boosting": ({"learning_rate": [0.5]}, []),
     "classify.folds": (3, ["classify"]),
     "classify.within_folds": (True, ["classify"]),
-    "classify.fit_on": (["training", "validation"], ["classify"]),
+    "classify.fit_on": (["training", "validation"], ["pca", "classify"]),
     "classify.class_weight": ("balanced", ["classify"]),
 }
 
@@ -301,6 +319,8 @@ ANY_NAME = {
     "cnn.search.spaces": "study",
     "cnn.search.spaces.study": "kernel_size",
     "classify.features": "handcrafted",
+    "transfer.backbones": "tiny",
+    "transfer.joined": "both",
 }
 """What stands for `*`."""
 
@@ -408,6 +428,31 @@ def test_settings_of_a_variant_that_is_not_run_change_nothing(finished_module, p
     assert plan(finished_module, changes) == set()
 
 
+def test_a_new_grid_reruns_that_classifier_and_the_tables(finished_module, plan):
+    planned = plan(finished_module, {"classify": {"grids": {"svm-linear": {"C": [0.5]}}}})
+    assert {job for job in planned if job[0] == "classify"} == {
+        ("classify", "grouped", "tiny/pool", "pca-0.90", "svm-linear"),
+        ("classify", "grouped", "joined/both", "all", "svm-linear"),
+    }
+    assert rules_of(planned) == with_followers("classify")
+
+
+def test_a_new_cut_reruns_the_pass_of_that_backbone_only(finished_module, plan):
+    changes = {
+        "transfer": {
+            "backbones": {
+                "tiny": {"cuts": ["first", "pool", "input_layer"]},
+                "other": {"network": "tiny.keras", "cuts": ["pool"]},
+            }
+        },
+        "classify": {"features": {"tiny/input_layer": ["all"]}},
+    }
+    planned = plan(finished_module, changes)
+    assert {job[1] for job in planned if job[0] in ("backbone", "backbone_shard")} == {"tiny"}
+    assert "handcrafted" not in rules_of(planned)
+    assert not {"cnn", "ffnn"} & rules_of(planned)
+
+
 def test_a_new_variant_trains_that_variant_alone(finished_module, plan):
     """An entry in the configuration is all that a new variant needs."""
     mine = {"architecture": "residual", "width": 4, "search": "mine"}
@@ -428,29 +473,33 @@ def test_a_new_variant_trains_that_variant_alone(finished_module, plan):
 # Code: each file that can be edited, and the rules that it makes stale.
 
 TABLES = ["tables", "ffnn_table", "classify_table", "confusion_matrices", "learning_curves"]
-DRAWN = ["accuracy_figure", "confusion_matrices", "learning_curves", "search_figures"]
+DRAWN = [
+    *("accuracy_figure", "confusion_matrices", "learning_curves"),
+    *("search_figures", "explained_variance"),
+]
+TRANSFER = ["backbone", "backbone_shard", "backbone_features", "joined_features"]
 CNN = ["cnn_search", "cnn"]
 GALLERIES = ["genre_gallery", "copies_gallery", "online_gallery"]
 IMAGES = ["spectrogram_shard", "spectrograms", "augmented_shard", "augmented", *CNN, *GALLERIES]
-FEATURES = ["handcrafted_shard", "handcrafted", "ffnn", "classify"]
+FEATURES = ["handcrafted_shard", "handcrafted", "ffnn", "pca", "classify"]
 ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard"]  # and all after these
 
 MODULES = {
-    "audio": ["audit", *IMAGES],
+    "audio": ["audit", *IMAGES, *TRANSFER],
     "augment": ["augmented_shard", *CNN, "online_gallery"],
-    "backbones": [],
-    "backend": [*CNN, "ffnn", "online_gallery"],
+    "backbones": TRANSFER,
+    "backend": [*CNN, "ffnn", "online_gallery", "backbone", "backbone_shard"],
     "classify": ["classify"],
     "cnn": CNN,
     "config": [],
     "corpus": ["manifest"],
     "demo": [],
     "digest": CNN,
-    "download": [],
-    "engines": [],
+    "download": TRANSFER,
+    "engines": TRANSFER,
     "errors": ALL_PYTHON,
-    "evaluate": TABLES,
-    "feature_table": FEATURES,
+    "evaluate": [*TABLES, "explained_variance"],
+    "feature_table": [*FEATURES, *TRANSFER],
     "features": FEATURES,
     "ffnn": ["ffnn"],
     "figures": [*DRAWN, *GALLERIES],
@@ -463,18 +512,22 @@ MODULES = {
     "logs": ALL_PYTHON,
     "networks": [*CNN, "online_gallery"],
     "online": [*CNN, "online_gallery"],
-    "pca": ["classify"],
-    "published": TABLES,
+    "onnx_backbone": [],
+    "pca": ["pca", "classify", "explained_variance"],
+    "published": [*TABLES, "explained_variance"],
     "search": ["cnn_search"],
     "sources": [],
-    "spectrograms": IMAGES,
-    "splits": ["split", "classify", *TABLES],
+    "spectrograms": [*IMAGES, *TRANSFER],
+    "splits": ["split", "classify", *TABLES, "explained_variance"],
     "study_tables": ["ffnn_table", "classify_table"],
     "synthesis": [],
-    "tracks": ["manifest", "split", "augmented_shard", *CNN, *FEATURES[2:], *TABLES],
+    "tracks": [
+        *("manifest", "split", "augmented_shard", *CNN, *FEATURES[2:], *TABLES),
+        "explained_variance",
+    ],
     "training": [*CNN, "ffnn"],
-    "transfer": [],
-    "weights": [],
+    "transfer": TRANSFER,
+    "weights": TRANSFER,
     "__init__": [],
 }
 

@@ -1,0 +1,180 @@
+rule imagenet_weights:
+    """Download the ImageNet weights that Keras publishes for a network."""
+    output:
+        f"{config['transfer']['folder']}/weights/{{network}}.h5",
+    log:
+        f"{RESULTS}/logs/imagenet_weights/{{network}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/imagenet_weights/{{network}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    # No hash of the code: what was downloaded is checked by a hash of its own.
+    message:
+        "Download the ImageNet weights of {wildcards.network}"
+    script:
+        "../scripts/imagenet_weights.py"
+
+
+rule onnx_network:
+    """Download a network in ONNX."""
+    output:
+        f"{config['transfer']['folder']}/onnx/{{sha256}}.onnx",
+    log:
+        f"{RESULTS}/logs/onnx_network/{{sha256}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/onnx_network/{{sha256}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    params:
+        url=url_of_onnx,
+    message:
+        "Download {params.url}"
+    script:
+        "../scripts/onnx_network.py"
+
+
+rule backbone:
+    """Build a backbone up to its deepest cut, and choose what runs it fastest."""
+    input:
+        # A few images are looked at: new ones are no reason to choose again.
+        shards=ancient(spectrogram_shards),
+        network=network_file,
+        weights=weights_file,
+    output:
+        directory(f"{RESULTS}/transfer/{{backbone}}/network"),
+    log:
+        f"{RESULTS}/logs/backbone/{{backbone}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/backbone/{{backbone}}.tsv"
+    wildcard_constraints:
+        backbone=backbone_pattern("keras"),
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        backbone=keras_settings,
+        image=image_settings(),
+        code=code("backbone.py"),
+    message:
+        "Prepare the backbone {wildcards.backbone}"
+    script:
+        "../scripts/backbone.py"
+
+
+rule backbone_shard:
+    """Extract the features of all cuts of a backbone in one pass over a shard's images."""
+    input:
+        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
+        network=f"{RESULTS}/transfer/{{backbone}}/network",
+    output:
+        f"{RESULTS}/transfer/{{backbone}}/{{shard}}.h5",
+    log:
+        f"{RESULTS}/logs/backbone_shard/{{backbone}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/backbone_shard/{{backbone}}/{{shard}}.tsv"
+    wildcard_constraints:
+        backbone=backbone_pattern("keras"),
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        dtype=config["transfer"]["dtype"],
+        code=code("backbone_shard.py"),
+    message:
+        "Extract features of {wildcards.backbone}, shard {wildcards.shard}"
+    script:
+        "../scripts/backbone_shard.py"
+
+
+rule onnx_shard:
+    """Extract features of a shard's tracks by a network in ONNX."""
+    input:
+        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
+        wavs=wavs_of_shard,
+        network=network_file,
+    output:
+        f"{RESULTS}/transfer/{{backbone}}/{{shard}}.h5",
+    log:
+        f"{RESULTS}/logs/onnx_shard/{{backbone}}/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/onnx_shard/{{backbone}}/{{shard}}.tsv"
+    wildcard_constraints:
+        backbone=backbone_pattern("onnx"),
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        tracks=ids_of_shard,
+        backbone=onnx_settings,
+        sample_rate=config["audio"]["sample_rate"],
+        dtype=config["transfer"]["dtype"],
+        code=code("onnx_shard.py"),
+    message:
+        "Extract features of {wildcards.backbone}, shard {wildcards.shard}"
+    script:
+        "../scripts/onnx_shard.py"
+
+
+rule backbone_features:
+    """Join the shards of a backbone's features at a cut into one matrix."""
+    input:
+        backbone_shards,
+    output:
+        f"{RESULTS}/features/{{backbone}}/{{cut}}.h5",
+    log:
+        f"{RESULTS}/logs/backbone_features/{{backbone}}/{{cut}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/backbone_features/{{backbone}}/{{cut}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code("backbone_features.py"),
+    message:
+        "Join the features {wildcards.backbone}/{wildcards.cut}"
+    script:
+        "../scripts/backbone_features.py"
+
+
+rule joined_features:
+    """Put the features of several cuts side by side."""
+    input:
+        joined_matrices,
+    output:
+        f"{RESULTS}/features/joined/{{joined}}.h5",
+    log:
+        f"{RESULTS}/logs/joined_features/{{joined}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/joined_features/{{joined}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code("joined_features.py"),
+    message:
+        "Join the features joined/{wildcards.joined}"
+    script:
+        "../scripts/joined_features.py"

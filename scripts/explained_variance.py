@@ -1,0 +1,15 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import evaluate, figures, pca
+
+    params = snakemake.params
+    figures.explained_variance(
+        {
+            evaluate.marked(name, params.marks): pca.read_curve(path, shares)
+            for (name, shares), path in zip(params.shares.items(), snakemake.input, strict=True)
+        },
+        snakemake.output[0],
+        title=f"Explained variance, {params.split}",
+        note=params.note,
+    )

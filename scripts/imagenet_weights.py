@@ -1,0 +1,6 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0], visible=True):
+    from genreflow import weights
+
+    weights.fetch(snakemake.wildcards.network, snakemake.output[0], top=True)
