@@ -136,7 +136,7 @@ def test_filled_defaults_are_not_shared():
         (
             {
                 "transfer": {
-                    "backbones": {"a": {"kind": "onnx", "cuts": {"x": "y"}, "input": "waveform"}}
+                    "backbones": {"a": {"kind": "onnx", "cuts": {"x": "y"}, "input": "image"}}
                 }
             },
             "transfer.backbones: a is in ONNX, so it needs the key sha256",
