@@ -5,6 +5,8 @@ rule cnn:
         shards=spectrogram_shards,
         copies=copies_of_variant,
         copied_shards=copied_shards_of_variant,
+        weights=weights_of_variant,
+        network=network_of_variant,
         split=f"{RESULTS}/corpus/splits/{{split}}.csv",
         winner=winner_of_variant,
     output:
@@ -39,6 +41,8 @@ rule cnn_search:
         shards=spectrogram_shards,
         copies=copies_of_variant,
         copied_shards=copied_shards_of_variant,
+        weights=weights_of_variant,
+        network=network_of_variant,
         split=f"{RESULTS}/corpus/splits/{{split}}.csv",
     output:
         trials=f"{RESULTS}/{{split}}/cnn/{{variant}}/search/trials.csv",

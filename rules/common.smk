@@ -322,6 +322,18 @@ def copied_shards_of_variant(wildcards):
     return augmented_shards(wildcards) if copied else []
 
 
+def weights_of_variant(wildcards):
+    """Return the weights file that a variant starts from, if it does."""
+    variant = variant_of(wildcards)
+    return weights_of(variant) if variant["architecture"] == "finetuned" else []
+
+
+def network_of_variant(wildcards):
+    """Return the .keras file that a variant starts from, if it does."""
+    network = variant_of(wildcards).get("network", "")
+    return network if network.endswith(".keras") else []
+
+
 def searches():
     """Return the split and the variant of each search of a run."""
     variants = config["cnn"]["variants"]
@@ -395,8 +407,12 @@ def image_settings():
 
 def weights_file(wildcards):
     """Return the weights file of a backbone, where it has one."""
-    weights = BACKBONES[wildcards.backbone]["weights"]
-    network = BACKBONES[wildcards.backbone]["network"]
+    return weights_of(BACKBONES[wildcards.backbone])
+
+
+def weights_of(settings):
+    """Return the file of the weights that settings of a network name, if there is one."""
+    network, weights = settings["network"], settings["weights"]
     if weights == "random" or network.endswith(".keras"):
         return []
     if weights == "imagenet":
@@ -457,12 +473,20 @@ def has_random_weights(name):
 
 
 def marks():
-    """Return what must stand by the names of features: which ones are of random weights."""
-    return {
-        name: "random weights"
-        for name in config["classify"]["features"]
-        if has_random_weights(name)
-    }
+    """Return what must stand by the names of learners: which ones start from random weights."""
+    variants = config["cnn"]["variants"]
+    random = [
+        name
+        for name, shares in config["classify"]["features"].items()
+        if shares and classifiers_on(name) and has_random_weights(name)
+    ] + [
+        f"cnn/{name}"
+        for name in config["cnn"]["run"]
+        if variants[name]["architecture"] == "finetuned"
+        and variants[name]["weights"] == "random"
+        and not variants[name]["network"].endswith(".keras")
+    ]
+    return dict.fromkeys(random, "random weights")
 
 
 # classify
@@ -697,7 +721,7 @@ def notes():
         "Backbones with random weights have learned nothing: their numbers say nothing about "
         "trained ones."
     )
-    of_backbones = random if marks() and config["transfer"]["run"] else ""
+    of_backbones = random if marks() else ""
     return " ".join(filter(None, [note(), of_backbones]))
 
 

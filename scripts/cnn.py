@@ -11,6 +11,8 @@ with logged(snakemake.log[0]) as say:
     seed, settings, variant = int(wildcards.seed), dict(params.fit), dict(params.variant)
     if input.winner:
         variant = cnn.with_values(variant, yaml.safe_load(Path(input.winner).read_text()))
+    if input.weights:
+        variant["weights"] = input.weights
     fingerprint = digest.work(
         variant, settings, params.code, seed, snakemake.threads, files=sorted(set(input))
     )

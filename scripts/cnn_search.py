@@ -9,11 +9,13 @@ with logged(snakemake.log[0]) as say:
     from genreflow.files import write_csv, write_text
 
     wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
-    settings, fit = dict(params.search), dict(params.fit)
-    space = cnn.spread(settings.pop("space"), params.variant)
+    settings, fit, variant = dict(params.search), dict(params.fit), dict(params.variant)
+    if input.weights:
+        variant["weights"] = input.weights
+    space = cnn.spread(settings.pop("space"), variant)
     factor, seed = settings.pop("factor"), settings["seed"]
     fingerprint = digest.work(
-        params.variant,
+        variant,
         params.search,
         fit,
         params.code,
@@ -25,7 +27,7 @@ with logged(snakemake.log[0]) as say:
         images=input.images,
         split=input.split,
         copies=input.copies or None,
-        variant=dict(params.variant),
+        variant=variant,
         folder=str(Path(snakemake.output.trials).with_name(".trials")),
         fingerprint=fingerprint,
         memory_mb=snakemake.resources.images_mb,

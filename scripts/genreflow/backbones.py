@@ -142,7 +142,7 @@ def build(
 def _cut(
     whole: keras.Model, cuts: Sequence[str], network: str
 ) -> tuple[keras.Model, dict[str, Cut]]:
-    _require_layers([layer.name for layer in whole.layers], cuts, network)
+    require_layers([layer.name for layer in whole.layers], cuts, network)
     outputs, known = [], {}
     for name in cuts:
         output = whole.get_layer(name).output
@@ -172,7 +172,7 @@ def needs_top(network: str, cuts: Sequence[str]) -> bool:
         If there is no such network or layer.
     """
     known = _known(network)
-    _require_layers(known.layers, cuts, network)
+    require_layers(known.layers, cuts, network)
     return not known.below.issuperset(cuts)
 
 
@@ -195,7 +195,8 @@ def _known(network: str) -> _Known:
     )
 
 
-def _require_layers(names: Sequence[str], cuts: Sequence[str], network: str) -> None:
+def require_layers(names: Sequence[str], cuts: Sequence[str], network: str) -> None:
+    """Raise GenreflowError unless all cuts are among the names of a network's layers."""
     for cut in cuts:
         if cut not in names:
             near = sorted(names, key=lambda name: -_likeness(cut, name))

@@ -10,6 +10,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from genreflow.errors import GenreflowError
 
 if TYPE_CHECKING:
@@ -167,7 +169,76 @@ def _block(x: Any, kernels: int, *, momentum: float, name: str) -> Any:
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"simple": simple, "residual": residual}
+def finetuned(
+    shape: tuple[int, int],
+    n_genres: int,
+    *,
+    network: str = "MobileNetV2",
+    cut: str = "out_relu",
+    trainable_from: str = "",
+    weights: str = "random",
+    preprocessing: str = "none",
+    dropout: float = 0.2,
+) -> keras.Model:
+    """Build an image network up to a cut, of which the upper layers are trained further.
+
+    Parameters
+    ----------
+    shape
+        Height and width of an image, which is resized to what the network takes.
+    n_genres
+        Number of classes.
+    network, weights, preprocessing
+        As for `genreflow.backbones.build`.
+    cut
+        The layer that the new last layer stands on, averaged over its places if it has some.
+    trainable_from
+        The lowest layer that is trained; "" trains the new last layer alone.
+    dropout
+        Share of the units dropped before the last layer.
+
+    Raises
+    ------
+    GenreflowError
+        If there is no such network or layer, or the weights are of another network.
+    """
+    import keras
+    from keras import layers
+
+    from genreflow import backbones
+
+    # Drawn from the seeded generator, since building the network seeds anew.
+    backbone = backbones.build(
+        network,
+        [cut],
+        weights=weights,
+        seed=int(np.random.randint(2**31)),  # noqa: NPY002
+        preprocessing=preprocessing,
+    )
+    base = backbone.network
+    names = [layer.name for layer in base.layers]
+    if trainable_from:
+        backbones.require_layers(names, [trainable_from], network)
+    frozen = names.index(trainable_from) if trainable_from else len(names)
+    for layer in base.layers[:frozen]:
+        layer.trainable = False
+    height, width, channels = base.input_shape[1:]
+    image = keras.Input((*shape, 1), name="image")
+    x = layers.Resizing(height or shape[0], width or shape[1], name="resizing")(image)
+    x = layers.Concatenate(name="channels")([x] * channels) if channels > 1 else x
+    x = keras.tree.flatten(base(backbone.preprocess(x)))[0]
+    places = tuple(range(1, len(x.shape) - 1))
+    x = keras.ops.mean(x, axis=places) if places else x
+    x = layers.Dropout(dropout, name="dropout")(x)
+    genre = layers.Dense(n_genres, activation="softmax", dtype="float32", name="genre")(x)
+    return keras.Model(image, genre, name="finetuned")
+
+
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+    "simple": simple,
+    "residual": residual,
+    "finetuned": finetuned,
+}
 """What builds each architecture from the shape of an image, the number of genres and settings.
 
 A new network is one more entry: a function whose keyword-only arguments, all with a default, are

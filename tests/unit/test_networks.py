@@ -136,3 +136,56 @@ def test_settings_have_the_defaults_of_the_architecture():
 def test_an_unknown_architecture_is_refused():
     with pytest.raises(GenreflowError, match=r"'rezidual'.*residual, simple"):
         networks.settings_of("rezidual")
+
+
+# fine-tuning
+
+
+def small_backbone(path):
+    """Save an image network of three layers, with batch normalisation among them."""
+    image = keras.Input((12, 20, 3), name="picture")
+    x = keras.layers.Conv2D(4, 3, name="low")(image)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    keras.Model(image, keras.layers.Conv2D(6, 3, name="high")(x)).save(path)
+    return str(path)
+
+
+def finetuned(path, **settings):
+    keras.backend.clear_session()
+    backend.configure(threads=1, seed=0)
+    return networks.finetuned(IMAGE, 3, network=path, cut="high", preprocessing="tf", **settings)
+
+
+@pytest.mark.parametrize(
+    ("trainable_from", "trained"),
+    [("", set()), ("high", {"high"}), ("norm", {"norm", "high"})],
+)
+def test_only_the_upper_layers_are_trained_further(tmp_path, trainable_from, trained):
+    model = finetuned(small_backbone(tmp_path / "net.keras"), trainable_from=trainable_from)
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    model.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+    model.fit(noise(6, IMAGE), np.arange(6) % 3, epochs=2, verbose=0)
+    changed = {w.path.split("/")[-2] for w in model.weights if (w != before[w.path]).numpy().any()}
+    assert changed == trained | {"genre"}
+
+
+def test_a_finetuned_network_starts_as_the_network_in_the_file(tmp_path):
+    path = small_backbone(tmp_path / "net.keras")
+    model = finetuned(path)
+    images = noise(4, IMAGE)
+    seen = keras.layers.Resizing(12, 20)(images.astype(np.float32)).numpy()
+    high = keras.models.load_model(path).predict(np.repeat(seen, 3, -1) / 127.5 - 1, verbose=0)
+    kernel, bias = model.get_layer("genre").get_weights()
+    logits = high.mean(axis=(1, 2)) @ kernel + bias
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-5)
+    model.save(tmp_path / "again.keras")
+    again = keras.models.load_model(tmp_path / "again.keras")
+    np.testing.assert_array_equal(
+        again.predict(images, verbose=0), model.predict(images, verbose=0)
+    )
+
+
+def test_a_layer_to_train_from_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(GenreflowError, match=r"hihg.*high"):
+        finetuned(small_backbone(tmp_path / "net.keras"), trainable_from="hihg")

@@ -1,5 +1,6 @@
 """Tiny corpora, a run that is done once, and plans in processes of their own."""
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -30,11 +31,18 @@ TINY = {
     "spectrogram": {"n_fft": 512, "hop_length": 256, "n_mels": 32, "f_max": 4000},
     "augment": {"frequency_mask": 6, "time_mask": 20},
     "cnn": {
-        "run": ["simple", "tuned-augmented", "residual"],
+        "run": ["simple", "tuned-augmented", "residual", "finetuned"],
         "variants": {
             "simple": {"filters": [4, 4], "kernel_size": 3},
             "tuned-augmented": {"filters": [4, 4], "epochs": 2},
             "residual": {"width": 2, "stages": 1, "epochs": 2},
+            "finetuned": {
+                "network": "tiny.keras",
+                "cut": "pool",
+                "trainable_from": "first",
+                "preprocessing": "tf",
+                "augment": False,
+            },
         },
         "search": {
             "spaces": {"study": {"kernel_size": [2, 3], "filters": [2, 4]}},
@@ -150,6 +158,7 @@ def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     write_corpus(folder / "audio")
     subprocess.run([sys.executable, "-c", TINY_BACKBONE], cwd=folder, check=True)
+    shutil.copy(folder / "tiny.keras", folder / "other.keras")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     (folder / "demo.yaml").write_text(yaml.safe_dump(DEMO, sort_keys=False))
     return folder

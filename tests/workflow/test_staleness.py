@@ -244,6 +244,11 @@ SETTINGS = {
     "cnn.variants.*.geometry": ("full-time", ["cnn"]),
     "cnn.variants.*.filters": ([4, 8], ["cnn"]),
     "cnn.variants.*.kernel_size": (5, ["cnn"]),
+    "cnn.variants.*.network": ("other.keras", ["cnn"]),
+    "cnn.variants.*.cut": ("first", ["cnn"]),
+    "cnn.variants.*.trainable_from": ("pool", ["cnn"]),
+    "cnn.variants.*.weights": ("random", ["cnn"]),
+    "cnn.variants.*.preprocessing": ("none", ["cnn"]),
     "cnn.variants.*.width": (3, ["cnn"]),
     "cnn.variants.*.depth": (2, ["cnn"]),
     "cnn.variants.*.stages": (2, ["cnn"]),
@@ -324,8 +329,11 @@ ANY_NAME = {
 }
 """What stands for `*`."""
 
-OF_RESIDUAL = {f"cnn.variants.*.{key}" for key in ("width", "depth", "stages", "strength")}
-"""Keys that the variant `residual` has, and `simple` hasn't."""
+OWN_KEYS = {
+    "residual": ("width", "depth", "stages", "strength"),
+    "finetuned": ("network", "cut", "trainable_from", "weights", "preprocessing"),
+}
+"""Keys that these variants have, and `simple` hasn't."""
 
 ALSO = {
     "corpus.kind": {"corpus": {"table": "tracks.csv"}},
@@ -360,8 +368,9 @@ def test_every_key_of_the_schema_has_its_row():
 
 
 def changed(key, value):
-    if key in OF_RESIDUAL:
-        key = key.replace("*", "residual")
+    for variant, keys in OWN_KEYS.items():
+        if key.removeprefix("cnn.variants.*.") in keys:
+            key = key.replace("*", variant)
     for place, name in ANY_NAME.items():
         key = key.replace(f"{place}.*", f"{place}.{name}")
     for part in reversed(key.split(".")):
@@ -487,7 +496,7 @@ ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard"]  # and all afte
 MODULES = {
     "audio": ["audit", *IMAGES, *TRANSFER],
     "augment": ["augmented_shard", *CNN, "online_gallery"],
-    "backbones": TRANSFER,
+    "backbones": [*TRANSFER, *CNN, "online_gallery"],
     "backend": [*CNN, "ffnn", "online_gallery", "backbone", "backbone_shard"],
     "classify": ["classify"],
     "cnn": CNN,
@@ -495,7 +504,7 @@ MODULES = {
     "corpus": ["manifest"],
     "demo": [],
     "digest": CNN,
-    "download": TRANSFER,
+    "download": [*TRANSFER, *CNN, "online_gallery"],
     "engines": TRANSFER,
     "errors": ALL_PYTHON,
     "evaluate": [*TABLES, "explained_variance"],
@@ -527,7 +536,7 @@ MODULES = {
     ],
     "training": [*CNN, "ffnn"],
     "transfer": TRANSFER,
-    "weights": TRANSFER,
+    "weights": [*TRANSFER, *CNN, "online_gallery"],
     "__init__": [],
 }
 
