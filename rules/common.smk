@@ -399,12 +399,6 @@ def keras_settings(wildcards):
     }
 
 
-def image_settings():
-    """Return what the shape of the images depends on."""
-    spectrogram = config["spectrogram"]
-    return [spectrogram["n_mels"], 1 + MAX_SAMPLES // spectrogram["hop_length"]]
-
-
 def weights_file(wildcards):
     """Return the weights file of a backbone, where it has one."""
     return weights_of(BACKBONES[wildcards.backbone])

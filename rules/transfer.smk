@@ -44,8 +44,6 @@ rule onnx_network:
 rule backbone:
     """Build a backbone up to its deepest cut, and choose what runs it fastest."""
     input:
-        # A few images are looked at: new ones are no reason to choose again.
-        shards=ancient(spectrogram_shards),
         network=network_file,
         weights=weights_file,
     output:
@@ -64,7 +62,8 @@ rule backbone:
         runtime=60,
     params:
         backbone=keras_settings,
-        image=image_settings(),
+        audio=config["audio"],
+        spectrogram=config["spectrogram"],
         code=code("backbone.py"),
     message:
         "Prepare the backbone {wildcards.backbone}"
@@ -173,6 +172,8 @@ rule joined_features:
         mem_mb=4000,
         runtime=30,
     params:
+        # Their order is that of the columns; Snakemake compares inputs as a set.
+        matrices=lambda wildcards: config["transfer"]["joined"][wildcards.joined],
         code=code("joined_features.py"),
     message:
         "Join the features joined/{wildcards.joined}"

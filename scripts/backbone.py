@@ -1,13 +1,14 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import backend, transfer
+    from genreflow import backend, spectrograms, transfer
 
     wildcards, input, settings = snakemake.wildcards, snakemake.input, snakemake.params.backbone
+    images = spectrograms.Settings(**snakemake.params.audio, **snakemake.params.spectrogram)
     backend.configure(threads=snakemake.threads, seed=settings["seed"])
     prepared = transfer.prepare(
         snakemake.output[0],
-        input.shards,
+        transfer.trial_images(images),
         weights_file=input.weights or None,
         threads=snakemake.threads,
         **settings,

@@ -11,13 +11,18 @@ from typing import Any
 
 import h5py
 import numpy as np
+import soxr
 
-from genreflow import engines, feature_table, spectrograms
+from genreflow import engines, feature_table, spectrograms, synthesis
+from genreflow.audio import FULL_SCALE
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic
 
 DTYPES = ("float16", "float32")
 """How features are stored."""
+
+TRIAL_RATE, TRIAL_SECONDS = 22050, 30
+"""Sampling rate [Hz] and length [s] of the music that engines are compared on."""
 
 LOSS = 0.01
 """The largest relative error that storing a track's features may cause."""
@@ -25,7 +30,7 @@ LOSS = 0.01
 
 def prepare(
     folder: str | Path,
-    shards: Sequence[str | Path],
+    images: np.ndarray,
     network: str,
     cuts: Sequence[str],
     *,
@@ -45,9 +50,8 @@ def prepare(
     ----------
     folder
         Where the network shall be; `extract_shard` reads it.
-    shards
-        Log-mel images, as `genreflow.spectrograms.write_shard` writes them. The engines are
-        compared on the first ones.
+    images : uint8, shape (n, n_mels, n_frames)
+        What the engines are compared on; `trial_images` makes some.
     network, cuts, preprocessing, seed
         As for `genreflow.backbones.build`.
     weights
@@ -61,7 +65,7 @@ def prepare(
     Raises
     ------
     GenreflowError
-        As `genreflow.backbones.build` and `genreflow.engines.prepare` do; if there is no image.
+        As `genreflow.backbones.build` and `genreflow.engines.prepare` do.
     """
     from genreflow import backbones
 
@@ -82,7 +86,7 @@ def prepare(
     return engines.prepare(
         folder,
         backbone,
-        _first_images(shards),
+        images,
         engine=engine,
         threads=threads,
         settings=settings,
@@ -90,15 +94,35 @@ def prepare(
     )
 
 
-def _first_images(shards: Sequence[str | Path]) -> np.ndarray:
-    images: list[np.ndarray] = []
-    for shard in shards:
-        with spectrograms.open_images(shard) as file:
-            images.extend(file["images"][: engines.BATCH_SIZE - len(images)])
-        if len(images) == engines.BATCH_SIZE:
-            break
-    if not images:
-        raise GenreflowError("there is no log-mel image: corpus/excluded.csv says why")
+def trial_images(settings: spectrograms.Settings) -> np.ndarray:
+    """Return images of synthetic music, on which engines can be compared before there is a corpus.
+
+    So a backbone needn't be prepared again for another corpus, or for one more clip.
+
+    Parameters
+    ----------
+    settings
+        Of the corpus's images.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (n, n_mels, n_frames)
+    """
+    log_mel = spectrograms.LogMel(settings)
+    images = []
+    for number, genre in enumerate(list(synthesis.STYLES)[: engines.BATCH_SIZE]):
+        clip = synthesis.render(
+            genre,
+            seed=0,
+            artist=number,
+            clip=number,
+            rate=TRIAL_RATE,
+            channels=1,
+            seconds=min(settings.duration, TRIAL_SECONDS),
+        )[:, 0]
+        samples = soxr.resample(clip, TRIAL_RATE, settings.sample_rate)
+        image, _ = log_mel.image((samples * (FULL_SCALE - 1)).astype(np.int16))
+        images.append(image)
     return np.stack(images)
 
 

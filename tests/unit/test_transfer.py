@@ -15,6 +15,8 @@ IMAGES = {
     for shard, count in (("a", 11), ("b", 3))
     for n in range(count)
 }
+SOME = np.stack(list(IMAGES.values()))
+"""What engines are compared on."""
 
 
 def image_shard(path, tracks, shape=SHAPE):
@@ -48,10 +50,10 @@ def shards(tmp_path):
     return [image_shard(tmp_path / f"{n}.h5", one) for n, one in enumerate(ids)]
 
 
-def prepare(tmp_path, shards, *, cuts=CUTS, name="net", **settings):
+def prepare(tmp_path, *, cuts=CUTS, name="net", **settings):
     network = save_network(tmp_path / "own.keras", scale=settings.pop("scale", 1 / 255))
     transfer.prepare(
-        tmp_path / name, shards, network, cuts, weights="own", report=lambda _: None, **settings
+        tmp_path / name, SOME, network, cuts, weights="own", report=lambda _: None, **settings
     )
     return tmp_path / name
 
@@ -73,7 +75,7 @@ def by_keras(tmp_path, cut):
 @pytest.mark.parametrize("dtype", transfer.DTYPES)
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_images_become_one_matrix_a_cut(tmp_path, shards, dtype, engine):
-    folder = prepare(tmp_path, shards, engine=engine)
+    folder = prepare(tmp_path, engine=engine)
     assert transfer.uses_keras(folder) == (engine == "keras")
     paths, counts = extract(tmp_path, shards, folder, dtype=dtype)
     assert counts == [11, 3, 0]
@@ -101,7 +103,7 @@ def test_images_become_one_matrix_a_cut(tmp_path, shards, dtype, engine):
 @pytest.mark.slow
 def test_random_weights_are_marked(tmp_path, shards):
     folder = tmp_path / "mobile"
-    transfer.prepare(folder, shards, "MobileNetV2", ["block_1_expand"], weights="random", seed=3)
+    transfer.prepare(folder, SOME, "MobileNetV2", ["block_1_expand"], weights="random", seed=3)
     (path, *_), _ = extract(tmp_path, shards[:1], folder)
     transfer.gather([path], {"block_1_expand": tmp_path / "x.h5"})
     about = feature_table.read_matrix(tmp_path / "x.h5").attributes
@@ -109,7 +111,7 @@ def test_random_weights_are_marked(tmp_path, shards):
 
 
 def test_the_same_input_has_the_same_bytes(tmp_path, shards):
-    folder = prepare(tmp_path, shards)
+    folder = prepare(tmp_path)
     (first, *_), _ = extract(tmp_path, shards[:1], folder)
     content = first.read_bytes()
     first.unlink()
@@ -119,7 +121,7 @@ def test_the_same_input_has_the_same_bytes(tmp_path, shards):
 
 @pytest.mark.parametrize("scale", [1e5, 1e-12])
 def test_features_that_float16_cannot_hold_are_refused(tmp_path, shards, scale):
-    folder = prepare(tmp_path, shards, scale=scale)
+    folder = prepare(tmp_path, scale=scale)
     with pytest.raises(GenreflowError, match=r"track a0: .*conv reach .*float16.*to float32"):
         extract(tmp_path, shards, folder, dtype="float16")
     assert not list((tmp_path / "features").iterdir())
@@ -127,40 +129,47 @@ def test_features_that_float16_cannot_hold_are_refused(tmp_path, shards, scale):
 
 
 def test_features_that_are_not_finite_are_refused(tmp_path, shards):
-    folder = prepare(tmp_path, shards, scale=1e38, engine="keras")
+    folder = prepare(tmp_path, scale=1e38, engine="keras")
     with pytest.raises(GenreflowError, match=r"track a0: .*no usable features"):
         extract(tmp_path, shards, folder, dtype="float32")
 
 
 def test_images_of_another_shape_are_refused(tmp_path, shards):
-    folder = prepare(tmp_path, shards)
+    folder = prepare(tmp_path)
     other = image_shard(tmp_path / "other.h5", ["a0"], shape=(8, 80))
     with pytest.raises(GenreflowError, match=r"other\.h5 has images of \(8, 80\).*\(16, 40\)"):
         transfer.extract_shard(tmp_path / "x.h5", other, folder)
 
 
-def test_a_corpus_without_images_is_said(tmp_path, shards):
-    with pytest.raises(GenreflowError, match="no log-mel image"):
-        prepare(tmp_path, shards[2:])
-
-
-def test_a_few_images_are_enough_to_compare_engines(tmp_path, shards):
-    one = image_shard(tmp_path / "one.h5", ["b1"])
-    folder = prepare(tmp_path, [shards[2], one])
-    assert engines.describe(folder).engine == "openvino"
-    assert extract(tmp_path, [one], folder)[1] == [1]
+def test_images_to_try_engines_on_are_those_of_music():
+    settings = spectrograms.Settings(
+        sample_rate=16000,
+        duration=4.0,
+        n_fft=1024,
+        hop_length=512,
+        n_mels=32,
+        f_min=0,
+        f_max=8000,
+        invert=True,
+    )
+    images = transfer.trial_images(settings)
+    assert (images.dtype, images.shape) == (np.uint8, (engines.BATCH_SIZE, *settings.shape))
+    assert len({image.tobytes() for image in images}) == len(images)
+    # Loud is dark: music has its most energy in the lower half, where the image ends.
+    assert images[:, 16:].mean() < images[:, :16].mean()
+    np.testing.assert_array_equal(transfer.trial_images(settings), images)
 
 
 def test_shards_of_different_networks_are_not_mixed(tmp_path, shards):
-    paths, _ = extract(tmp_path, shards, prepare(tmp_path, shards))
-    other = prepare(tmp_path, shards, cuts=["pool"], name="other")
+    paths, _ = extract(tmp_path, shards, prepare(tmp_path))
+    other = prepare(tmp_path, cuts=["pool"], name="other")
     transfer.extract_shard(paths[1], shards[1], other)
     with pytest.raises(GenreflowError, match=r"1\.h5 was made with other settings"):
         transfer.gather(paths, {"pool": tmp_path / "pool.h5"})
 
 
 def test_damaged_shards_and_unknown_cuts_are_named(tmp_path, shards):
-    paths, _ = extract(tmp_path, shards, prepare(tmp_path, shards))
+    paths, _ = extract(tmp_path, shards, prepare(tmp_path))
     with pytest.raises(GenreflowError, match=r"no features of fc1, but of conv, pool"):
         transfer.gather(paths, {"fc1": tmp_path / "fc1.h5"})
     with pytest.raises(GenreflowError, match=r"0\.h5: not a shard of backbone features"):
@@ -173,7 +182,7 @@ def test_damaged_shards_and_unknown_cuts_are_named(tmp_path, shards):
 
 
 def test_damaged_images_leave_no_features(tmp_path, shards):
-    folder = prepare(tmp_path, shards)
+    folder = prepare(tmp_path)
     shards[0].write_bytes(shards[0].read_bytes()[:-100])
     with pytest.raises(GenreflowError, match=r"0\.h5: not a whole HDF5 file"):
         extract(tmp_path, shards, folder)

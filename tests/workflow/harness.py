@@ -65,9 +65,6 @@ AFTER = {
 }
 """The rules that read what a rule makes."""
 
-ANCIENT = {"spectrogram_shard -> backbone"}
-"""Rules that read what a rule makes, but don't follow it."""
-
 
 def with_followers(*rules):
     """Return rules and all that depends on them."""

@@ -73,7 +73,7 @@ def test_followers_in_the_harness_are_those_of_the_graph(in_process, fresh):
     known = [f"{one} -> {other}" for one, after in harness.AFTER.items() for other in after]
     assert {edge for edge in edges if not edge.endswith("-> all")} == {
         edge for edge in known if not edge.startswith(("demo_", "published_"))
-    } | harness.ANCIENT
+    }
 
 
 def test_two_splits_stand_side_by_side(plan, fresh):
