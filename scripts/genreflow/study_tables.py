@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow import evaluate, published, splits
+from genreflow import predictions, published, splits
 from genreflow.errors import GenreflowError
 from genreflow.tracks import PARTS
 
@@ -34,7 +34,7 @@ def ffnn(paths: Iterable[str | Path], *, results: str | Path, fma_small: bool) -
     """
     rows = []
     for path in paths:
-        split, learner, _ = evaluate.place(path, results)
+        split, learner, _ = predictions.place(path, results)
         scores = pd.read_csv(path).set_index("part")
         row = {"split": splits.family(split), "learner": learner}
         row["parameters"] = int(scores["parameters"].iloc[0])
@@ -69,7 +69,7 @@ def classifiers(
     results, fma_small
         As for `ffnn`.
     marks
-        As for `genreflow.evaluate.marked`, which the names of learners and features go through.
+        As for `genreflow.predictions.marked`, which the names of learners and features go through.
 
     Returns
     -------
@@ -104,14 +104,14 @@ def classifiers(
         study = [_published(row.learner, row.split) for row in table.itertuples()]
         table = table.join(pd.DataFrame(study))
     for column in ("learner", "features"):
-        table[column] = [evaluate.marked(name, marks) for name in table[column]]
+        table[column] = [predictions.marked(name, marks) for name in table[column]]
     return table
 
 
 def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
-    split, learner, _ = evaluate.place(path, results)
+    split, learner, _ = predictions.place(path, results)
     features, share, classifier = learner.removeprefix("classify/").rsplit("/", 2)
-    found = evaluate.read_predictions(path.with_name("predictions.csv"))
+    found = predictions.read_predictions(path.with_name("predictions.csv"))
     test = found[found["part"] == "test"]
     best = json.loads(path.read_text(encoding="utf-8"))
     return {

@@ -37,6 +37,20 @@ def random_predictions(seed, tracks=120, hit=0.5, names=GENRES):
     return predictions(genres, predicted, parts, names=names)
 
 
+def drawn_predictions(seed, tracks=150, sharpness=1.0, names=GENRES):
+    """Make predictions with probabilities of all sizes, over the same tracks for every seed."""
+    fixed = np.random.default_rng(0)
+    genres = fixed.choice(names, tracks)
+    parts = fixed.choice(PARTS, tracks, p=[0.3, 0.2, 0.5])
+    logits = np.random.default_rng([7, seed]).normal(0, 1, (tracks, len(names)))
+    logits += genres[:, np.newaxis] == np.array(names)
+    p = np.exp(sharpness * logits)
+    p /= p.sum(axis=1, keepdims=True)
+    frame = predictions(genres, np.array(names)[p.argmax(axis=1)], parts, names=names)
+    frame[[f"p_{name}" for name in names]] = p
+    return frame
+
+
 def cross_validation(repeats, folds, seeds=(None,), tracks=61):
     """Make entries in which each track is tested once a repeat, folds being of unequal size."""
     rng = np.random.default_rng(1)

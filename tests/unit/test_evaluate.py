@@ -4,22 +4,19 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import evaluate, published
-from genreflow.evaluate import Entry
+from genreflow import evaluate, published, significance
+from genreflow.predictions import Entry
 from genreflow.tracks import PARTS
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
-
-
-@pytest.fixture
-def write(tmp_path):
-    def to_file(frame, name="predictions.csv"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(path, index=False)
-        return path
-
-    return to_file
+from unit.made_predictions import (
+    GENRES,
+    cross_validation,
+    drawn_predictions,
+    part_of,
+    predictions,
+    random_predictions,
+)
 
 
 class TestComparison:
@@ -44,14 +41,16 @@ class TestComparison:
         assert row["test_low"] == pytest.approx(middle - half)
         assert row["test_high"] == pytest.approx(middle + half)
         assert (row["seeds"], row["folds"], row["tracks"]) == (1, 1, 4)
-        assert all(math.isnan(row[sd]) for sd in ("seed_sd", "fold_sd", "repeat_sd"))
+        spreads = ("seed_sd", "fold_sd", "repeat_sd", "fold_mean")
+        assert all(math.isnan(row[spread]) for spread in spreads)
         assert "published" not in table
 
-    def test_seeds_from_files(self, write):
+    def test_seeds_from_files(self, tmp_path):
         frames = {seed: random_predictions(seed) for seed in (3, 4, 9)}
+        for seed, frame in frames.items():
+            frame.to_csv(tmp_path / f"{seed}.csv", index=False)
         entries = [
-            Entry("cnn/simple", "official", seed, write(frame, f"seed-{seed}/predictions.csv"))
-            for seed, frame in frames.items()
+            Entry("cnn/simple", "official", seed, tmp_path / f"{seed}.csv") for seed in frames
         ]
         (row,) = evaluate.comparison(entries, fma_small=False).to_dict("records")
         tests = [part_of(frame) for frame in frames.values()]
@@ -98,6 +97,7 @@ class TestComparison:
         assert row["seed_sd"] == pytest.approx(np.std(by_seed, ddof=1))
         assert row["repeat_sd"] == pytest.approx(np.std(by_repeat, ddof=1))
         assert row["fold_sd"] == pytest.approx(np.std(by_fold, ddof=1))
+        assert row["fold_mean"] == pytest.approx(np.mean(by_fold))
         assert math.isnan(row["validation_accuracy"])
 
     def test_one_repeat_has_a_spread_over_folds_only(self):
@@ -157,6 +157,61 @@ class TestComparison:
         assert table["published"].dropna().tolist() == [0.4617]
         assert set(evaluate.recall(entries, marks=marks)["learner"]) == set(table["learner"])
         assert "svm-rbf (random weights)" in evaluate.to_markdown(table)
+
+    def test_scores_of_probabilities_equal_those_of_scikit_learn(self):
+        frames = [drawn_predictions(seed) for seed in (1, 2, 3)]
+        entries = [Entry("a", "official", seed, frame) for seed, frame in enumerate(frames)]
+        (row,) = evaluate.comparison(entries, fma_small=False).to_dict("records")
+        losses, top2 = [], []
+        for frame in frames:
+            test = frame[frame["part"] == "test"]
+            p = test.filter(like="p_").to_numpy()
+            losses.append(metrics.log_loss(test["genre"], p, labels=GENRES))
+            top2.append(metrics.top_k_accuracy_score(test["genre"], p, k=2, labels=GENRES))
+        assert row["log_loss"] == pytest.approx(np.mean(losses), rel=1e-12)
+        assert row["top2_accuracy"] == pytest.approx(np.mean(top2), rel=1e-12)
+        assert row["test_accuracy"] < row["top2_accuracy"] < 1
+
+    def test_a_sure_mistake_costs_what_it_costs_in_scikit_learn(self):
+        frame = predictions(["Folk", "Folk"], ["Hip-Hop", "Folk"], ["test", "test"])
+        frame.loc[0, [f"p_{genre}" for genre in GENRES]] = [0.0, 1.0, 0.0]
+        (row,) = evaluate.comparison([Entry("a", "b", None, frame)], fma_small=False).to_dict(
+            "records"
+        )
+        expected = metrics.log_loss(frame["genre"], frame.filter(like="p_"), labels=GENRES)
+        assert row["log_loss"] == pytest.approx(expected, rel=1e-12)
+
+    def test_equal_probabilities_do_not_make_a_genre_one_of_the_two_likeliest(self):
+        frame = predictions(["Folk", "Hip-Hop", GENRES[2]], ["Folk"] * 3, ["test"] * 3)
+        frame[[f"p_{genre}" for genre in GENRES]] = 1 / 3
+        (row,) = evaluate.comparison([Entry("a", "b", None, frame)], fma_small=False).to_dict(
+            "records"
+        )
+        assert row["top2_accuracy"] == row["test_accuracy"] == 1 / 3
+
+    def test_parameters_and_times_stand_by_the_learners_that_have_them(self):
+        entries = [
+            Entry(name, "official", None, random_predictions(1)) for name in ("cnn/simple", "b")
+        ]
+        table = evaluate.comparison(
+            entries,
+            fma_small=False,
+            marks={"simple": "random weights"},
+            parameters={"cnn/simple": 735944},
+            inference_seconds={"cnn/simple": 0.01234},
+        )
+        other, simple = (
+            table.set_index("learner").loc[n] for n in ("b", "cnn/simple (random weights)")
+        )
+        assert simple["parameters"] == 735944
+        assert simple["inference_seconds"] == 0.01234
+        assert other[["parameters", "inference_seconds"]].isna().all()
+        ((_, shown),) = cells(evaluate.to_markdown(table.sort_values("learner")))
+        assert shown["Parameters"] == "735,944"
+        assert shown["Inference, ms a clip"] == "12.3"
+        assert "Parameters" not in evaluate.to_markdown(
+            evaluate.comparison(entries, fma_small=False)
+        )
 
 
 class TestRecall:
@@ -287,6 +342,47 @@ class TestMarkdown:
         assert "Validation, %" not in first
         assert "SD over seeds, points" not in first
 
+    def test_every_number_shown_is_recomputed_from_the_file(self, tmp_path):
+        drawn_predictions(5).to_csv(tmp_path / "predictions.csv", index=False)
+        entry = Entry("a", "official", None, tmp_path / "predictions.csv")
+        read = pd.read_csv(tmp_path / "predictions.csv")
+        test, p = read[read["part"] == "test"], read[read["part"] == "test"].filter(like="p_")
+        true, predicted, n = test["genre"], test["predicted"], len(test)
+        right = int((true == predicted).sum())
+        low, high = proportion_confint(right, n, method="wilson")
+        bins = pd.cut(p.max(axis=1), np.linspace(0, 1, 11)).astype(str)
+        gaps = (true == predicted).groupby(bins).sum() - p.max(axis=1).groupby(bins).sum()
+        expected = {
+            "Learner": "a",
+            "Test accuracy, % (95 % interval)": f"{100 * right / n:.1f} "
+            f"({100 * low:.1f}-{100 * high:.1f})",
+            "Chance, %": f"{100 * true.value_counts().max() / n:.1f}",
+            "Macro F1, %": f"{100 * metrics.f1_score(true, predicted, average='macro'):.1f}",
+            "Top-2 accuracy, %": f"{100 * metrics.top_k_accuracy_score(true, p, k=2):.1f}",
+            "Log loss, nat": f"{metrics.log_loss(true, p):.3f}",
+            "Calibration error, %": f"{100 * gaps.abs().sum() / n:.1f}",
+            "Test tracks": str(n),
+        }
+        for part in ("training", "validation"):
+            share = metrics.accuracy_score(*part_of(read, part))
+            expected[f"{part.capitalize()}, %"] = f"{100 * share:.1f}"
+        ((shown,),) = cells(evaluate.to_markdown(evaluate.comparison([entry], fma_small=False)))
+        assert shown == expected | {"Seeds": "1", "Folds": "1"}
+        (rows,) = cells(evaluate.to_markdown(evaluate.recall([entry])))
+        report = metrics.classification_report(true, predicted, output_dict=True)
+        assert [
+            (row["Genre"], row["Recall, %"], row["Precision, %"], row["F1, %"]) for row in rows
+        ] == [
+            (
+                genre,
+                *(
+                    f"{100 * report[genre][score]:.1f}"
+                    for score in ("recall", "precision", "f1-score")
+                ),
+            )
+            for genre in GENRES
+        ]
+
     def test_each_split_has_its_heading_table_and_note(self):
         table = pd.DataFrame([row(split="lowest-ids"), row(seed_sd=0.0123)])
         note = "Synthetic demo corpus: these numbers say nothing about real music."
@@ -316,21 +412,49 @@ class TestMarkdown:
         assert hip_hop["Recall, %"] == ""
 
 
+def verdicts(better, split="official"):
+    """Make tests of `high` against others: who is better, by the other's name."""
+    rows = [
+        {"split": split, "learner": "high", "other": other, "better": name}
+        for other, name in better.items()
+    ]
+    return pd.DataFrame(rows, columns=["split", "learner", "other", "better"])
+
+
 class TestSummary:
-    def test_best_only_where_no_interval_overlaps(self):
+    def test_best_only_where_the_tests_say_so(self):
         high = row(learner="high", test_accuracy=0.6, test_low=0.55, test_high=0.65)
         low = row(learner="low", test_accuracy=0.4, test_low=0.35, test_high=0.45)
         near = row(learner="near", test_accuracy=0.5, test_low=0.45, test_high=0.56)
-        said = evaluate.summary(pd.DataFrame([high, low]))
+        said = evaluate.summary(pd.DataFrame([high, low]), verdicts({"low": "high"}))
         assert said.startswith("official: best test accuracy 60.0 % (95 % interval 55.0-65.0 %)")
         assert "by high on 48 tracks" in said
         assert "12.5 % (chance)" in said
-        said = evaluate.summary(pd.DataFrame([high, near, low]))
+        said = evaluate.summary(
+            pd.DataFrame([high, near, low]), verdicts({"low": "high", "near": ""})
+        )
         assert said.startswith("official: highest test accuracy 60.0 %")
-        assert "1 of 2 other learners overlap it" in said
-        said = evaluate.summary(pd.DataFrame([high]))
+        assert "doesn't tell 1 of 2 other learners from it" in said
+        elsewhere = verdicts({"low": "high", "near": "high"}, split="lowest-ids")
+        said = evaluate.summary(pd.DataFrame([high, near, low]), elsewhere)
+        assert "doesn't tell 2 of 2 other learners from it" in said
+
+    def test_without_tests_or_others_nothing_is_best(self):
+        high = row(learner="high", test_accuracy=0.6, test_low=0.55, test_high=0.65)
+        said = evaluate.summary(pd.DataFrame([high]), verdicts({}))
         assert said.startswith("official: test accuracy 60.0 %")
         assert "best" not in said
+        assert "best" not in evaluate.summary(pd.DataFrame([high, row()]))
+
+    def test_of_predictions(self):
+        entries = [
+            Entry(name, "official", None, random_predictions(1, tracks=400, hit=hit))
+            for name, hit in (("good", 0.9), ("bad", 0.2), ("worse", 0.15))
+        ]
+        table = evaluate.comparison(entries, fma_small=False)
+        said = evaluate.summary(table, significance.mcnemar(entries))
+        assert said.startswith("official: best test accuracy")
+        assert "by good on" in said
 
     def test_says_when_it_is_no_more_than_chance(self):
         said = evaluate.summary(pd.DataFrame([row(test_low=0.1)]))

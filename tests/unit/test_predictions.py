@@ -4,7 +4,7 @@ import pytest
 from genreflow import predictions as module
 from genreflow.errors import GenreflowError
 from genreflow.predictions import Entry
-from made_predictions import GENRES, cross_validation, predictions, random_predictions
+from unit.made_predictions import GENRES, cross_validation, predictions, random_predictions
 
 
 def gather(entries):

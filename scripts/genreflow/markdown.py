@@ -1,0 +1,69 @@
+"""Tables for people to read, in Markdown."""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+Columns = Mapping[str, tuple[str, Callable]]
+"""Column of a table -> its heading for readers, and how a value is written."""
+
+
+def escape(text: str) -> str:
+    """Escape a name so that Markdown and HTML show it as it is."""
+    plain = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", plain)
+
+
+def percent(share: float) -> str:
+    """Write a share in percent, to one decimal and without the sign."""
+    return f"{100 * share:.1f}"
+
+
+def table(rows: pd.DataFrame, columns: Columns) -> str:
+    """Write a table.
+
+    Parameters
+    ----------
+    rows
+        Columns that are empty throughout, or not in `columns`, aren't shown.
+    columns
+        In the order in which they are shown.
+    """
+    rows = rows.dropna(axis="columns", how="all")
+    shown = pd.DataFrame(
+        {
+            heading: ["" if pd.isna(value) else write(value) for value in rows[column]]
+            for column, (heading, write) in columns.items()
+            if column in rows
+        }
+    )
+    # Without disable_numparse tabulate would rewrite numbers: 40.0 to 40.
+    return shown.to_markdown(index=False, disable_numparse=True)
+
+
+def by_split(table: pd.DataFrame, write: Callable[[pd.DataFrame], str], note: str, level: int):
+    """Write a table of several splits as one block a split.
+
+    Parameters
+    ----------
+    table
+        With the column split.
+    write
+        Returns what is said of the rows of one split.
+    note
+        A line below each block, or "".
+    level
+        Of the headings.
+
+    Returns
+    -------
+    str
+        Markdown, ending with a line break.
+    """
+    blocks = []
+    for split, rows in table.groupby("split", sort=False):
+        blocks += [f"{'#' * level} Split {escape(split)}", write(rows)]
+        blocks += [f"*{escape(note)}*"] if note else []
+    return "\n\n".join(blocks) + "\n"
