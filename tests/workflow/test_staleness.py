@@ -281,7 +281,7 @@ SETTINGS = {
     "cnn.epochs": (3, ["cnn"]),  # the winner is trained for longer, but not searched again
     "cnn.monitor": ("loss", ["cnn", "learning_curves"]),
     "cnn.patience": (3, ["cnn"]),
-    "cnn.precision": ("mixed_bfloat16", ["cnn_search", "cnn"]),
+    "cnn.precision": ("mixed_float16", ["cnn_search", "cnn"]),
     "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
     "handcrafted.source": ("published", ["published_features"]),
     "handcrafted.table": ("features.csv", []),
