@@ -1,8 +1,6 @@
 """Classic classifiers on any feature matrix: scaler, optional PCA, classifier, by grid search."""
 
 import json
-import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from skops.io.exceptions import UntrustedTypesFoundException
 from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -27,8 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from genreflow import grid as grids
 from genreflow import pca as components
+from genreflow import prediction_table, skops_files
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic, rewrite_archive
 from genreflow.tracks import PARTS
 
 CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
@@ -64,12 +60,6 @@ GRIDS: dict[str, dict[str, list]] = {
 
 MAX_TRACKS = 25_000
 """Most tracks (or dimensions, if fewer) whose square matrix is built: 5 GB of float64."""
-
-TRUSTED = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-)
-"""Types that a model file may hold beyond those that skops itself takes for harmless."""
 
 _NAMED = 5
 
@@ -355,11 +345,14 @@ def predictions_table(
         What the table says of each track beside the prediction.
     """
     predicted, probabilities = model.predict(x)
-    table = pd.DataFrame(
-        {"track_id": track_ids, "part": parts, "genre": genres, "predicted": predicted}
+    return prediction_table.make(
+        probabilities,
+        track_ids=track_ids,
+        parts=parts,
+        genres=genres,
+        names=model.genres,
+        predicted=predicted,
     )
-    columns = [f"p_{genre}" for genre in model.genres]
-    return table.join(pd.DataFrame(probabilities, columns=columns))
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -367,24 +360,8 @@ def save(model: Model, path: str | Path) -> None:
 
     The same model has the same bytes.
     """
-    with atomic(path) as part:
-        skops.io.dump(
-            {"pipeline": model.pipeline, "inverse_temperature": model.inverse_temperature}, part
-        )
-        rewrite_archive(part, _without_addresses)
-
-
-def _without_addresses(members: dict[str, bytes]) -> dict[str, bytes]:
-    """Give numbers to the objects of a skops file, which names them by their addresses."""
-    schema = members.pop("schema.json").decode()
-    addresses = dict.fromkeys(re.findall(r'"__id__": (\d+)', schema))
-    number = {address: str(place) for place, address in enumerate(addresses, start=1)}
-
-    def numbered(text: str) -> str:
-        return re.sub(r"\d+", lambda digits: number.get(digits[0], digits[0]), text)
-
-    renamed = {numbered(name): content for name, content in members.items()}
-    return renamed | {"schema.json": numbered(schema).encode()}
+    content = {"pipeline": model.pipeline, "inverse_temperature": model.inverse_temperature}
+    skops_files.write(content, path)
 
 
 def load(path: str | Path) -> Model:
@@ -393,23 +370,16 @@ def load(path: str | Path) -> Model:
     Raises
     ------
     GenreflowError
-        If the file is missing, truncated, not a model of this project, or holds types that are not
-        in `TRUSTED`.
+        As `genreflow.skops_files.read`.
     """
-    try:
-        content = skops.io.load(path, trusted=list(TRUSTED))
-        model = Model(content["pipeline"], content["inverse_temperature"])
-        if not isinstance(model.pipeline, Pipeline):
-            raise TypeError("it holds no pipeline")
-        return model
-    except FileNotFoundError as error:
-        raise GenreflowError(f"{path}: there is no such model file; train it first") from error
-    except UntrustedTypesFoundException as error:
-        raise GenreflowError(f"{path}: not loaded, since it could run code: {error}") from error
-    except (zipfile.BadZipFile, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise GenreflowError(
-            f"{path}: not a whole model file of this workflow ({error}); delete it and train again"
-        ) from error
+    return skops_files.read(path, _model)
+
+
+def _model(content: Mapping[str, Any]) -> Model:
+    model = Model(content["pipeline"], content["inverse_temperature"])
+    if not isinstance(model.pipeline, Pipeline):
+        raise TypeError("it holds no pipeline")
+    return model
 
 
 def _check_tracks(x, genres, parts, track_ids, groups) -> None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from genreflow import prediction_table
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic, rewrite_archive
 
@@ -331,14 +332,10 @@ def predictions(
     pandas.DataFrame
         track_id, part, genre, predicted, and p_GENRE for each genre.
     """
-    names = np.asarray(genres, dtype=object)
-    table = pd.DataFrame(
-        {
-            "track_id": track_ids,
-            "part": parts,
-            "genre": names[labels],
-            "predicted": names[probabilities.argmax(axis=1)],
-        }
+    return prediction_table.make(
+        probabilities,
+        track_ids=track_ids,
+        parts=parts,
+        genres=np.asarray(genres, dtype=object)[labels],
+        names=genres,
     )
-    columns = [f"p_{genre}" for genre in genres]
-    return table.join(pd.DataFrame(probabilities, columns=columns, index=table.index))

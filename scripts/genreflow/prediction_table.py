@@ -1,0 +1,42 @@
+"""The table that every learner ends in. A module of its own, for all learners depend on it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def make(
+    probabilities: np.ndarray,
+    *,
+    track_ids: Sequence[str],
+    parts: Sequence[str],
+    genres: Sequence[str],
+    names: Sequence[str],
+    predicted: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Put a learner's probabilities into the form of predictions.csv.
+
+    Parameters
+    ----------
+    probabilities : (n, len(names)) float
+        Rows sum to 1.
+    track_ids, parts, genres : (n,) str
+        What the table says of each track beside the prediction.
+    names
+        The genres, in the order of the columns.
+    predicted : (n,) str, or None
+        The learner's decision; None for the genre of the largest probability.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a track: track_id, part, genre, predicted, and p_GENRE for each genre.
+    """
+    if predicted is None:
+        predicted = np.asarray(names, dtype=object)[probabilities.argmax(axis=1)]
+    table = pd.DataFrame(
+        {"track_id": track_ids, "part": parts, "genre": genres, "predicted": predicted}
+    )
+    columns = [f"p_{name}" for name in names]
+    return table.join(pd.DataFrame(probabilities, columns=columns, index=table.index))

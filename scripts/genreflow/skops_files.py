@@ -1,0 +1,70 @@
+"""Fitted scikit-learn objects in files that load without running code."""
+
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import skops.io
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from genreflow.errors import GenreflowError
+from genreflow.files import atomic, rewrite_archive
+
+TRUSTED = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+)
+"""Types that a file may hold beyond those that skops itself takes for harmless."""
+
+T = TypeVar("T")
+
+
+def write(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write named objects as a skops file. The same content has the same bytes."""
+    with atomic(path) as part:
+        skops.io.dump(dict(content), part)
+        rewrite_archive(part, _without_addresses)
+
+
+def _without_addresses(members: dict[str, bytes]) -> dict[str, bytes]:
+    """Give numbers to the objects of a skops file, which names them by their addresses."""
+    schema = members.pop("schema.json").decode()
+    addresses = dict.fromkeys(re.findall(r'"__id__": (\d+)', schema))
+    number = {address: str(place) for place, address in enumerate(addresses, start=1)}
+
+    def numbered(text: str) -> str:
+        return re.sub(r"\d+", lambda digits: number.get(digits[0], digits[0]), text)
+
+    renamed = {numbered(name): content for name, content in members.items()}
+    return renamed | {"schema.json": numbered(schema).encode()}
+
+
+def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    build
+        Turns the named objects into what is returned. It raises LookupError, ValueError or
+        TypeError if they aren't what it expects.
+
+    Raises
+    ------
+    GenreflowError
+        If the file is missing, truncated, not a model of this project, or holds types that are not
+        in `TRUSTED`.
+    """
+    try:
+        return build(skops.io.load(path, trusted=list(TRUSTED)))
+    except FileNotFoundError as error:
+        raise GenreflowError(f"{path}: there is no such model file; train it first") from error
+    except UntrustedTypesFoundException as error:
+        raise GenreflowError(f"{path}: not loaded, since it could run code: {error}") from error
+    except (zipfile.BadZipFile, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise GenreflowError(
+            f"{path}: not a whole model file of this workflow ({error}); delete it and train again"
+        ) from error
