@@ -21,6 +21,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from matplotlib.transforms import Bbox
 
+from genreflow.calibration import error
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic
 
@@ -431,6 +432,81 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
             va="center",
             annotation_clip=False,
         )
+
+
+def calibration(
+    table: pd.DataFrame, path: str | Path, *, title: str = "Calibration", note: str = ""
+) -> None:
+    """Draw how often each learner is right by how sure it is, a panel a learner.
+
+    Parameters
+    ----------
+    table
+        What `genreflow.calibration.reliability` returned, of one split. The panels stand in its
+        order.
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it.
+
+    Raises
+    ------
+    ValueError
+        If there are no learners, or more than one split.
+    """
+    if len(table["split"].unique()) != 1:
+        raise ValueError("a figure of the calibration takes the table of one split")
+    learners = list(table.groupby("learner", sort=False))
+    names = [_wrapped(name, 26) for name, _ in learners]
+    columns = min(4, len(learners))
+    rows = -(-len(learners) // columns)
+    lines = 2 + max(name.count("\n") for name in names)
+    height = rows * (1.75 + 0.13 * lines) + 0.7
+    width = max(2.05 * columns + 0.6, 4.0)
+    with drawing(path, width, height, title=title, note=note) as figure:
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, name, (_, bins) in zip(panels.flat, names, learners, strict=False):
+            _reliability(axes, bins)
+            axes.set_title(f"{name}\nerror {100 * error(bins):.1f} %", fontsize=7.5)
+        for axes in panels.flat[len(learners) :]:
+            axes.set_visible(False)
+        # The lowest panel of a column has its numbers, also where the last row is short.
+        for axes in panels.flat[max(len(learners) - columns, 0) : len(learners)]:
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel("largest probability")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("accuracy")
+        for axis in (panels[0, 0].xaxis, panels[0, 0].yaxis):
+            axis.set_major_locator(MaxNLocator(2, steps=[5]))
+            axis.set_major_formatter(PercentFormatter(1))
+        _legend(figure, panels.flat, ncols=2)
+
+
+def _wrapped(name: str, width: int) -> str:
+    """Break a learner's name into lines, after a slash where there is one."""
+    lines = textwrap.wrap(name.replace("/", "/ "), width, break_on_hyphens=False)
+    return "\n".join(line.replace("/ ", "/") for line in lines)
+
+
+def _reliability(axes: Axes, bins: pd.DataFrame) -> None:
+    """Draw the bins of one learner; the area of a dot is its share of the predictions."""
+    held = bins[bins["predictions"] > 0]
+    axes.plot([0, 1], [0, 1], color=_CHANCE, ls=":", lw=1.2, label="as sure as right")
+    axes.plot(held["confidence"], held["accuracy"], color=_DOT, lw=1)
+    axes.scatter(
+        held["confidence"],
+        held["accuracy"],
+        s=6 + 160 * held["predictions"] / held["predictions"].sum(),
+        color=_DOT,
+        alpha=0.75,
+        lw=0,
+        label="a bin; larger: more predictions",
+    )
+    axes.set(xlim=(0, 1.05), ylim=(-0.05, 1.05), aspect="equal")
+    axes.grid(color="#dddddd", lw=0.6)
+    axes.set_axisbelow(True)
 
 
 def explained_variance(

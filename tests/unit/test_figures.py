@@ -5,7 +5,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import figures
+from genreflow import calibration, figures
 from genreflow.errors import GenreflowError
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
@@ -110,6 +110,16 @@ def curves(count=2, name="vgg16/cut{}"):
     return {name.format(number): (cumulative, sizes) for number in range(count)}
 
 
+def reliability(count=3, name="classify/vgg16/cut{}/svm-rbf"):
+    """Make bins of learners whose accuracy is 0.1 below their confidence."""
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.2, 1, 5000)
+    right = rng.random(5000) < confidence - 0.1
+    bins = calibration.bins(confidence, right)
+    names = [name.format(number) for number in range(count)]
+    return pd.concat([bins.assign(split="official", learner=own) for own in names])
+
+
 DRAW = {
     "confusion": lambda path, **k: figures.confusion_matrix(
         counts(["Folk", "Rock"]), path, title="T", **k
@@ -122,6 +132,7 @@ DRAW = {
         {"cnn/simple": history(), "cnn/tuned": {1: history(), 2: history(4)}}, path, title="T", **k
     ),
     "intervals": lambda path, **k: figures.accuracy_intervals(table(), path, title="T", **k),
+    "calibration": lambda path, **k: figures.calibration(reliability(), path, title="T", **k),
     "variance": lambda path, **k: figures.explained_variance(curves(), path, title="T", **k),
 }
 
@@ -387,6 +398,50 @@ class TestAccuracyIntervals:
         assert texts(tmp_path / "a.svg").count("published") == 1
         figures.accuracy_intervals(table(published=np.nan), tmp_path / "a.svg")
         assert "published" not in texts(tmp_path / "a.svg")
+
+
+class TestCalibration:
+    def test_has_a_panel_with_its_error_for_every_learner(self, tmp_path):
+        table = reliability(6, "cnn/variant-{}")
+        figures.calibration(table, tmp_path / "a.svg")
+        words = texts(tmp_path / "a.svg")
+        assert [word for word in words if word.startswith("cnn/")] == [
+            f"cnn/variant-{number}" for number in range(6)
+        ]
+        shown = f"error {100 * calibration.error(reliability(1)):.1f} %"
+        assert words.count(shown) == 6
+
+    def test_dots_stand_at_confidence_and_accuracy_and_empty_bins_have_none(
+        self, tmp_path, monkeypatch
+    ):
+        drawn = []
+
+        def scatter(axes, x, y, s, **_):
+            drawn.append((x, y, s))
+
+        monkeypatch.setattr(Axes, "scatter", scatter)
+        table = reliability(1)
+        figures.calibration(table, tmp_path / "a.svg")
+        ((x, y, size),) = drawn
+        held = table[table["predictions"] > 0]
+        assert len(held) == 8
+        assert x.tolist() == held["confidence"].tolist()
+        assert y.tolist() == held["accuracy"].tolist()
+        assert np.corrcoef(size, held["predictions"])[0, 1] > 0.999
+
+    @pytest.mark.parametrize("count", [1, 2, 5, 26])
+    def test_long_names_and_many_learners_are_not_cut(self, tmp_path, count):
+        name = "classify/resnet50/conv5_block1_2_relu/pca-0.90/svm-linear (random weights) {}"
+        figures.calibration(reliability(count, name), tmp_path / "a.svg", note=NOTE)
+        assert cut(tmp_path / "a.svg") == []
+        joined = "".join(texts(tmp_path / "a.svg")).replace(" ", "")
+        assert joined.count(name.removesuffix(" {}").replace(" ", "")) == count
+
+    def test_refuses_two_splits_or_none(self, tmp_path):
+        table = reliability(2)
+        for wrong in (table.head(0), pd.concat([table, table.assign(split="grouped")])):
+            with pytest.raises(ValueError, match="one split"):
+                figures.calibration(wrong, tmp_path / "a.svg")
 
 
 class TestExplainedVariance:
