@@ -491,7 +491,7 @@ CNN = ["cnn_search", "cnn"]
 GALLERIES = ["genre_gallery", "copies_gallery", "online_gallery"]
 IMAGES = ["spectrogram_shard", "spectrograms", "augmented_shard", "augmented", *CNN, *GALLERIES]
 FEATURES = ["handcrafted_shard", "handcrafted", "ffnn", "pca", "classify"]
-ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard"]  # and all after these
+ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard", "backbone"]  # and all after these
 
 MODULES = {
     "audio": ["audit", *IMAGES, *TRANSFER],
