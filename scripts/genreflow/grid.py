@@ -239,6 +239,10 @@ def fit(
 def decision_values(estimator: BaseEstimator, x: np.ndarray) -> np.ndarray:
     """Return decision values whose largest one a track is the genre that `predict` gives.
 
+    For an SVC with three genres or more they are sums of the pairwise decision values. Its own
+    ``decision_function`` counts pairwise votes, of which a winner always has about as many, so that
+    probabilities made of them would be about the same for each track.
+
     Parameters
     ----------
     estimator
@@ -255,20 +259,23 @@ def decision_values(estimator: BaseEstimator, x: np.ndarray) -> np.ndarray:
     if values.ndim == 1:
         return np.column_stack([-values, values])
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    if isinstance(last, SVC):
-        _follow_votes(values)
-    return values
+    return _pairwise_sums(values) if isinstance(last, SVC) else values
 
 
-def _follow_votes(values: np.ndarray) -> None:
-    """Exchange, in place, decision values of an SVC where the pairwise votes end in a tie.
+def _pairwise_sums(values: np.ndarray) -> np.ndarray:
+    """Turn decision values of an SVC into sums over pairs, with the largest where it decides.
 
-    They are votes plus confidences of less than a third, yet `SVC.predict` goes by votes alone and
-    takes the first genre of a tie.
+    They are v + s / (3 (|s| + 1)), v being the votes, s the sum of the pairwise values of a genre.
+    `SVC.predict` goes by votes alone and takes the first genre of a tie; where another has the
+    largest sum, the two exchange theirs.
     """
+    votes = np.round(values)
+    rest = values - votes
+    sums = 3 * rest / (1 - 3 * np.abs(rest))
     rows = np.arange(len(values))
-    voted, largest = np.round(values).argmax(axis=1), values.argmax(axis=1)
-    values[rows, voted], values[rows, largest] = values[rows, largest], values[rows, voted]
+    voted, largest = votes.argmax(axis=1), sums.argmax(axis=1)
+    sums[rows, voted], sums[rows, largest] = sums[rows, largest], sums[rows, voted]
+    return sums
 
 
 class _Plain:
