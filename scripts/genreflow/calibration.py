@@ -76,8 +76,9 @@ def reliability(
     Returns
     -------
     pandas.DataFrame
-        Columns split, learner, and those of `bins`, over the test predictions of all seeds,
-        repeats and folds together: with three seeds each track counts three times.
+        Columns split, learner, those of `bins`, and error (the learner's expected calibration
+        error, the same in all its rows), over the test predictions of all seeds, repeats and folds
+        together: with three seeds each track counts three times.
 
     Raises
     ------
@@ -89,5 +90,5 @@ def reliability(
         table = bins(group.test["confidence"], group.test["correct"], count=count)
         table.insert(0, "split", group.split)
         table.insert(1, "learner", marked(group.learner, marks))
-        tables.append(table)
+        tables.append(table.assign(error=error(table)))
     return pd.concat(tables, ignore_index=True)

@@ -21,7 +21,6 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from matplotlib.transforms import Bbox
 
-from genreflow.calibration import error
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic
 
@@ -469,7 +468,7 @@ def calibration(
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, name, (_, bins) in zip(panels.flat, names, learners, strict=False):
             _reliability(axes, bins)
-            axes.set_title(f"{name}\nerror {100 * error(bins):.1f} %", fontsize=7.5)
+            axes.set_title(f"{name}\nerror {100 * bins['error'].iloc[0]:.1f} %", fontsize=7.5)
         for axes in panels.flat[len(learners) :]:
             axes.set_visible(False)
         # The lowest panel of a column has its numbers, also where the last row is short.

@@ -59,6 +59,7 @@ def test_reliability_is_over_all_seeds_and_so_is_the_error_of_the_comparison(cou
     assert set(table["learner"]) == {"a (random weights)"}
     assert table["predictions"].sum() == 2 * (frames[0]["part"] == "test").sum()
     assert calibration.error(table) == pytest.approx(by_loops(frames, count), rel=1e-12)
+    assert set(table["error"]) == {calibration.error(table)}
     if count == calibration.BINS:
         (row,) = evaluate.comparison(entries, fma_small=False).to_dict("records")
         assert row["calibration_error"] == calibration.error(table)

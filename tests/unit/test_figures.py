@@ -116,6 +116,7 @@ def reliability(count=3, name="classify/vgg16/cut{}/svm-rbf"):
     confidence = rng.uniform(0.2, 1, 5000)
     right = rng.random(5000) < confidence - 0.1
     bins = calibration.bins(confidence, right)
+    bins["error"] = calibration.error(bins)
     names = [name.format(number) for number in range(count)]
     return pd.concat([bins.assign(split="official", learner=own) for own in names])
 
