@@ -19,6 +19,7 @@ include: "rules/handcrafted.smk"
 include: "rules/transfer.smk"
 include: "rules/ffnn.smk"
 include: "rules/classify.smk"
+include: "rules/ensembles.smk"
 include: "rules/evaluate.smk"
 
 
@@ -27,7 +28,7 @@ wildcard_constraints:
     shard=r"\d+",
     split=SPLIT_PATTERN,
     family=FAMILY_PATTERN,
-    learner=r"(cnn|ffnn|classify)/[A-Za-z0-9_./-]+?",
+    learner=r"(cnn|ffnn|classify|ensemble)/[A-Za-z0-9_./-]+?",
     variant=r"[a-z0-9][a-z0-9-]*",
     seed=r"\d+",
     units=r"\d+(-\d+)*",
@@ -36,6 +37,7 @@ wildcard_constraints:
     classifier=r"[a-z-]+",
     backbone="|".join(BACKBONES) or "(?!)",
     cut=r"[A-Za-z0-9_]+",
+    ensemble=r"[a-z0-9][a-z0-9-]*",
     joined=r"[A-Za-z0-9_]+",
     network=r"[A-Za-z0-9]+",
     sha256=r"[0-9a-f]{64}",

@@ -566,16 +566,35 @@ def classifiers():
     ]
 
 
+def ensembles():
+    """Return the ensembles of which all members are run."""
+    single = set(networks() + classifiers())
+    members = config["ensembles"]["members"]
+    return [
+        f"ensemble/{name}" for name in members if single.issuperset(members[name]["of"])
+    ]
+
+
+def members_of_ensemble(wildcards):
+    members = config["ensembles"]["members"][wildcards.ensemble]["of"]
+    return files_of("predictions.csv", members, [wildcards.split])
+
+
+def how_of_ensemble(wildcards):
+    """Return how an ensemble combines its members."""
+    return config["ensembles"]["members"][wildcards.ensemble]["how"]
+
+
 def learners():
-    return networks() + classifiers()
+    return networks() + classifiers() + ensembles()
 
 
 def folders_of(learner, split_names):
     """Return the folders in which a learner's trainings end, over splits and seeds."""
     places = [f"{RESULTS}/{split}/{learner}" for split in split_names]
-    if learner in classifiers():
-        return places
-    return [f"{place}/seed-{seed}" for place in places for seed in config["seeds"]]
+    if learner in networks():
+        return [f"{place}/seed-{seed}" for place in places for seed in config["seeds"]]
+    return places
 
 
 def files_of(name, some_learners, split_names=SPLITS):
@@ -651,7 +670,11 @@ def tables():
         if name
         for end in ("csv", "md")
     ]
-    return [*named, f"{RESULTS}/tables/genres.csv"]
+    return [
+        *named,
+        f"{RESULTS}/tables/genres.csv",
+        f"{RESULTS}/tables/significance.csv",
+    ]
 
 
 def figures():
@@ -661,6 +684,7 @@ def figures():
         kinds[learner].append("learning_curves")
     named = [f"{learner}/{kind}" for learner in kinds for kind in kinds[learner]]
     named += [pair_name(pair) for pair in learning_curve_pairs()]
+    named.append("calibration")
     if shares_of_decompositions():
         named.append("explained_variance")
     return [

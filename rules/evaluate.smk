@@ -5,7 +5,10 @@ rule tables:
     output:
         comparison=f"{RESULTS}/tables/comparison.csv",
         markdown=f"{RESULTS}/tables/comparison.md",
+        tests=f"{RESULTS}/tables/significance.csv",
+        tests_markdown=f"{RESULTS}/tables/significance.md",
         genres=f"{RESULTS}/tables/genres.csv",
+        calibration=f"{RESULTS}/tables/calibration.csv",
         summary=f"{RESULTS}/tables/summary.txt",
     log:
         f"{RESULTS}/logs/tables.log",
@@ -52,6 +55,31 @@ rule accuracy_figure:
         "Draw the accuracies"
     script:
         "../scripts/accuracy_figure.py"
+
+
+rule calibration_figure:
+    """Draw how often each learner is right, by how sure it is."""
+    input:
+        f"{RESULTS}/tables/calibration.csv",
+    output:
+        f"{RESULTS}/figures/{{family}}/calibration.svg",
+    log:
+        f"{RESULTS}/logs/calibration_figure/{{family}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibration_figure/{{family}}.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        note=notes(),
+        code=code("calibration_figure.py"),
+    message:
+        "Draw the calibration on {wildcards.family}"
+    script:
+        "../scripts/calibration_figure.py"
 
 
 # One job draws the figures of all learners: starting it takes ten times as long as a figure.

@@ -3,13 +3,14 @@ from genreflow.logs import logged
 with logged(snakemake.log[0]):
     from genreflow import evaluate, figures
     from genreflow.files import atomic
+    from genreflow.predictions import Entry, marked
 
     params, output = snakemake.params, snakemake.output
-    entries = [evaluate.Entry.from_path(path, params.results) for path in snakemake.input]
+    entries = [Entry.from_path(path, params.results) for path in snakemake.input]
     for learner, figure, table in zip(params.learners, output.figures, output.counts, strict=True):
         counts = evaluate.confusion([entry for entry in entries if entry.learner == learner])
         with atomic(table) as part:
             counts.to_csv(part)
-        name = evaluate.marked(learner, params.marks)
+        name = marked(learner, params.marks)
         title = f"{name}, {snakemake.wildcards.family}: test tracks"
         figures.confusion_matrix(counts, figure, title=title, note=params.note)

@@ -1,12 +1,13 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import evaluate, figures, pca
+    from genreflow import figures, pca
+    from genreflow.predictions import marked
 
     params = snakemake.params
     figures.explained_variance(
         {
-            evaluate.marked(name, params.marks): pca.read_curve(path, shares)
+            marked(name, params.marks): pca.read_curve(path, shares)
             for (name, shares), path in zip(params.shares.items(), snakemake.input, strict=True)
         },
         snakemake.output[0],

@@ -5,12 +5,13 @@ with logged(snakemake.log[0]):
 
     import pandas as pd
 
-    from genreflow import evaluate, figures
+    from genreflow import figures
+    from genreflow.predictions import place
 
     params, output = snakemake.params, snakemake.output
     histories = defaultdict(dict)
     for number, path in enumerate(snakemake.input):
-        histories[evaluate.place(path, params.results)[1]][number] = pd.read_csv(path)
+        histories[place(path, params.results)[1]][number] = pd.read_csv(path)
     family, monitors = snakemake.wildcards.family, params.monitors
     for learner, figure in zip(monitors, output.single, strict=True):
         figures.learning_curves(

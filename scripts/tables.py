@@ -1,13 +1,18 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import evaluate
+    from genreflow import calibration, evaluate, significance
     from genreflow.files import write_csv, write_text
+    from genreflow.predictions import Entry
 
     params, output = snakemake.params, snakemake.output
-    entries = [evaluate.Entry.from_path(path, params.results) for path in snakemake.input]
+    entries = [Entry.from_path(path, params.results) for path in snakemake.input]
     comparison = evaluate.comparison(entries, fma_small=params.fma_small, marks=params.marks)
+    tests = significance.mcnemar(entries, marks=params.marks)
     write_csv(comparison, output.comparison)
-    write_csv(evaluate.recall(entries, marks=params.marks), output.genres)
     write_text(output.markdown, evaluate.to_markdown(comparison, note=params.note))
-    write_text(output.summary, evaluate.summary(comparison, note=params.note))
+    write_csv(tests, output.tests)
+    write_text(output.tests_markdown, significance.to_markdown(tests, note=params.note))
+    write_csv(evaluate.recall(entries, marks=params.marks), output.genres)
+    write_csv(calibration.reliability(entries, marks=params.marks), output.calibration)
+    write_text(output.summary, evaluate.summary(comparison, tests, note=params.note))

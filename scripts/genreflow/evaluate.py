@@ -28,7 +28,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from genreflow import calibration, markdown, published
 from genreflow.predictions import Entry, Group, groups, marked
-from genreflow.predictions import place as place
 from genreflow.tracks import PARTS
 
 

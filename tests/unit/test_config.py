@@ -37,7 +37,7 @@ def problem(config):
     return found
 
 
-CHOSEN = ("variants", "grids", "features", "spaces", "backbones")
+CHOSEN = ("variants", "grids", "features", "spaces", "backbones", "members")
 """Keys below which names are the user's to choose."""
 
 
@@ -46,6 +46,7 @@ def without_names(config):
     config = deepcopy(config)
     del config["cnn"]["run"], config["cnn"]["variants"], config["cnn"]["search"]["spaces"]
     del config["transfer"]["backbones"], config["classify"]["features"]
+    del config["ensembles"]["members"]
     return config
 
 
@@ -140,6 +141,14 @@ def test_filled_defaults_are_not_shared():
                 }
             },
             "transfer.backbones: a is in ONNX, so it needs the key sha256",
+        ),
+        (
+            {
+                "classify": {"fit_on": ["training", "validation"]},
+                "ensembles": {"members": {"a": {"how": "stack", "of": ["classify/x", "cnn/y"]}}},
+            },
+            "ensembles.members.a: a stack is fitted on validation, from which classify/x learns too "
+            "(classify.fit_on): average instead, or leave it out",
         ),
         (
             {"cnn": {"variants": {"mine": {"search": "tiny"}}}},

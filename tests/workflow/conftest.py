@@ -73,6 +73,7 @@ TINY = {
         "run": ["logistic-regression"],
         "folds": 2,
     },
+    "ensembles": {"members": {"both": {"how": "average", "of": ["cnn/simple", "ffnn/4"]}}},
 }
 
 DEMO = {"corpus": {"genres": 2, "clips_per_genre": 5, "max_excluded": 0.8, "shards": 2}}

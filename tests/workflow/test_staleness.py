@@ -105,10 +105,12 @@ def of_corpus():
         ("classify", "grouped", "handcrafted", "all", "logistic-regression"),
         ("classify", "grouped", "tiny/pool", "pca-0.90", "svm-linear"),
         ("classify", "grouped", "joined/both", "all", "svm-linear"),
+        ("ensemble", "grouped", "both"),
         ("ffnn_table",),
         ("classify_table",),
         ("tables",),
         ("accuracy_figure",),
+        ("calibration_figure", "grouped"),
         ("confusion_matrices", "grouped"),
         ("learning_curves", "grouped"),
     }
@@ -166,7 +168,11 @@ def test_lost_intermediate_is_made_when_it_is_needed(finished, plan):
 
 def test_lost_result_is_made_again(finished, plan):
     (finished / "results" / "tiny" / "tables" / "comparison.csv").unlink()
-    assert plan(finished) == {("tables",), ("accuracy_figure",)}
+    assert plan(finished) == {
+        ("tables",),
+        ("accuracy_figure",),
+        ("calibration_figure", "grouped"),
+    }
 
 
 @pytest.mark.slow
@@ -317,6 +323,8 @@ SETTINGS = {
     "classify.within_folds": (True, ["classify"]),
     "classify.fit_on": (["training", "validation"], ["pca", "classify"]),
     "classify.class_weight": ("balanced", ["classify"]),
+    "ensembles.members.*.how": ("stack", ["ensemble"]),
+    "ensembles.members.*.of": (["ffnn/4", "cnn/residual"], ["ensemble"]),
 }
 
 ANY_NAME = {
@@ -326,6 +334,7 @@ ANY_NAME = {
     "classify.features": "handcrafted",
     "transfer.backbones": "tiny",
     "transfer.joined": "both",
+    "ensembles.members": "both",
 }
 """What stands for `*`."""
 
@@ -482,8 +491,11 @@ def test_a_new_variant_trains_that_variant_alone(finished_module, plan):
 # Code: each file that can be edited, and the rules that it makes stale.
 
 TABLES = ["tables", "ffnn_table", "classify_table", "confusion_matrices", "learning_curves"]
+OF_TABLES = ["tables", "confusion_matrices"]
+"""What reads all predictions."""
+
 DRAWN = [
-    *("accuracy_figure", "confusion_matrices", "learning_curves"),
+    *("accuracy_figure", "calibration_figure", "confusion_matrices", "learning_curves"),
     *("search_figures", "explained_variance"),
 ]
 TRANSFER = ["backbone", "backbone_shard", "backbone_features", "joined_features"]
@@ -498,6 +510,7 @@ MODULES = {
     "augment": ["augmented_shard", *CNN, "online_gallery"],
     "backbones": [*TRANSFER, *CNN, "online_gallery"],
     "backend": [*CNN, "ffnn", "online_gallery", "backbone", "backbone_shard"],
+    "calibration": OF_TABLES,
     "classify": ["classify"],
     "cnn": CNN,
     "config": [],
@@ -507,7 +520,8 @@ MODULES = {
     "download": [*TRANSFER, *CNN, "online_gallery"],
     "engines": TRANSFER,
     "errors": ALL_PYTHON,
-    "evaluate": [*TABLES, "explained_variance"],
+    "ensembles": ["ensemble"],
+    "evaluate": OF_TABLES,
     "feature_table": [*FEATURES, *TRANSFER],
     "features": FEATURES,
     "ffnn": ["ffnn"],
@@ -519,20 +533,25 @@ MODULES = {
     "handcrafted": FEATURES,
     "locks": [],
     "logs": ALL_PYTHON,
+    "markdown": OF_TABLES,
     "networks": [*CNN, "online_gallery"],
     "online": [*CNN, "online_gallery"],
     "onnx_backbone": [],
     "pca": ["pca", "classify", "explained_variance"],
-    "published": [*TABLES, "explained_variance"],
+    "prediction_table": [*CNN, "ffnn", "classify", "ensemble"],
+    "predictions": [*TABLES, "explained_variance", "ensemble"],
+    "published": [*OF_TABLES, "ffnn_table", "classify_table"],
     "search": ["cnn_search"],
     "sources": [],
     "spectrograms": [*IMAGES, *TRANSFER],
-    "splits": ["split", "classify", *TABLES, "explained_variance"],
+    "significance": ["tables"],
+    "skops_files": ["classify", "ensemble"],
+    "splits": ["split", "classify", *TABLES, "explained_variance", "ensemble"],
     "study_tables": ["ffnn_table", "classify_table"],
     "synthesis": TRANSFER,
     "tracks": [
         *("manifest", "split", "augmented_shard", *CNN, *FEATURES[2:], *TABLES),
-        "explained_variance",
+        *("explained_variance", "online_gallery", "ensemble"),
     ],
     "training": [*CNN, "ffnn"],
     "transfer": TRANSFER,

@@ -1,0 +1,19 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from genreflow import ensembles, splits
+    from genreflow.files import read_table, write_csv
+    from genreflow.predictions import Entry
+
+    params, output = snakemake.params, snakemake.output
+    entries = [Entry.from_path(path, params.results) for path in snakemake.input.predictions]
+    if params.how == "average":
+        result = ensembles.average(entries)
+    else:
+        tracks = read_table(snakemake.input.tracks)
+        groups = splits.groups(tracks)
+        known = None if groups is None else dict(zip(tracks["track_id"], groups, strict=True))
+        result = ensembles.stack(entries, groups=known, seed=params.seed)
+        print(result.search)
+    ensembles.save(result.combiner, output.combiner)
+    write_csv(result.predictions, output.predictions)
