@@ -467,7 +467,7 @@ def has_random_weights(name):
 
 
 def marks():
-    """Return what must stand by the names of learners: which ones start from random weights."""
+    """Return what must stand by the names of learners: which ones rest on random weights."""
     variants = config["cnn"]["variants"]
     random = [
         name
@@ -480,6 +480,10 @@ def marks():
         and variants[name]["weights"] == "random"
         and not variants[name]["network"].endswith(".keras")
     ]
+    for name in ensembles():
+        members = config["ensembles"]["members"][os.path.basename(name)]["of"]
+        if any(f"/{part}/" in f"/{member}/" for part in random for member in members):
+            random.append(name)
     return dict.fromkeys(random, "random weights")
 
 
