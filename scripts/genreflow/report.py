@@ -257,7 +257,6 @@ def _render(**content: Any) -> str:
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash=f"sha256-{digest}",
-        row_limit=report_tables.LIMIT,
         **content,
     )
 

@@ -49,16 +49,13 @@ def predicted(
         tests the track. Probabilities in thousandths, means over these runs.
     """
     tested = pd.concat([run[run["part"] == "test"] for run in runs], ignore_index=True)
-    tested = tested[tested["track_id"].isin(set(listed))]
+    by_track = tested[tested["track_id"].isin(set(listed))].groupby("track_id")
     place = {genre: number for number, genre in enumerate(genres)}
-    probabilities = [f"p_{genre}" for genre in genres]
-    rows = []
-    for track_id, own in tested.groupby("track_id"):
-        mean = own[probabilities].to_numpy().mean(axis=0)
-        said = [place[genre] for genre in own["predicted"]]
-        thousandths = np.rint(1000 * mean).astype(int).tolist()
-        rows.append([track_id, place[own["genre"].iloc[0]], said, thousandths])
-    return rows
+    said = [[place[genre] for genre in own] for own in by_track["predicted"].agg(list)]
+    true = by_track["genre"].first().map(place)
+    means = by_track[[f"p_{genre}" for genre in genres]].mean().to_numpy()
+    thousandths = np.rint(1000 * means).astype(int).tolist()
+    return [list(row) for row in zip(true.index, true.tolist(), said, thousandths, strict=True)]
 
 
 def described(
