@@ -21,6 +21,7 @@ include: "rules/ffnn.smk"
 include: "rules/classify.smk"
 include: "rules/ensembles.smk"
 include: "rules/evaluate.smk"
+include: "rules/report.smk"
 
 
 wildcard_constraints:
@@ -52,12 +53,13 @@ localrules:
 
 
 rule all:
-    """Make the tables and figures of every learner on every split."""
+    """Make the tables, the figures and the report of every learner on every split."""
     default_target: True
     input:
         demo_metadata(),
         tables(),
         figures(),
+        f"{RESULTS}/report.html",
 
 
 rule wavs:

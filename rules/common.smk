@@ -720,6 +720,19 @@ def galleries():
     ]
 
 
+def reported_files(wildcards):
+    """Return what the report shows beside tables and figures."""
+    require_corpus()
+    return [
+        f"{RESULTS}/corpus/tracks.csv",
+        f"{RESULTS}/corpus/excluded.csv",
+        *[f"{RESULTS}/corpus/splits/{split}.csv" for split in SPLITS],
+        *files_of("predictions.csv", learners()),
+        f"{RESULTS}/spectrograms.h5",
+        *spectrogram_shards(wildcards),
+    ]
+
+
 def results_folder(wildcards):
     """Return the folder below which the place of predictions tells learner, split and seed."""
     return RESULTS
@@ -751,6 +764,8 @@ def show_results():
     """Say where the table is and what it says, once a whole run has ended."""
     text = Path(RESULTS, "tables", "summary.txt")
     if text.exists():
+        table = text.with_name("comparison.md")
         logger.info(
-            f"\n{text.read_text()}\nThe whole table: {text.with_name('comparison.md')}"
+            f"\n{text.read_text()}\nThe whole table: {table}\n"
+            f"The report: {RESULTS}/report.html"
         )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 
+DATA = (".csv", ".css", ".js", ".j2")
+"""How files beside the modules end that count as code where a module names them."""
+
 
 @cache
 def code(script: str | Path) -> str:
@@ -58,7 +61,7 @@ def _direct(path: Path) -> frozenset[Path]:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.Constant) and str(node.value).endswith(".csv"):
+        elif isinstance(node, ast.Constant) and str(node.value).endswith(DATA):
             data.add(node.value)
     modules = {f"{name.split('.')[1]}.py" for name in names if name.startswith(f"{PACKAGE.name}.")}
     return frozenset(file for name in modules | data if (file := PACKAGE / name).is_file())

@@ -73,7 +73,19 @@ TINY = {
         "run": ["logistic-regression"],
         "folds": 2,
     },
-    "ensembles": {"members": {"both": {"how": "average", "of": ["cnn/simple", "ffnn/4"]}}},
+    "ensembles": {
+        "members": {
+            "both": {
+                "how": "average",
+                "of": [
+                    *("cnn/simple", "cnn/tuned-augmented", "cnn/residual", "cnn/finetuned"),
+                    *("ffnn/4", "classify/handcrafted/all/logistic-regression"),
+                    "classify/tiny/pool/pca-0.90/svm-linear",
+                    "classify/joined/both/all/svm-linear",
+                ],
+            }
+        }
+    },
 }
 
 DEMO = {"corpus": {"genres": 2, "clips_per_genre": 5, "max_excluded": 0.8, "shards": 2}}

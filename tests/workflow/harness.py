@@ -24,8 +24,17 @@ AFTER = {
     "demo_clips": ("wav", "handcrafted_shard"),
     "wav": ("audit", "spectrogram_shard"),
     "audit": ("manifest",),
-    "manifest": ("split", "ffnn", "classify", "ensemble"),
-    "split": ("augmented_shard", "cnn_search", "cnn", "online_gallery", "ffnn", "pca", "classify"),
+    "manifest": ("split", "ffnn", "classify", "ensemble", "report"),
+    "split": (
+        "augmented_shard",
+        "cnn_search",
+        "cnn",
+        "online_gallery",
+        "ffnn",
+        "pca",
+        "classify",
+        "report",
+    ),
     "spectrogram_shard": (
         "spectrograms",
         "augmented_shard",
@@ -35,16 +44,25 @@ AFTER = {
         "copies_gallery",
         "online_gallery",
         "backbone_shard",
+        "report",
     ),
-    "spectrograms": ("cnn_search", "cnn", "genre_gallery", "copies_gallery", "online_gallery"),
-    "genre_gallery": (),
+    "report": (),
+    "spectrograms": (
+        "report",
+        "cnn_search",
+        "cnn",
+        "genre_gallery",
+        "copies_gallery",
+        "online_gallery",
+    ),
+    "genre_gallery": ("report",),
     "augmented_shard": ("augmented", "cnn_search", "cnn", "copies_gallery"),
     "augmented": ("cnn_search", "cnn"),
-    "copies_gallery": (),
-    "online_gallery": (),
+    "copies_gallery": ("report",),
+    "online_gallery": ("report",),
     "cnn_search": ("cnn", "search_figures"),
-    "search_figures": (),
-    "cnn": ("ensemble", "tables", "confusion_matrices", "learning_curves"),
+    "search_figures": ("report",),
+    "cnn": ("ensemble", "tables", "confusion_matrices", "learning_curves", "report"),
     "handcrafted_shard": ("handcrafted",),
     "handcrafted": ("ffnn", "classify"),
     "published_features": ("ffnn", "classify"),
@@ -53,17 +71,17 @@ AFTER = {
     "backbone_features": ("joined_features", "pca", "classify"),
     "joined_features": ("classify",),
     "pca": ("classify", "explained_variance"),
-    "explained_variance": (),
-    "ffnn": ("ensemble", "ffnn_table", "tables", "confusion_matrices", "learning_curves"),
-    "classify": ("classify_table", "tables", "confusion_matrices"),
-    "ffnn_table": (),
-    "classify_table": (),
-    "ensemble": ("tables", "confusion_matrices"),
-    "tables": ("accuracy_figure", "calibration_figure"),
-    "calibration_figure": (),
-    "accuracy_figure": (),
-    "confusion_matrices": (),
-    "learning_curves": (),
+    "explained_variance": ("report",),
+    "ffnn": ("ensemble", "ffnn_table", "tables", "confusion_matrices", "learning_curves", "report"),
+    "classify": ("ensemble", "classify_table", "tables", "confusion_matrices", "report"),
+    "ffnn_table": ("report",),
+    "classify_table": ("report",),
+    "ensemble": ("tables", "confusion_matrices", "report"),
+    "tables": ("accuracy_figure", "calibration_figure", "report"),
+    "calibration_figure": ("report",),
+    "accuracy_figure": ("report",),
+    "confusion_matrices": ("report",),
+    "learning_curves": ("report",),
 }
 """The rules that read what a rule makes."""
 
@@ -119,7 +137,9 @@ def made_files(workdir):
     return {
         str(path.relative_to(workdir)): path.read_bytes()
         for path in sorted(Path(workdir, "results").rglob("*"))
-        if path.is_file() and not {"logs", "benchmarks"} & set(path.parts)
+        if path.is_file()
+        and not {"logs", "benchmarks"} & set(path.parts)
+        and path.name != "report.html"  # it shows what jobs cost
     }
 
 

@@ -111,6 +111,7 @@ def of_corpus():
         ("tables",),
         ("accuracy_figure",),
         ("calibration_figure", "grouped"),
+        ("report",),
         ("confusion_matrices", "grouped"),
         ("learning_curves", "grouped"),
     }
@@ -172,6 +173,7 @@ def test_lost_result_is_made_again(finished, plan):
         ("tables",),
         ("accuracy_figure",),
         ("calibration_figure", "grouped"),
+        ("report",),
     }
 
 
@@ -344,6 +346,9 @@ OWN_KEYS = {
 }
 """Keys that these variants have, and `simple` hasn't."""
 
+OTHER_LEARNERS = ("cnn.run", "ffnn.units", "classify.run", "transfer.run")
+"""Keys by which learners of the ensemble are replaced by others."""
+
 ALSO = {
     "corpus.kind": {"corpus": {"table": "tracks.csv"}},
     "handcrafted.source": {"handcrafted": {"table": "features.csv"}},
@@ -411,7 +416,9 @@ def test_setting_reruns_what_uses_it(with_table, plan, key):
     value, rules = SETTINGS[key]
     changes = merged(changed(key, value), ALSO.get(key, {}))
     expected = EVERYTHING if rules is None else with_followers(*rules)
-    assert rules_of(plan(with_table, changes)) == expected
+    # An ensemble of learners that are no longer run isn't made.
+    left_out = {"ensemble"} if key in OTHER_LEARNERS else set()
+    assert rules_of(plan(with_table, changes)) == expected - left_out
 
 
 @pytest.mark.slow
@@ -515,6 +522,7 @@ MODULES = {
     "cnn": CNN,
     "config": [],
     "corpus": ["manifest"],
+    "costs": ["report"],
     "demo": [],
     "digest": CNN,
     "download": [*TRANSFER, *CNN, "online_gallery"],
@@ -540,7 +548,12 @@ MODULES = {
     "pca": ["pca", "classify", "explained_variance"],
     "prediction_table": [*CNN, "ffnn", "classify", "ensemble"],
     "predictions": [*TABLES, "explained_variance", "ensemble"],
+    "provenance": ["report"],
     "published": [*OF_TABLES, "ffnn_table", "classify_table"],
+    "report": ["report"],
+    "report_clips": ["report"],
+    "report_figures": ["report"],
+    "report_tables": ["report"],
     "search": ["cnn_search"],
     "sources": [],
     "spectrograms": [*IMAGES, *TRANSFER],
@@ -549,6 +562,7 @@ MODULES = {
     "splits": ["split", "classify", *TABLES, "explained_variance", "ensemble"],
     "study_tables": ["ffnn_table", "classify_table"],
     "synthesis": TRANSFER,
+    "thumbnails": ["report"],
     "tracks": [
         *("manifest", "split", "augmented_shard", *CNN, *FEATURES[2:], *TABLES),
         *("explained_variance", "online_gallery", "ensemble"),

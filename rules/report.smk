@@ -1,0 +1,27 @@
+rule report:
+    """Write a page with everything that a run found; it opens offline."""
+    input:
+        tables(),
+        figures(),
+        reported_files,
+    output:
+        f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        results=results_folder,
+        limits=[notes()] if notes() else [],
+        marks=marks(),
+        code=code("report.py"),
+    message:
+        "Write the report"
+    script:
+        "../scripts/report.py"

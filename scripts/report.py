@@ -1,0 +1,21 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0]):
+    from pathlib import Path
+
+    from genreflow import provenance, report
+
+    params = snakemake.params
+    size = report.write(
+        snakemake.output[0],
+        # What jobs cost is measured, not made: no rule declares it.
+        [*snakemake.input, *sorted(Path(params.results, "benchmarks").rglob("*.tsv"))],
+        results=params.results,
+        # All of it is shown, but a key that changes no result makes no report stale.
+        config=snakemake.config,
+        versions=provenance.versions(),
+        commit=provenance.commit(snakemake.scriptdir),
+        limits=params.limits,
+        marks=params.marks,
+    )
+    print(f"{size / 1e6:.1f} MB")
