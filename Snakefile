@@ -24,6 +24,9 @@ include: "rules/evaluate.smk"
 include: "rules/report.smk"
 
 
+report: "report/workflow.rst"
+
+
 wildcard_constraints:
     track=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     shard=r"\d+",

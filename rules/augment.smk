@@ -55,7 +55,12 @@ rule copies_gallery:
         shards=spectrogram_shards,
         copies=augmented_shards,
     output:
-        f"{RESULTS}/figures/{{split}}/masked_copies.svg",
+        report(
+            f"{RESULTS}/figures/{{split}}/masked_copies.svg",
+            caption="../report/images.rst",
+            category="Images",
+            labels={"figure": "masked copies"},
+        ),
     log:
         f"{RESULTS}/logs/copies_gallery/{{split}}.log",
     benchmark:
@@ -83,7 +88,12 @@ rule online_gallery:
         shards=spectrogram_shards,
         split=f"{RESULTS}/corpus/splits/{{split}}.csv",
     output:
-        f"{RESULTS}/figures/{{split}}/online_augmentation.svg",
+        report(
+            f"{RESULTS}/figures/{{split}}/online_augmentation.svg",
+            caption="../report/images.rst",
+            category="Images",
+            labels={"figure": "augmentation while training"},
+        ),
     log:
         f"{RESULTS}/logs/online_gallery/{{split}}.log",
     benchmark:

@@ -90,7 +90,12 @@ rule explained_variance:
     input:
         decompositions_of_family,
     output:
-        f"{RESULTS}/figures/{{family}}/explained_variance.svg",
+        report(
+            f"{RESULTS}/figures/{{family}}/explained_variance.svg",
+            caption="../report/variance.rst",
+            category="Features",
+            labels={"figure": "explained variance", "split": "{family}"},
+        ),
     log:
         f"{RESULTS}/logs/explained_variance/{{family}}.log",
     benchmark:

@@ -79,7 +79,12 @@ rule search_figures:
         ],
     output:
         [
-            f"{RESULTS}/figures/{split}/cnn/{variant}/search.svg"
+            report(
+                f"{RESULTS}/figures/{split}/cnn/{variant}/search.svg",
+                caption="../report/search.rst",
+                category="Searches",
+                labels={"learner": f"cnn/{variant}", "split": split},
+            )
             for split, variant in searches()
         ],
     log:

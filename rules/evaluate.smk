@@ -3,9 +3,19 @@ rule tables:
     input:
         predictions=predictions,
     output:
-        comparison=f"{RESULTS}/tables/comparison.csv",
+        comparison=report(
+            f"{RESULTS}/tables/comparison.csv",
+            caption="../report/ranking.rst",
+            category="Ranking",
+            labels={"table": "comparison"},
+        ),
         markdown=f"{RESULTS}/tables/comparison.md",
-        tests=f"{RESULTS}/tables/significance.csv",
+        tests=report(
+            f"{RESULTS}/tables/significance.csv",
+            caption="../report/ranking.rst",
+            category="Ranking",
+            labels={"table": "McNemar's tests"},
+        ),
         tests_markdown=f"{RESULTS}/tables/significance.md",
         genres=f"{RESULTS}/tables/genres.csv",
         calibration=f"{RESULTS}/tables/calibration.csv",
@@ -37,7 +47,12 @@ rule accuracy_figure:
     input:
         f"{RESULTS}/tables/comparison.csv",
     output:
-        f"{RESULTS}/figures/accuracy.svg",
+        report(
+            f"{RESULTS}/figures/accuracy.svg",
+            caption="../report/ranking.rst",
+            category="Ranking",
+            labels={"figure": "accuracy"},
+        ),
     log:
         f"{RESULTS}/logs/accuracy_figure.log",
     benchmark:
@@ -62,7 +77,12 @@ rule calibration_figure:
     input:
         f"{RESULTS}/tables/calibration.csv",
     output:
-        f"{RESULTS}/figures/{{family}}/calibration.svg",
+        report(
+            f"{RESULTS}/figures/{{family}}/calibration.svg",
+            caption="../report/calibration.rst",
+            category="Ranking",
+            labels={"figure": "calibration", "split": "{family}"},
+        ),
     log:
         f"{RESULTS}/logs/calibration_figure/{{family}}.log",
     benchmark:
@@ -91,7 +111,12 @@ rule confusion_matrices:
         predictions_of_family,
     output:
         figures=[
-            f"{RESULTS}/figures/{{family}}/{learner}/confusion_matrix.svg"
+            report(
+                f"{RESULTS}/figures/{{family}}/{learner}/confusion_matrix.svg",
+                caption="../report/confusion.rst",
+                category="Confusion matrices",
+                labels={"learner": learner, "split": "{family}"},
+            )
             for learner in learners()
         ],
         counts=[
@@ -126,11 +151,21 @@ rule learning_curves:
         histories_of_family,
     output:
         single=[
-            f"{RESULTS}/figures/{{family}}/{learner}/learning_curves.svg"
+            report(
+                f"{RESULTS}/figures/{{family}}/{learner}/learning_curves.svg",
+                caption="../report/curves.rst",
+                category="Learning curves",
+                labels={"learner": learner, "split": "{family}"},
+            )
             for learner in networks()
         ],
         pairs=[
-            f"{RESULTS}/figures/{{family}}/{pair_name(pair)}.svg"
+            report(
+                f"{RESULTS}/figures/{{family}}/{pair_name(pair)}.svg",
+                caption="../report/curves.rst",
+                category="Learning curves",
+                labels={"learner": pair_name(pair), "split": "{family}"},
+            )
             for pair in learning_curve_pairs()
         ],
     log:

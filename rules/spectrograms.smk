@@ -56,7 +56,12 @@ rule genre_gallery:
         images=f"{RESULTS}/spectrograms.h5",
         shards=spectrogram_shards,
     output:
-        f"{RESULTS}/figures/genres.svg",
+        report(
+            f"{RESULTS}/figures/genres.svg",
+            caption="../report/images.rst",
+            category="Images",
+            labels={"figure": "clips of each genre"},
+        ),
     log:
         f"{RESULTS}/logs/genre_gallery.log",
     benchmark:

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CODE = ("Snakefile", "config.yaml", "config", "rules", "scripts", "envs", "profiles")
+CODE = ("Snakefile", "config.yaml", "config", "rules", "scripts", "envs", "profiles", "report")
 """What of a checkout the workflow needs to run."""
 
 AFTER = {

@@ -1,0 +1,594 @@
+"""Prediction by packs of all kinds of learners, trained on a tiny corpus as the workflow does."""
+
+import csv
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import imageio_ffmpeg
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import soundfile
+from genreflow import (
+    backend,
+    classify,
+    cnn,
+    ensembles,
+    features,
+    ffnn,
+    packs,
+    predict,
+    spectrograms,
+    training,
+    transfer,
+)
+from genreflow.errors import GenreflowError
+from genreflow.predictions import Entry
+from unit.test_cnn import SETTINGS, VARIANT
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts"
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+RATE, CLIP = 16000, 3.0
+GENRES = ("Drone", "Hiss", "Pulse")
+IMAGES = spectrograms.Settings(
+    sample_rate=RATE,
+    duration=CLIP,
+    n_fft=512,
+    hop_length=256,
+    n_mels=16,
+    f_min=0.0,
+    f_max=8000.0,
+    invert=True,
+)
+HANDCRAFTED = {"features": ["mfcc", "spectral_centroid"], "rates": "native", "duration": 3.1}
+AUDIT = {"min_duration": 0.5, "silence_level": -60, "min_sounding": 0.01}
+CROPS = {"crop_frames": 100, "crops": 3}
+WIDE = {"architecture": "residual", "width": 4, "stages": 1, "depth": 1, **CROPS}
+NETWORKS = {"tiny": "auto", "slow": "keras"}
+JOINED = [("tiny", "pool"), ("slow", "conv")]
+LEARNERS = [
+    "cnn/whole",
+    "cnn/crops",
+    "ffnn/8",
+    "classify/handcrafted/all/logistic-regression",
+    "classify/tiny/pool/all/svm-linear",
+    "classify/joined/both/all/svm-rbf",
+    "ensemble/mean",
+]
+
+
+def sound(genre, seconds, rate, channels, rng):
+    """Make a chord, noise or beats, with noise enough that no learner is sure."""
+    time = np.arange(round(seconds * rate)) / rate
+    tone = sum(np.sin(2 * np.pi * pitch * time) for pitch in rng.uniform(100, 900, 3))
+    noise = rng.standard_normal(len(time))
+    beat = noise * np.exp(-20 * (time % rng.uniform(0.2, 0.5)))
+    mixed = {"Drone": tone, "Hiss": noise, "Pulse": 3 * beat}[genre] + 0.5 * (tone + noise + beat)
+    level = rng.uniform(0.05, 0.2)
+    return level * np.stack([mixed * share for share in (1, 0.7)[:channels]], axis=1)
+
+
+def write_corpus(folder):
+    """Write clips of several rates, channels, formats and lengths; return id, genre and file."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    tracks = []
+    for number in range(30):
+        rate, channels = ((44100, 2), (48000, 1), (22050, 2))[number // 3 % 3]
+        seconds = (3.3, 4.9, 1.7)[number % 7 % 3]
+        ending = ("mp3", "flac", "ogg")[number % 4 % 3]
+        genre, path = GENRES[number % 3], folder / f"{number:03d}.{ending}"
+        soundfile.write(path, sound(genre, seconds, rate, channels, rng), rate)
+        tracks.append((f"{number:03d}", genre, path))
+    return tracks
+
+
+def wav(source, target):
+    """Decode as the rule `wav` does."""
+    length = [str(RATE), str(round(CLIP * RATE)), str(CLIP + 2)]
+    subprocess.run(
+        ["bash", SCRIPTS / "wav.sh", source, target, *length],
+        env={**os.environ, "FFMPEG": FFMPEG},
+        check=True,
+    )
+    return target
+
+
+def write_network(path, seed):
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    keras.Sequential(
+        [
+            keras.Input((*IMAGES.shape, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(3, 5, strides=4, activation="relu", name="conv"),
+            layers.GlobalAveragePooling2D(name="pool"),
+        ]
+    ).save(path)
+    return str(path)
+
+
+class Corpus:
+    """What a run of the workflow on the tiny corpus would leave."""
+
+    def __init__(self, folder):
+        self.folder, self.results = folder, folder / "results"
+        self.tracks = write_corpus(folder / "audio")
+        (folder / "wav").mkdir()
+        self.ids, self.genres, self.files = map(list, zip(*self.tracks, strict=True))
+        parts = [("training", "training", "validation", "test")[n // 3 % 4] for n in range(30)]
+        self.split = pd.DataFrame({"track_id": self.ids, "part": parts, "genre": self.genres})
+        self.runs = {}
+        self._images()
+        self._handcrafted()
+        self._networks()
+        for name in LEARNERS:
+            self._train(name)
+
+    def _images(self):
+        wavs = [
+            (one, genre, wav(path, self.folder / f"wav/{one}.wav"))
+            for one, genre, path in self.tracks
+        ]
+        shard = self.folder / "spectrograms" / "0.h5"
+        spectrograms.write_shard(shard, wavs, IMAGES)
+        self.images = self.folder / "spectrograms.h5"
+        spectrograms.join(self.images, [shard])
+        self.shard = shard
+
+    def _matrix(self, name):
+        return self.folder / "features" / f"{name}.h5"
+
+    def _handcrafted(self):
+        shard = self.folder / "handcrafted.h5"
+        features.extract_shard(shard, zip(self.ids, self.files, strict=True), **HANDCRAFTED)
+        made = {name: self.folder / f"{name}.csv" for name in ("table", "left_out")}
+        features.gather([shard], matrix=self._matrix("handcrafted"), **made)
+
+    def _networks(self):
+        for seed, (name, engine) in enumerate(NETWORKS.items()):
+            network = write_network(self.folder / f"{name}.keras", seed)
+            prepared, shard = (
+                self.folder / "transfer" / name / "network",
+                self.folder / f"{name}.h5",
+            )
+            quiet = {"weights": "own", "report": lambda _: None}
+            trial = transfer.trial_images(IMAGES)
+            transfer.prepare(prepared, trial, network, ["conv", "pool"], engine=engine, **quiet)
+            transfer.extract_shard(shard, self.shard, prepared)
+            cuts = {cut: self._matrix(f"{name}/{cut}") for cut in ("conv", "pool")}
+            transfer.gather([shard], cuts)
+        joined = [self._matrix("/".join(one)) for one in JOINED]
+        transfer.join_cuts(joined, self._matrix("joined/both"))
+
+    def _train(self, name):
+        stage, rest = name.split("/", 1)
+        folder = self.results / "official" / name
+        folder.mkdir(parents=True)
+        table = getattr(self, f"_{stage}")(folder, name, rest)
+        table.to_csv(folder / "predictions.csv", index=False)
+
+    def _cnn(self, folder, name, rest):
+        variant = VARIANT | (WIDE if rest == "crops" else {})
+        backend.configure(threads=1, seed=0)
+        model, _, table = cnn.fit(
+            self.images,
+            self.split,
+            variant=variant,
+            memory_mb=10,
+            report=lambda _: None,
+            seed=0,
+            **SETTINGS,
+        )
+        training.save(model, folder / "model.keras")
+        crops = CROPS if rest == "crops" else {}
+        self.runs[name] = packs.Run(folder, name, (), **crops)
+        return table
+
+    def _ffnn(self, folder, name, rest):
+        x, split, _ = features.of_split(self._matrix("handcrafted"), self.split)
+        backend.configure(threads=1, seed=0)
+        model, _, table, _ = ffnn.fit(
+            x,
+            split,
+            units=[8],
+            l2=0,
+            learning_rate=0.01,
+            batch_size=4,
+            seed=0,
+            epochs=4,
+            monitor="val_loss",
+            patience=4,
+            report=lambda _: None,
+        )
+        training.save(model, folder / "model.keras")
+        self.runs[name] = packs.Run(folder, name, [packs.Features(self._matrix("handcrafted"))])
+        return table
+
+    def _classify(self, folder, name, rest):
+        matrix, _, classifier = rest.rsplit("/", 2)
+        x, split, _ = features.of_split(self._matrix(matrix), self.split)
+        columns = (split["genre"], split["part"], split["track_id"])
+        result = classify.classify(x, *columns, classifier=classifier, folds=2)
+        classify.save(result.model, folder / "model.skops")
+        parts = JOINED if matrix.startswith("joined") else [tuple(matrix.split("/"))]
+        made = [
+            packs.Features(self._matrix("handcrafted"))
+            if part == ("handcrafted",)
+            else packs.Features(
+                self._matrix("/".join(part)), self.folder / "transfer" / part[0] / "network"
+            )
+            for part in parts
+        ]
+        self.runs[name] = packs.Run(folder, name, made)
+        return result.predictions
+
+    def _ensemble(self, folder, name, rest):
+        members = LEARNERS[:4]
+        made = [self.results / "official" / one / "predictions.csv" for one in members]
+        result = ensembles.average([Entry.from_path(path, self.results) for path in made])
+        ensembles.save(result.combiner, folder / "combiner.skops")
+        return result.predictions
+
+    def predictions(self, name):
+        return self.results / "official" / name / "predictions.csv"
+
+    def export(self, target, name, **changes):
+        ensemble = name.startswith("ensemble/")
+        return packs.export(
+            target,
+            [self.runs[one] for one in LEARNERS[:4]] if ensemble else [self.runs[name]],
+            predictions=self.predictions(name),
+            learner=name,
+            split="official",
+            images=self.images,
+            combiner=self.results / "official" / name / "combiner.skops" if ensemble else None,
+            audit=AUDIT,
+            corpus="tiny",
+            **changes,
+        )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    backend.configure(threads=1, seed=0)
+    return Corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def packed(corpus, tmp_path_factory):
+    """Return the folder of a learner's pack."""
+    folder = tmp_path_factory.mktemp("packs")
+    return functools.cache(lambda name: corpus.export(folder / name.replace("/", "+"), name).folder)
+
+
+@pytest.fixture(scope="module")
+def predictor(packed):
+    """Return the predictor of a learner."""
+    return functools.cache(lambda name: predict.Predictor(packed(name)))
+
+
+LOGISTIC = "classify/handcrafted/all/logistic-regression"
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_track_gets_what_stands_in_its_predictions(corpus, predictor, name):
+    table = pd.read_csv(corpus.predictions(name), dtype={"track_id": str}).set_index("track_id")
+    assert list(table.index) == corpus.ids
+    assert len(set(table["predicted"])) > 1
+    found = predict.predict_files(predictor(name), corpus.files, report=lambda _: None)
+    assert [one.reason for one in found] == [""] * len(corpus.ids)
+    assert [one.predicted for one in found] == list(table["predicted"])
+    assert {len(one.starts) for one in found} == {1}
+    expected = table[[f"p_{genre}" for genre in GENRES]].to_numpy()
+    np.testing.assert_allclose([one.probabilities for one in found], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hop", "starts"),
+    [
+        (1.0, 10, [0]),
+        (10.0, 10, [0]),
+        (11.9, 10, [0]),
+        (12.0, 10, [0, 2]),
+        (20.0, 10, [0, 10]),
+        (21.0, 10, [0, 10]),
+        (25.0, 10, [0, 10, 15]),
+        (25.0, 5, [0, 5, 10, 15]),
+        (27.0, 5, [0, 5, 10, 15, 17]),
+        (29.7 * 3, 29.7, [0, 29.7, 59.4]),
+    ],
+)
+def test_windows_cover_a_file(seconds, hop, starts):
+    length = 29.7 if hop == 29.7 else 10
+    np.testing.assert_allclose(predict.windows(seconds, length=length, hop=hop), starts)
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    """Make 11.6 s of hiss, drone, silence and drone again: windows at 0, 3, (6) and 8.6 s."""
+    rng = np.random.default_rng(5)
+    pieces = [sound(genre, 3, 44100, 2, rng) for genre in ("Hiss", "Drone")]
+    pieces += [np.zeros((3 * 44100, 2)), sound("Drone", 2.6, 44100, 2, rng)]
+    path = tmp_path_factory.mktemp("long") / "long.flac"
+    soundfile.write(path, np.concatenate(pieces), 44100)
+    return path
+
+
+@pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC, "ensemble/mean"])
+def test_a_long_file_gets_the_mean_over_its_windows(predictor, long_file, tmp_path, name):
+    one = predictor(name).predict(long_file)
+    clip = predictor(name).pack.clip
+    last = 11.6 - clip
+    np.testing.assert_allclose(one.starts, [0, clip, last] if clip == CLIP else one.starts)
+    np.testing.assert_allclose(one.ends - one.starts, clip)
+    assert one.ends[-1] == pytest.approx(11.6)
+    np.testing.assert_allclose(one.probabilities, np.mean(one.by_window, axis=0))
+    samples, rate = soundfile.read(long_file)
+    for start, expected in zip(one.starts, one.by_window, strict=True):
+        piece = tmp_path / f"{start}.flac"
+        # More than a clip, since the hand-crafted features of an ensemble look a little further.
+        soundfile.write(piece, samples[round(start * rate) : round((start + 3.5) * rate)], rate)
+        alone = predictor(name).predict(piece)
+        # Resampling knows what comes before a window, and not before a file.
+        np.testing.assert_allclose(alone.probabilities, expected, atol=0.01)
+
+
+def test_windows_of_silence_are_left_out(predictor, long_file):
+    one = predictor("cnn/whole").predict(long_file)
+    assert 6.0 not in one.starts and len(one.starts) == 3
+
+
+def test_hop_and_first_clip(predictor, long_file):
+    halves = predictor("cnn/whole").predict(long_file, hop=1.5)
+    assert {1.5, 4.5} < set(halves.starts) and halves.starts[-1] == pytest.approx(7.5)
+    first = predictor("cnn/whole").predict(long_file, whole=False)
+    assert list(first.starts) == [0]
+    np.testing.assert_array_equal(first.by_window[0], halves.by_window[0])
+    with pytest.raises(GenreflowError, match="hop"):
+        predictor("cnn/whole").predict(long_file, hop=0)
+
+
+def test_segments_say_which_speak_most_for_the_genre(predictor, long_file):
+    one = predictor("cnn/whole").predict(long_file)
+    rows = predict.segments([one])
+    own = rows[f"p_{one.predicted}"]
+    assert list(rows["rank"]) == list(own.rank(ascending=False).astype(int))
+    assert list(rows["start"]) == [0, 3, 8.6] and list(rows["end"]) == [3, 6, 11.6]
+    best = rows.loc[own.idxmax()]
+    (row,) = predict.table([one]).to_dict("records")
+    clock = [f"0:{round(best[end]):02d}" for end in ("start", "end")]
+    assert row["strongest"] == "-".join(clock) and row["windows"] == 3
+    np.testing.assert_allclose(
+        [row[f"p_{genre}"] for genre in GENRES], rows[[f"p_{genre}" for genre in GENRES]].mean()
+    )
+
+
+@pytest.fixture
+def music(tmp_path, corpus):
+    """Make a folder with one good file and others that can't be used."""
+    folder = tmp_path / "music"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(corpus.files[0], folder / "deep" / "good.mp3")
+    (folder / "bad.mp3").write_bytes(b"no audio at all" * 100)
+    (folder / "empty.flac").write_bytes(b"")
+    soundfile.write(folder / "short.wav", np.ones(1000) / 2, 44100)
+    soundfile.write(folder / "silent.wav", np.zeros(2 * 44100), 44100)
+    (folder / "cover.jpg").write_bytes(b"a picture")
+    (folder / ".hidden.mp3").write_bytes(b"of the system")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC])
+def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
+    said = []
+    files = [*predict.files_of([music]), music / "gone.mp3"]
+    found = predict.predict_files(predictor(name), files, report=said.append)
+    reasons = {Path(one.file).name: one.reason for one in found}
+    assert reasons.pop("good.mp3") == ""
+    assert set(reasons) == {"bad.mp3", "empty.flac", "short.wav", "silent.wav", "gone.mp3"}
+    assert "too short: 0.02 s" in reasons["short.wav"] and "silent" in reasons["silent.wav"]
+    assert "no such file" in reasons["gone.mp3"]
+    assert all(reasons.values())
+    assert len(said) == 6 and said[0].startswith("1 of 6")
+    table = predict.table(found).set_index("file")
+    bad = table.loc[str(music / "bad.mp3")]
+    assert bad["predicted"] == "" and bad["windows"] == 0 and np.isnan(bad["p_Hiss"])
+    assert len(predict.segments(found)) == 1
+
+
+def test_lists_and_folders_give_their_files(music):
+    listed = music / "list.m3u"
+    listed.write_text("\ufeff#EXTM3U\n\ndeep/good.mp3\r\n gone.mp3\n", encoding="utf-8")
+    good = music / "deep" / "good.mp3"
+    assert predict.files_of([listed]) == [good, music / "gone.mp3"]
+    assert predict.files_of([good, music])[:2] == [good, music / "bad.mp3"]
+    assert len(predict.files_of([good, music])) == 5
+    with pytest.raises(GenreflowError, match="no audio files"):
+        (music / "none").mkdir()
+        predict.files_of([music / "none"])
+    with pytest.raises(GenreflowError, match="list of files"):
+        predict.files_of([music / "gone.txt"])
+
+
+def test_a_list_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00s")
+    with pytest.raises(GenreflowError, match="UTF-8"):
+        predict.files_of([tmp_path / "list.txt"])
+
+
+@pytest.mark.parametrize(
+    "name", ["=cmd|'A0'!A1.flac", "+1.flac", "-x.flac", "@x.flac", "\uff1d1.flac"]
+)
+def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    genre = {**vars(predictor(LOGISTIC).predict(corpus.files[1])), "genres": ("=1+1", "b", "c")}
+    shutil.copy(corpus.files[1], name)
+    made = [predict.Prediction(**{**genre, "file": name})]
+    made += predict.predict_files(predictor(LOGISTIC), [f"{name}.gone"], report=lambda _: None)
+    for rows in (predict.table(made), predict.segments(made)):
+        rows.to_csv("out.csv", index=False)
+        with Path("out.csv").open(encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file))
+        texts = [row[column] for row in read for column in row if not column.startswith("p_")]
+        assert not [
+            text for text in texts if text[:1] in ("=", "+", "-", "@", "\uff1d", "\t", "\r")
+        ]
+        # What the table says is still the file's path.
+        assert read[0]["file"] == f"./{name}" and Path(read[0]["file"]).exists()
+
+
+def test_control_characters_of_names_dont_reach_the_terminal():
+    assert predict.safe("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
+    assert predict.safe(os.fsdecode(b"M\xfcsik.mp3")) == "M\\xfcsik.mp3"
+    assert predict.safe("Mu\u0308sik \u97f3\u697d-1.mp3") == "Mu\u0308sik \u97f3\u697d-1.mp3"
+
+
+def command(arguments, cwd, *, check=""):
+    """Run the command line in a process of its own; `check` is Python run after it."""
+    program = f"import sys; from genreflow.predict import main; s = main(); {check}; sys.exit(s)"
+    return subprocess.run(
+        [sys.executable, *(["-c", program] if check else ["-m", "genreflow.predict"]), *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+WITHOUT = "assert not {'tensorflow', 'keras', 'snakemake', 'statsmodels'} & set(sys.modules)"
+
+
+def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(packed, music, tmp_path):
+    moved = shutil.copytree(packed(LOGISTIC), tmp_path / "given" / "pack")
+    files = ["--output", "new/out.csv", "--segments", "segments.csv", "music"]
+    run = command([str(moved), *files], tmp_path, check=WITHOUT)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == ""
+    assert "5 of 5" in run.stderr and "bad.mp3" in run.stderr and "differ" not in run.stderr
+    table = pd.read_csv(tmp_path / "new" / "out.csv", keep_default_na=False)
+    assert list(table) == [
+        "file", "predicted", *(f"p_{genre}" for genre in GENRES), "windows", "strongest", "reason"
+    ]  # fmt: skip
+    assert list(table["file"]) == [f"music/{name}" for name in
+        ("bad.mp3", "deep/good.mp3", "empty.flac", "short.wav", "silent.wav")]  # fmt: skip
+    assert (table["predicted"] != "").sum() == 1
+    assert len(pd.read_csv(tmp_path / "segments.csv")) == 1
+
+
+def test_exit_status_tells_whether_anything_was_predicted(packed, music, tmp_path):
+    pack = str(packed(LOGISTIC))
+    run = command([pack, "music/bad.mp3"], tmp_path)
+    assert run.returncode == 1 and "bad.mp3" in run.stdout and "Traceback" not in run.stderr
+    run = command([pack, "music/deep/good.mp3"], tmp_path)
+    assert run.returncode == 0 and any(genre in run.stdout for genre in GENRES)
+    run = command(["no-pack", "music/deep/good.mp3"], tmp_path)
+    assert run.returncode == 2 and "no pack" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_network_of_images_works_from_the_command_line(packed, music, tmp_path):
+    run = command([str(packed("cnn/crops")), "music"], tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "good.mp3" in run.stdout and "unreadable" in run.stdout
+
+
+def test_other_versions_are_said(packed, corpus, tmp_path):
+    pack = shutil.copytree(packed(LOGISTIC), tmp_path / "pack")
+    content = json.loads((pack / "pack.json").read_text())
+    content["versions"]["scikit-learn"] = "0.1"
+    (pack / "pack.json").write_text(json.dumps(content))
+    said = []
+    predict.run(pack, corpus.files[:1], report=said.append)
+    assert "scikit-learn" in said[0] and "0.1" in said[0] and len(said) == 2
+
+
+def poisoned(pack, target, make):
+    """Copy a pack, put another model in the place of its own, and adjust the hash."""
+    pack = shutil.copytree(pack, target)
+    content = json.loads((pack / "pack.json").read_text())
+    file = content["models"][0]["file"]
+    make(pack / file)
+    content["members"][file] = packs.sha256(pack / file)
+    (pack / "pack.json").write_text(json.dumps(content))
+    return pack
+
+
+def with_lambda(path, mark):
+    layer = keras.layers.Lambda(lambda x: (mark.touch(), x)[1], output_shape=(3,))
+    keras.Sequential([keras.Input((3,)), layer]).save(path)
+    mark.unlink(missing_ok=True)  # building the model called it
+
+
+def with_function(path, mark):
+    """Save a model that names a function of a module as the activation of a layer."""
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "relu")]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    dense = config["config"]["layers"][1]
+    called = {"module": "os", "class_name": "function", "config": "system"}
+    dense["config"]["activation"] = {**called, "registered_name": "function"}
+    dense["module"], dense["class_name"], dense["registered_name"] = "os", "system", None
+    dense["config"] = {"command": f"touch {mark}"}
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("poison", [with_lambda, with_function])
+def test_a_keras_model_cant_run_code(packed, tmp_path, poison):
+    mark = tmp_path / "ran"
+    pack = poisoned(packed("cnn/whole"), tmp_path / "pack", lambda path: poison(path, mark))
+    with pytest.raises(GenreflowError, match=r"model\.keras can't be loaded"):
+        predict.Predictor(pack)
+    assert not mark.exists()
+
+
+def test_a_skops_model_cant_run_code(packed, tmp_path):
+    mark = tmp_path / "ran"
+
+    class Poison:
+        def __reduce__(self):
+            return os.system, (f"touch {mark}",)
+
+    def dump(path):
+        skops.io.dump({"pipeline": Poison(), "inverse_temperature": None}, path)
+
+    pack = poisoned(packed(LOGISTIC), tmp_path / "pack", dump)
+    with pytest.raises(GenreflowError, match=r"model\.skops: not loaded.*run code"):
+        predict.Predictor(pack)
+    assert not mark.exists()
+
+
+def test_a_member_that_is_no_model_is_refused(packed, tmp_path):
+    for name in ("cnn/whole", LOGISTIC):
+        target = tmp_path / name.replace("/", "+")
+        pack = poisoned(packed(name), target, lambda path: path.write_bytes(b"x" * 99))
+        with pytest.raises(GenreflowError, match="models/1/model"):
+            predict.Predictor(pack)
+
+
+def test_settings_of_images_that_arent_whole_are_refused(packed, tmp_path):
+    pack = shutil.copytree(packed("cnn/whole"), tmp_path / "pack")
+    content = json.loads((pack / "pack.json").read_text())
+    del content["images"]["n_fft"]
+    (pack / "pack.json").write_text(json.dumps(content))
+    with pytest.raises(GenreflowError, match="n_fft"):
+        predict.Predictor(pack)
+
+
+def test_decoding_needs_a_program_that_works(corpus, monkeypatch):
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: "/no/ffmpeg")
+    with pytest.raises(GenreflowError, match="could not run ffmpeg"):
+        predict.decode(corpus.files[0], sample_rate=RATE)
