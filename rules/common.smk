@@ -581,6 +581,14 @@ def ensembles():
 
 def members_of_ensemble(wildcards):
     members = config["ensembles"]["members"][wildcards.ensemble]["of"]
+    on_validation = [name for name in members if name.startswith("classify/")]
+    if how_of_ensemble(wildcards) == "stack" and on_validation:
+        if "validation" in config["classify"]["fit_on"]:
+            raise WorkflowError(
+                f"ensembles.members.{wildcards.ensemble}: a stack is fitted on validation, from "
+                f"which {on_validation[0]} learns too (classify.fit_on): average instead, or "
+                "leave it out"
+            )
     return files_of("predictions.csv", members, [wildcards.split])
 
 

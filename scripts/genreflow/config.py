@@ -238,14 +238,5 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     if handcrafted["source"] == "published" and not handcrafted["table"]:
         yield "handcrafted.table: handcrafted.source is published, so it must name the table"
     yield from _feature_problems(config)
-    if "validation" in config["classify"]["fit_on"]:
-        for name, ensemble in config["ensembles"]["members"].items():
-            classified = [one for one in ensemble["of"] if one.startswith("classify/")]
-            if ensemble["how"] == "stack" and classified:
-                yield (
-                    f"ensembles.members.{name}: a stack is fitted on validation, from which "
-                    f"{classified[0]} learns too (classify.fit_on): average instead, or leave it"
-                    " out"
-                )
     if corpus["kind"] == "table" and not corpus["table"]:
         yield "corpus.table: corpus.kind is table, so it must name the CSV"

@@ -143,14 +143,6 @@ def test_filled_defaults_are_not_shared():
             "transfer.backbones: a is in ONNX, so it needs the key sha256",
         ),
         (
-            {
-                "classify": {"fit_on": ["training", "validation"]},
-                "ensembles": {"members": {"a": {"how": "stack", "of": ["classify/x", "cnn/y"]}}},
-            },
-            "ensembles.members.a: a stack is fitted on validation, from which classify/x learns "
-            "too (classify.fit_on): average instead, or leave it out",
-        ),
-        (
             {"cnn": {"variants": {"mine": {"search": "tiny"}}}},
             "cnn.variants.mine.search: no 'tiny' in cnn.search.spaces",
         ),

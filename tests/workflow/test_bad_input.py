@@ -51,6 +51,17 @@ def test_missing_folder_leaves_the_results(finished):
         ({"seed": "one"}, ["seed", "a whole number", "'one'"]),
         ({"corpus": {"kind": "foldr"}}, ["corpus.kind", "did you mean folder?"]),
         ({"splits": ["groupd"]}, ["splits", "groupd", "grouped"]),
+        (
+            {
+                "classify": {"fit_on": ["training", "validation"]},
+                "ensembles": {"members": {"both": {"how": "stack"}}},
+            },
+            ["ensembles.members.both", "classify.fit_on", "average instead"],
+        ),
+        (
+            {"classify": {"features": {"tiny/pol": ["all"]}}},
+            ["classify.features", "tiny/pol", "did you mean tiny/pool?"],
+        ),
     ],
 )
 def test_wrong_configuration_names_the_key(corpus, tmp_path, changes, words):

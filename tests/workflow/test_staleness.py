@@ -346,8 +346,8 @@ OWN_KEYS = {
 }
 """Keys that these variants have, and `simple` hasn't."""
 
-OTHER_LEARNERS = ("cnn.run", "ffnn.units", "classify.run", "transfer.run")
-"""Keys by which learners of the ensemble are replaced by others."""
+NOT_ITS_MEMBERS = ("cnn.run", "ffnn.units", "classify.run", "transfer.run", "classify.features.*")
+"""Keys by which others are run than the ensemble's members, or beside them."""
 
 ALSO = {
     "corpus.kind": {"corpus": {"table": "tracks.csv"}},
@@ -416,8 +416,7 @@ def test_setting_reruns_what_uses_it(with_table, plan, key):
     value, rules = SETTINGS[key]
     changes = merged(changed(key, value), ALSO.get(key, {}))
     expected = EVERYTHING if rules is None else with_followers(*rules)
-    # An ensemble of learners that are no longer run isn't made.
-    left_out = {"ensemble"} if key in OTHER_LEARNERS else set()
+    left_out = {"ensemble"} if key in NOT_ITS_MEMBERS else set()
     assert rules_of(plan(with_table, changes)) == expected - left_out
 
 
@@ -542,10 +541,13 @@ MODULES = {
     "locks": [],
     "logs": ALL_PYTHON,
     "markdown": OF_TABLES,
+    "model_card": [],
     "networks": [*CNN, "online_gallery"],
     "online": [*CNN, "online_gallery"],
     "onnx_backbone": [],
+    "packs": [],
     "pca": ["pca", "classify", "explained_variance"],
+    "predict": [],
     "prediction_table": [*CNN, "ffnn", "classify", "ensemble"],
     "predictions": [*TABLES, "explained_variance", "ensemble"],
     "provenance": ["report"],
