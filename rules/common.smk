@@ -573,22 +573,27 @@ def classifiers():
 def ensembles():
     """Return the ensembles of which all members are run."""
     single = set(networks() + classifiers())
-    members = config["ensembles"]["members"]
-    return [
-        f"ensemble/{name}" for name in members if single.issuperset(members[name]["of"])
-    ]
+    found = []
+    for name, ensemble in config["ensembles"]["members"].items():
+        if single.issuperset(ensemble["of"]):
+            require_validation(name, ensemble)
+            found.append(f"ensemble/{name}")
+    return found
+
+
+def require_validation(name, ensemble):
+    """Stop if a stack would be fitted on tracks from which its members learned."""
+    classified = [one for one in ensemble["of"] if one.startswith("classify/")]
+    learned = "validation" in config["classify"]["fit_on"]
+    if ensemble["how"] == "stack" and classified and learned:
+        raise WorkflowError(
+            f"ensembles.members.{name}: a stack is fitted on validation, from which "
+            f"{classified[0]} learns too (classify.fit_on): average instead, or leave it out"
+        )
 
 
 def members_of_ensemble(wildcards):
     members = config["ensembles"]["members"][wildcards.ensemble]["of"]
-    on_validation = [name for name in members if name.startswith("classify/")]
-    if how_of_ensemble(wildcards) == "stack" and on_validation:
-        if "validation" in config["classify"]["fit_on"]:
-            raise WorkflowError(
-                f"ensembles.members.{wildcards.ensemble}: a stack is fitted on validation, from "
-                f"which {on_validation[0]} learns too (classify.fit_on): average instead, or "
-                "leave it out"
-            )
     return files_of("predictions.csv", members, [wildcards.split])
 
 

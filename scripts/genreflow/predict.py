@@ -11,15 +11,23 @@ project registered; skops takes the types that `genreflow.skops_files` trusts.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
+from importlib import import_module
+from itertools import islice
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +49,9 @@ LISTS = {".txt", ".m3u", ".m3u8"}
 
 BATCH = 16
 """Windows that a network gets at a time, which bounds the memory for a long file."""
+
+AHEAD = 16
+"""Files that are prepared ahead, at most."""
 
 _WAV_SCRIPT = Path(__file__).parents[1] / "wav.sh"
 _ALL = 10**12
@@ -91,6 +102,158 @@ class Prediction:
         return np.argsort(-np.asarray(own), kind="stable")
 
 
+@dataclass(frozen=True)
+class Clips:
+    """The windows of a file as models take them.
+
+    Attributes
+    ----------
+    starts, ends : (windows,) float64
+        Of each window [s].
+    images : (windows, n_mels, n_frames) uint8, or None
+        Log-mel images, if the pack needs them.
+    handcrafted : (windows, dimensions) float32 each
+        By what `_key` gives for the settings of hand-crafted features.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    images: np.ndarray | None
+    handcrafted: dict[str, np.ndarray]
+
+    def part(self, first: int, count: int) -> "Clips":
+        """Return some of the windows."""
+        rows = slice(first, first + count)
+        images = None if self.images is None else self.images[rows]
+        handcrafted = {key: found[rows] for key, found in self.handcrafted.items()}
+        return Clips(self.starts[rows], self.ends[rows], images, handcrafted)
+
+
+def prepare(
+    pack: packs.Pack, path: str | Path, *, hop: float | None = None, whole: bool = True
+) -> Clips:
+    """Turn a file into what the models of a pack take. No model is needed for it.
+
+    Parameters
+    ----------
+    pack
+        The pack.
+    path, hop, whole
+        As for `Predictor.predict`.
+
+    Raises
+    ------
+    GenreflowError
+        As `Predictor.predict`.
+    """
+    if hop is not None and not hop > 0:
+        raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
+    sources = {
+        _key(source.settings): source.settings
+        for model in pack.models
+        for source in model.features
+        if source.kind == "handcrafted"
+    }
+    wav = source = None
+    if pack.images is not None:
+        log_mel = _log_mel(pack)
+        rate = log_mel.settings.sample_rate
+        wav = _Samples(decode(path, sample_rate=rate), rate)
+    if sources:
+        from genreflow import handcrafted
+
+        source = _Samples(*handcrafted.load(path))
+    sound = wav or source
+    starts = windows(sound.seconds, length=pack.clip, hop=hop or pack.clip)
+    starts = _sounding(sound, starts if whole else starts[:1], pack)
+    return Clips(
+        np.array(starts),
+        np.minimum(np.array(starts) + pack.clip, sound.seconds),
+        _images(wav, starts, log_mel) if wav else None,
+        {key: _handcrafted(source, starts, **settings) for key, settings in sources.items()},
+    )
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """The samples of a file, int16 or float32 (full scale 1), and their rate."""
+
+    samples: np.ndarray
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    def window(self, start: float, length: float) -> np.ndarray:
+        first = round(start * self.rate)
+        return self.samples[first : first + round(length * self.rate)]
+
+    def level_of(self, start: float, length: float) -> np.ndarray:
+        """Return a window in the scale of 16 bits."""
+        window = self.window(start, length)
+        return window if window.dtype == np.int16 else window * np.float32(audio.FULL_SCALE)
+
+
+def _sounding(sound: _Samples, starts: list[float], pack: packs.Pack) -> list[float]:
+    """Return the windows that the corpus's audit would not leave out."""
+    wanted = pack.audit
+    if sound.seconds < wanted.min_duration:
+        raise GenreflowError(
+            f"too short: {sound.seconds:.2f} s; at least {wanted.min_duration:g} s are needed"
+        )
+    judged = {"sample_rate": sound.rate, "level": wanted.silence_level}
+    found = [
+        start
+        for start in starts
+        if audio.sounding_share(sound.level_of(start, pack.clip), **judged) >= wanted.min_sounding
+    ]
+    if not found:
+        raise GenreflowError("silent: there is next to no sound in it")
+    return found
+
+
+@cache
+def _made(settings: Any) -> Any:
+    """Return what makes images; its filters take some time."""
+    from genreflow import spectrograms
+
+    return spectrograms.LogMel(settings)
+
+
+def _log_mel(pack: packs.Pack) -> Any:
+    from genreflow import spectrograms
+
+    try:
+        return _made(spectrograms.Settings(**pack.images))
+    except TypeError as error:
+        raise GenreflowError(
+            f"{pack.folder}: its settings of images aren't whole ({error})"
+        ) from None
+
+
+def _images(wav: _Samples, starts: list[float], log_mel: Any) -> np.ndarray:
+    length = log_mel.settings.duration
+    return np.stack([log_mel.image(wav.window(start, length))[0] for start in starts])
+
+
+def _handcrafted(
+    source: _Samples, starts: list[float], *, features: Sequence[str], rates: str, duration: float
+) -> np.ndarray:
+    from genreflow import handcrafted
+
+    settings = {"features": features, "rates": rates}
+    rows = [
+        handcrafted.extract(source.window(start, duration), source.rate, **settings)
+        for start in starts
+    ]
+    return np.array(rows, dtype=np.float32)
+
+
 class Predictor:
     """A pack that is loaded and ready.
 
@@ -111,42 +274,18 @@ class Predictor:
 
     def __init__(self, pack: packs.Pack | str | Path, *, threads: int = 1):
         self.pack = pack if isinstance(pack, packs.Pack) else packs.read(pack)
-        self._threads = threads
-        self._learners = [
-            (model.learner, _learner(self.pack.folder, model)) for model in self.pack.models
-        ]
-        self.networks = {
-            folder: self._network(folder) for folder in _folders_of_networks(self.pack.models)
-        }
-        self.log_mel = None
+        folder = self.pack.folder
         if self.pack.images is not None:
-            from genreflow import spectrograms
-
-            settings = _settings(spectrograms.Settings, self.pack)
-            self.log_mel = spectrograms.LogMel(settings)
+            _log_mel(self.pack)
+        self._models = [(model, _load(folder / model.file)) for model in self.pack.models]
+        self._networks = {
+            name: _network(folder / name, threads) for name in _networks_of(self.pack.models)
+        }
         self._combiner = None
         if self.pack.combiner is not None:
             from genreflow import ensembles
 
-            self._combiner = ensembles.load(self.pack.folder / self.pack.combiner)
-
-    def _network(self, folder: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        from genreflow import engines
-
-        run = engines.load(self.pack.folder / folder, threads=self._threads)
-        cuts = list(engines.describe(self.pack.folder / folder).cuts)
-
-        def features(images: np.ndarray) -> dict[str, np.ndarray]:
-            batches = [
-                run(images[start : start + engines.BATCH_SIZE])
-                for start in range(0, len(images), engines.BATCH_SIZE)
-            ]
-            return {
-                cut: np.concatenate(found)
-                for cut, found in zip(cuts, zip(*batches, strict=True), strict=True)
-            }
-
-        return features
+            self._combiner = ensembles.load(folder / self.pack.combiner)
 
     def predict(
         self, path: str | Path, *, hop: float | None = None, whole: bool = True
@@ -167,65 +306,23 @@ class Predictor:
         GenreflowError
             If the file can't be decoded, is too short or silent.
         """
-        if hop is not None and not hop > 0:
-            raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
-        sound = self._sound(Path(path))
-        starts = windows(sound.seconds, length=self.pack.clip, hop=hop or self.pack.clip)
-        starts = self._sounding(sound, starts if whole else starts[:1])
+        return self.of_clips(path, prepare(self.pack, path, hop=hop, whole=whole))
+
+    def of_clips(self, path: str | Path, clips: Clips) -> Prediction:
+        """Predict the genre of a file that `prepare` made clips of."""
         found = [
-            self._probabilities(sound, starts[first : first + BATCH])
-            for first in range(0, len(starts), BATCH)
+            self._probabilities(clips.part(first, BATCH))
+            for first in range(0, len(clips.starts), BATCH)
         ]
-        return Prediction(
-            str(path),
-            self.pack.genres,
-            np.array(starts),
-            np.minimum(np.array(starts) + self.pack.clip, sound.seconds),
-            np.concatenate(found),
-        )
+        genres = self.pack.genres
+        return Prediction(str(path), genres, clips.starts, clips.ends, np.concatenate(found))
 
-    def _sound(self, path: Path) -> "_Sound":
-        needs_source = any(
-            source.kind == "handcrafted" for m in self.pack.models for source in m.features
-        )
-        wav = source = None
-        if self.pack.images is not None:
-            rate = self.pack.images["sample_rate"]
-            wav = _Samples(decode(path, sample_rate=rate), rate)
-        if needs_source:
-            from genreflow import handcrafted
-
-            source = _Samples(*handcrafted.load(path))
-        sound = _Sound(wav, source)
-        shortest = self.pack.audit.min_duration
-        if sound.seconds < shortest:
-            raise GenreflowError(
-                f"too short: {sound.seconds:.2f} s; at least {shortest:g} s are needed"
-            )
-        return sound
-
-    def _sounding(self, sound: "_Sound", starts: list[float]) -> list[float]:
-        """Leave out the windows that the corpus's audit would call silent."""
-        wanted = self.pack.audit
-        found = [
-            start
-            for start in starts
-            if audio.sounding_share(
-                sound.judged.window(start, self.pack.clip),
-                sample_rate=sound.judged.rate,
-                level=wanted.silence_level,
-            )
-            >= wanted.min_sounding
-        ]
-        if not found:
-            raise GenreflowError("silent: there is next to no sound in it")
-        return found
-
-    def _probabilities(self, sound: "_Sound", starts: list[float]) -> np.ndarray:
-        clips = _Clips(self, sound, starts)
+    def _probabilities(self, clips: Clips) -> np.ndarray:
+        cuts = {name: run(clips.images) for name, run in self._networks.items()}
         by_learner: dict[str, list[np.ndarray]] = {}
-        for name, learner in self._learners:
-            by_learner.setdefault(name, []).append(learner(clips))
+        for model, loaded in self._models:
+            x = _features(model, clips, cuts) if model.features else clips.images[..., np.newaxis]
+            by_learner.setdefault(model.learner, []).append(_probabilities(loaded, x, model))
         means = {name: np.mean(found, axis=0) for name, found in by_learner.items()}
         if self._combiner is not None:
             return self._combiner.combine(means)
@@ -233,110 +330,65 @@ class Predictor:
         return found
 
 
-@dataclass(frozen=True)
-class _Samples:
-    """The samples of a file, int16 or float32 (full scale 1), and their rate."""
-
-    samples: np.ndarray
-    rate: int
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / self.rate
-
-    def window(self, start: float, length: float) -> np.ndarray:
-        first = round(start * self.rate)
-        return self.samples[first : first + round(length * self.rate)]
+def _features(
+    model: packs.Model, clips: Clips, cuts: Mapping[str, Mapping[str, np.ndarray]]
+) -> np.ndarray:
+    """Return the features that a model takes side by side, float32 (n, dimensions)."""
+    found = []
+    for source in model.features:
+        known = source.settings
+        if source.kind == "handcrafted":
+            found.append(clips.handcrafted[_key(known)])
+        else:  # rounded as they were when stored for the training
+            found.append(cuts[known["folder"]][known["cut"]].astype(known["dtype"]))
+    return np.concatenate(found, axis=1, dtype=np.float32)
 
 
-@dataclass(frozen=True)
-class _Sound:
-    """A file as the WAV of the workflow, as it is, or both, as the models need it."""
+def _probabilities(loaded: Any, x: np.ndarray, model: packs.Model) -> np.ndarray:
+    """Return the probabilities of a model that `_load` loaded, float64 (n, genres)."""
+    if model.file.endswith(".skops"):
+        return loaded.predict(x)[1]
+    if not model.crop_frames:
+        return _called(loaded, x)
+    from genreflow.cnn import crop_starts
 
-    wav: _Samples | None
-    source: _Samples | None
-
-    @property
-    def seconds(self) -> float:
-        return (self.wav or self.source).seconds
-
-    @cached_property
-    def judged(self) -> _Samples:
-        """What is judged to be silent or not, in the scale of 16 bits."""
-        if self.wav is not None:
-            return self.wav
-        return _Samples(self.source.samples * np.float32(audio.FULL_SCALE), self.source.rate)
+    starts = crop_starts(x.shape[2], model.crop_frames, model.crops)
+    crops = [x[:, :, start : start + model.crop_frames] for start in starts]
+    return np.mean([_called(loaded, crop) for crop in crops], axis=0)
 
 
-class _Clips:
-    """Windows of a file as models take them; what several models need is made once."""
-
-    def __init__(self, predictor: Predictor, sound: _Sound, starts: list[float]):
-        self._predictor, self._sound, self._starts = predictor, sound, starts
-        self._of_network: dict[str, dict[str, np.ndarray]] = {}
-
-    @cached_property
-    def images(self) -> np.ndarray:
-        """Log-mel images, uint8 (n, n_mels, n_frames)."""
-        log_mel, wav = self._predictor.log_mel, self._sound.wav
-        length = log_mel.settings.duration
-        return np.stack([log_mel.image(wav.window(start, length))[0] for start in self._starts])
-
-    def features(self, sources: Sequence[packs.Source]) -> np.ndarray:
-        """Return features side by side, float32 (n, dimensions)."""
-        found = [
-            self._handcrafted(**source.settings)
-            if source.kind == "handcrafted"
-            else self._cut(**source.settings)
-            for source in sources
-        ]
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
-
-    def _handcrafted(self, features: Sequence[str], rates: str, duration: float) -> np.ndarray:
-        from genreflow import handcrafted
-
-        source = self._sound.source
-        rows = [
-            handcrafted.extract(
-                source.window(start, duration), source.rate, features=features, rates=rates
-            )
-            for start in self._starts
-        ]
-        return np.array(rows, dtype=np.float32)
-
-    def _cut(self, folder: str, cut: str, dtype: str, engine: str) -> np.ndarray:
-        if folder not in self._of_network:
-            self._of_network[folder] = self._predictor.networks[folder](self.images)
-        # As they were stored for the training.
-        return self._of_network[folder][cut].astype(dtype).astype(np.float32)
+def _called(network: Any, x: np.ndarray) -> np.ndarray:
+    # Never a batch of one: the product of a single row with a matrix is rounded in another way.
+    batch = x if len(x) > 1 else np.repeat(x, 2, axis=0)
+    return np.asarray(network.predict_on_batch(batch), dtype=np.float64)[: len(x)]
 
 
-def _settings(kind: type, pack: packs.Pack) -> Any:
-    try:
-        return kind(**pack.images)
-    except TypeError as error:
-        raise GenreflowError(
-            f"{pack.folder}: its settings of images aren't whole ({error})"
-        ) from None
+def _network(folder: Path, threads: int) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Load a prepared network; return what gives its cuts of any number of images."""
+    from genreflow import engines
+
+    run = engines.load(folder, threads=threads)
+    cuts, size = list(engines.describe(folder).cuts), engines.BATCH_SIZE
+
+    def features(images: np.ndarray) -> dict[str, np.ndarray]:
+        batches = [run(images[first : first + size]) for first in range(0, len(images), size)]
+        found = map(np.concatenate, zip(*batches, strict=True))
+        return dict(zip(cuts, found, strict=True))
+
+    return features
 
 
-def _folders_of_networks(models: Iterable[packs.Model]) -> list[str]:
+def _networks_of(models: Iterable[packs.Model]) -> list[str]:
     sources = [source for model in models for source in model.features]
     return list(dict.fromkeys(s.settings["folder"] for s in sources if s.kind == "network"))
 
 
-def _learner(folder: Path, model: packs.Model) -> Callable[[_Clips], np.ndarray]:
-    """Load a model; return what gives its probabilities, float64 (n, genres)."""
-    path = folder / model.file
+def _load(path: Path) -> Any:
     if path.suffix == ".skops":
         from genreflow import classify
 
-        loaded = classify.load(path)
-        return lambda clips: loaded.predict(clips.features(model.features))[1]
-    network = _load_keras(path)
-    if model.features:
-        return lambda clips: _called(network, clips.features(model.features))
-    return lambda clips: _mean_of_crops(network, clips.images[..., np.newaxis], model)
+        return classify.load(path)
+    return _load_keras(path)
 
 
 def _load_keras(path: Path) -> Any:
@@ -352,22 +404,6 @@ def _load_keras(path: Path) -> Any:
             "Keras's own layers and those of genreflow are taken, for others would run code of "
             "their own when loaded"
         ) from None
-
-
-def _called(network: Any, x: np.ndarray) -> np.ndarray:
-    # Never a batch of one: the product of a single row with a matrix is rounded in another way.
-    batch = x if len(x) > 1 else np.repeat(x, 2, axis=0)
-    return np.asarray(network.predict_on_batch(batch), dtype=np.float64)[: len(x)]
-
-
-def _mean_of_crops(network: Any, images: np.ndarray, model: packs.Model) -> np.ndarray:
-    if not model.crop_frames:
-        return _called(network, images)
-    from genreflow.cnn import crop_starts
-
-    starts = crop_starts(images.shape[2], model.crop_frames, model.crops)
-    crops = [images[:, :, start : start + model.crop_frames] for start in starts]
-    return np.mean([_called(network, crop) for crop in crops], axis=0)
 
 
 def windows(seconds: float, *, length: float, hop: float) -> list[float]:
@@ -489,6 +525,7 @@ def predict_files(
     *,
     hop: float | None = None,
     whole: bool = True,
+    prepared: Iterable[Callable[[], Clips]] | None = None,
     report: Callable[[str], None] = print,
 ) -> list[Prediction]:
     """Predict files, and go on where one can't be used.
@@ -501,6 +538,9 @@ def predict_files(
         Audio files.
     hop, whole
         As for `Predictor.predict`.
+    prepared
+        For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
+        prepare each when it is its turn.
     report
         Called with a line of text on each file.
 
@@ -509,11 +549,13 @@ def predict_files(
     list of Prediction
         One a file; those that can't be used have a reason.
     """
+    if prepared is None:
+        prepared = (partial(prepare, predictor.pack, path, hop=hop, whole=whole) for path in paths)
     found = []
-    for number, path in enumerate(paths, start=1):
+    for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
         started = time.perf_counter()
         try:
-            one = predictor.predict(path, hop=hop, whole=whole)
+            one = predictor.of_clips(path, clips())
             said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
         except GenreflowError as error:
             nothing = np.empty(0)
@@ -525,6 +567,51 @@ def predict_files(
         report(f"{number} of {len(paths)}, {seconds:.1f} s: {safe(str(path))}: {safe(said)}")
         found.append(one)
     return found
+
+
+class _Ahead:
+    """What returns the clips of files, which other processes prepare ahead.
+
+    They decode the first files while this process loads the models, which takes as long, and later
+    ones while it predicts.
+    """
+
+    def __init__(
+        self, pool: ProcessPoolExecutor, work: Callable[[Path], Clips], paths: Iterable[Path]
+    ):
+        self._pool, self._work, self._paths = pool, work, iter(paths)
+        self._waiting: deque[Future[Clips]] = deque()
+        for _ in range(AHEAD):
+            self._submit()
+
+    def _submit(self) -> None:
+        for path in islice(self._paths, 1):
+            self._waiting.append(self._pool.submit(self._work, path))
+
+    def __iter__(self) -> Iterator[Callable[[], Clips]]:
+        while self._waiting:
+            yield partial(_result, self._waiting.popleft())
+            self._submit()
+
+
+def _result(future: "Future[Clips]") -> Clips:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise GenreflowError(
+            "the process that decoded it, or a file beside it, was ended by the system, likely for "
+            "want of memory: predict it alone"
+        ) from None
+
+
+def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    """Start other processes, where that is safe: not once TensorFlow runs threads in this one."""
+    if not jobs or "fork" not in get_all_start_methods() or "tensorflow" in sys.modules:
+        return nullcontext()
+    # What both sides need is imported once, before they part.
+    import_module("pandas")
+    import_module("scipy.signal")
+    return ProcessPoolExecutor(jobs, mp_context=get_context("fork"))
 
 
 def _many(count: int) -> str:
@@ -641,6 +728,7 @@ def run(
     hop: float | None = None,
     whole: bool = True,
     threads: int = 1,
+    jobs: int = 0,
     report: Callable[[str], None] = print,
 ) -> "pd.DataFrame":
     """Predict files, folders and lists by a pack, and write the tables.
@@ -657,6 +745,8 @@ def run(
         As for `predict_files`.
     threads
         Processor threads to use.
+    jobs
+        Other processes that decode and make images or hand-crafted features; 0 for none.
 
     Returns
     -------
@@ -674,12 +764,16 @@ def run(
     read = packs.read(pack)
     if other := read.other_versions():
         report(f"Predictions may differ a little, for versions differ: {', '.join(other)}")
-    if read.uses_keras:
-        from genreflow import backend
+    with _pool(min(jobs, len(files))) as pool:
+        work = partial(prepare, read, hop=hop, whole=whole)
+        prepared = _Ahead(pool, work, files) if pool else None
+        if read.uses_keras:
+            from genreflow import backend
 
-        backend.configure(threads=threads, seed=0)
-    predictor = Predictor(read, threads=threads)
-    found = predict_files(predictor, files, hop=hop, whole=whole, report=report)
+            backend.configure(threads=threads, seed=0)
+        predictor = Predictor(read, threads=threads)
+        settings = {"hop": hop, "whole": whole, "prepared": prepared}
+        found = predict_files(predictor, files, report=report, **settings)
     by_file = table(found)
     for path, rows in ((output, by_file), (segments_to, segments(found))):
         if path is not None:
@@ -722,6 +816,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             hop=given.hop,
             whole=not given.first_clip,
             threads=given.threads,
+            jobs=given.threads,
             report=lambda line: print(line, file=sys.stderr, flush=True),
         )
     except GenreflowError as error:
