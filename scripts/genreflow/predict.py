@@ -26,7 +26,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -387,8 +387,23 @@ def _load(path: Path) -> Any:
     if path.suffix == ".skops":
         from genreflow import classify
 
-        return classify.load(path)
+        model = classify.load(path)
+        _check_trees(path, model.pipeline[-1])
+        return model
     return _load_keras(path)
+
+
+def _check_trees(path: Path, classifier: Any) -> None:
+    """Refuse trees that refer to what isn't there: scikit-learn would read beyond their memory."""
+    for tree in chain.from_iterable(getattr(classifier, "_predictors", [])):
+        inner = np.flatnonzero(tree.nodes["is_leaf"] == 0)
+        nodes = tree.nodes[inner]
+        children = np.stack([nodes["left"], nodes["right"]]).astype(np.int64)
+        # Children come after their parents, so that there is no way round in a circle.
+        inside = (children > inner).all() and (children < len(tree.nodes)).all()
+        known = (nodes["feature_idx"] < classifier.n_features_in_).all()
+        if not (len(tree.nodes) and inside and known and not nodes["is_categorical"].any()):
+            raise GenreflowError(f"{path}: its trees are damaged; get the pack again")
 
 
 def _load_keras(path: Path) -> Any:

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -457,13 +459,15 @@ def test_control_characters_of_names_dont_reach_the_terminal():
 COMMAND_LINE = """
 import runpy, sys
 try:
-    runpy.run_module("genreflow.predict", run_name="__main__")
+    runpy.run_module("genreflow.predict", run_name="__main__", alter_sys=True)
 finally:
     assert not {"tensorflow", "keras", "snakemake", "statsmodels"} & set(sys.modules)
 """
 
 
-def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(packed, music, tmp_path):
+def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(
+    packed, predictor, music, tmp_path
+):
     moved = shutil.copytree(packed(LOGISTIC), tmp_path / "given" / "pack")
     files = ["--output", "new/out.csv", "--segments", "segments.csv", "music"]
     run = subprocess.run(
@@ -484,7 +488,22 @@ def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(packed, 
     assert list(table["file"]) == [f"music/{name}" for name in
         ("bad.mp3", "deep/good.mp3", "empty.flac", "short.wav", "silent.wav")]  # fmt: skip
     assert (table["predicted"] != "").sum() == 1
+    # Other processes decoded the files there, and none does here.
+    expected = predictor(LOGISTIC).predict(music / "deep" / "good.mp3")
+    found = table.loc[1, [f"p_{genre}" for genre in GENRES]].astype(float)
+    np.testing.assert_allclose(found, expected.probabilities, rtol=1e-12)
+    assert table.loc[1, "predicted"] == expected.predicted
     assert len(pd.read_csv(tmp_path / "segments.csv")) == 1
+
+
+def test_a_process_that_dies_is_a_reason(predictor):
+    said = []
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        prepared = predict._Ahead(pool, os._exit, [1])
+        (one,) = predict.predict_files(
+            predictor(LOGISTIC), ["huge.flac"], prepared=prepared, report=said.append
+        )
+    assert "memory" in one.reason and "memory" in said[0]
 
 
 def test_exit_status_tells_whether_anything_was_predicted(packed, music, capsys):
@@ -570,6 +589,35 @@ def test_a_skops_model_cant_run_code(packed, tmp_path):
     with pytest.raises(GenreflowError, match=r"model\.skops: not loaded.*run code"):
         predict.Predictor(pack)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("left", 10**6), ("right", 0), ("feature_idx", 4), ("is_categorical", 1)]
+)
+def test_trees_that_refer_to_what_isnt_there_are_refused(packed, tmp_path, field, value):
+    rng = np.random.default_rng(0)
+    x, genres = rng.normal(size=(60, 4)), np.repeat(GENRES, 20)
+    result = classify.classify(
+        x.astype(np.float32),
+        genres,
+        ["training"] * 60,
+        [str(n) for n in range(60)],
+        classifier="gradient-boosting",
+        grid={"max_iter": [2], "min_samples_leaf": [5]},
+        folds=2,
+    )
+    good = poisoned(
+        packed(LOGISTIC), tmp_path / "good", lambda path: classify.save(result.model, path)
+    )
+    predict.Predictor(good)
+    nodes = result.model.pipeline[-1]._predictors[0][0].nodes
+    assert not nodes[0]["is_leaf"]
+    nodes[field][0] = value
+    bad = poisoned(
+        packed(LOGISTIC), tmp_path / "bad", lambda path: classify.save(result.model, path)
+    )
+    with pytest.raises(GenreflowError, match=r"model\.skops: its trees are damaged"):
+        predict.Predictor(bad)
 
 
 def test_a_member_that_is_no_model_is_refused(packed, tmp_path):
