@@ -204,6 +204,74 @@ class Run:
     crops: int = 1
 
 
+def runs_of(
+    predictions: str | Path,
+    *,
+    folder: str | Path,
+    joined: Mapping[str, Sequence[str]] | None = None,
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
+    members: Sequence[str | Path] = (),
+) -> list[Run]:
+    """Tell by the place of a predictions.csv what `export` packs of its learner.
+
+    Parameters
+    ----------
+    predictions
+        ``FOLDER/SPLIT/LEARNER/[seed-N/]predictions.csv``, as `choose` returns it.
+    folder
+        The results of the corpus.
+    joined
+        For each name of joined features, the names of those that were joined.
+    variants
+        For each variant of the CNN, its crop_frames and crops.
+    members
+        For an ensemble, the predictions.csv of its members with all their seeds.
+
+    Raises
+    ------
+    GenreflowError
+        If a path isn't of this form.
+    """
+    known = (Path(folder), joined or {}, variants or {})
+    return [_run_of(Path(path), *known) for path in members or [predictions]]
+
+
+def _run_of(
+    path: Path,
+    results: Path,
+    joined: Mapping[str, Sequence[str]],
+    variants: Mapping[str, Mapping[str, Any]],
+) -> Run:
+    from genreflow.predictions import place
+
+    _, learner, _ = place(path, results)
+    stage, *rest = learner.split("/")
+    if stage == "cnn":
+        searched = _winner(path.parent.parent / "search" / "winner.yaml")
+        settings = {**variants.get(rest[0], {}), **searched}
+        crop = {key: settings[key] for key in ("crop_frames", "crops") if key in settings}
+        return Run(path.parent, learner, **crop)
+    matrix = "handcrafted" if stage == "ffnn" else "/".join(rest[:-2])
+    names = joined.get(matrix.removeprefix("joined/"), []) if rest[0] == "joined" else [matrix]
+    features = [
+        Features(
+            results / "features" / f"{name}.h5",
+            None
+            if name == "handcrafted"
+            else results / "transfer" / name.split("/")[0] / "network",
+        )
+        for name in names
+    ]
+    return Run(path.parent, learner, features)
+
+
+def _winner(path: Path) -> dict[str, Any]:
+    """Return the settings that a search found, if there was one."""
+    import yaml
+
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def export(
     folder: str | Path,
     runs: Sequence[Run],

@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -568,7 +567,6 @@ def predict_files(
         prepared = (partial(prepare, predictor.pack, path, hop=hop, whole=whole) for path in paths)
     found = []
     for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
-        started = time.perf_counter()
         try:
             one = predictor.of_clips(path, clips())
             said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
@@ -578,8 +576,7 @@ def predict_files(
             one = Prediction(
                 str(path), predictor.pack.genres, nothing, nothing, np.empty((0, 0)), reason
             )
-        seconds = time.perf_counter() - started
-        report(f"{number} of {len(paths)}, {seconds:.1f} s: {safe(str(path))}: {safe(said)}")
+        report(f"{number} of {len(paths)}: {safe(str(path))}: {safe(said)}")
         found.append(one)
     return found
 

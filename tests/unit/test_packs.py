@@ -399,3 +399,50 @@ def test_without_validation_a_learner_has_to_be_named(tmp_path):
     with pytest.raises(GenreflowError, match="validation part"):
         packs.choose([path], folder=tmp_path)
     assert packs.choose([path], folder=tmp_path, name="classify/a") == path
+
+
+def runs(folder, learner, **settings):
+    return packs.runs_of(
+        folder / "official" / learner / "predictions.csv", folder=folder, **settings
+    )
+
+
+def test_what_is_packed_follows_from_the_place_of_the_predictions(tmp_path):
+    results, run = tmp_path, "official/ffnn/64-32/seed-1"
+    by_hand = packs.Features(results / "features/handcrafted.h5")
+    vgg16, resnet50 = (results / "transfer" / name / "network" for name in ("vgg16", "resnet50"))
+    fc1 = packs.Features(results / "features/vgg16/fc1.h5", vgg16)
+    pool = packs.Features(results / "features/resnet50/avg_pool.h5", resnet50)
+    assert runs(results, "ffnn/64-32/seed-1") == [packs.Run(results / run, "ffnn/64-32", [by_hand])]
+    for learner, features in {
+        "classify/handcrafted/all/lda": [by_hand],
+        "classify/vgg16/fc1/pca-0.90/mlp": [fc1],
+        "classify/joined/both/pca-0.90/mlp": [fc1, pool],
+    }.items():
+        found = runs(results, learner, joined={"both": ["vgg16/fc1", "resnet50/avg_pool"]})
+        assert found == [packs.Run(results / "official" / learner, learner, features)]
+
+
+def test_crops_are_those_of_the_variant_or_of_its_search(tmp_path):
+    variants = {"wide": {"crop_frames": 640, "crops": 5, "width": 8}}
+    (whole,) = runs(tmp_path, "cnn/simple/seed-0", variants=variants)
+    assert whole == packs.Run(tmp_path / "official/cnn/simple/seed-0", "cnn/simple")
+    (wide,) = runs(tmp_path, "cnn/wide/seed-0", variants=variants)
+    assert (wide.crop_frames, wide.crops) == (640, 5)
+    search = tmp_path / "official/cnn/wide/search"
+    search.mkdir(parents=True)
+    (search / "winner.yaml").write_text("{crop_frames: 320, width: 16}")
+    (searched,) = runs(tmp_path, "cnn/wide/seed-0", variants=variants)
+    assert (searched.crop_frames, searched.crops) == (320, 5)
+
+
+def test_an_ensemble_is_packed_with_all_seeds_of_its_members(tmp_path):
+    members = [tmp_path / f"official/cnn/simple/seed-{seed}/predictions.csv" for seed in (0, 1)]
+    found = runs(tmp_path, "ensemble/mean", members=members)
+    assert [run.folder.name for run in found] == ["seed-0", "seed-1"]
+    assert {run.learner for run in found} == {"cnn/simple"}
+
+
+def test_predictions_at_another_place_are_refused(tmp_path):
+    with pytest.raises(GenreflowError, match="SPLIT/LEARNER"):
+        packs.runs_of(tmp_path / "predictions.csv", folder=tmp_path)
