@@ -1,5 +1,7 @@
 # make run            the demo corpus; CONFIG=config/fma_small.yaml for another one
 # make test           the tests; TESTS="-m 'not slow'" for the fast ones
+# make predict FILES=PATH   the genres of a file, a folder or a list, by the best learner
+# make export         the best learner as a folder that works without the corpus
 # make bench          the benchmarks, as ratios against the plain way
 # make check          format and lint
 # make docs           docs/configuration.md and the rule graph in the README, from the code
@@ -11,6 +13,7 @@ CORES ?= all
 CONFIG ?=
 ARGS ?=
 TESTS ?=
+FILES ?=
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
@@ -19,11 +22,17 @@ CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
 export PYTHONPATH := scripts
 
-.PHONY: run test bench check docs lock clean
+.PHONY: run predict export test bench check docs lock clean
 
 run: $(INSTALLED)
 	$(if $(CONFIG),$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) fetch)
 	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS)
+
+predict: $(INSTALLED)
+	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) predict --config predict=$(FILES)
+
+export: $(INSTALLED)
+	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) export
 
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest $(TESTS)

@@ -22,6 +22,7 @@ include: "rules/classify.smk"
 include: "rules/ensembles.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/predict.smk"
 
 
 report: "report/workflow.rst"

@@ -751,6 +751,96 @@ def results_folder(wildcards):
     return RESULTS
 
 
+# predict
+
+
+def candidates():
+    """Return the learners of which one is packed: all of them, or the one that is named."""
+    named = config["predict"]["learner"]
+    if named and named not in learners():
+        raise WorkflowError(
+            f"predict.learner: {named} is not run; there are {', '.join(learners())}"
+        )
+    return [named] if named else learners()
+
+
+def with_members(some_learners):
+    """Return learners and the members of the ensembles among them."""
+    found = list(some_learners)
+    for name in some_learners:
+        if name in ensembles():
+            found += config["ensembles"]["members"][os.path.basename(name)]["of"]
+    return list(dict.fromkeys(found))
+
+
+def predictions_to_choose_from(wildcards):
+    require_corpus()
+    return files_of("predictions.csv", candidates(), SPLITS[:1])
+
+
+def members_to_pack(wildcards):
+    """Return the predictions of all members of the ensembles that may be packed."""
+    members = set(with_members(candidates())) - set(ensembles())
+    return files_of("predictions.csv", sorted(members), SPLITS[:1])
+
+
+def models_to_choose_from(wildcards):
+    """Return the models behind the predictions."""
+    used = with_members(candidates())
+    kinds = {
+        "model.keras": [name for name in used if name in networks()],
+        "model.skops": [name for name in used if name in classifiers()],
+        "combiner.skops": [name for name in used if name in ensembles()],
+    }
+    return [path for kind in kinds for path in files_of(kind, kinds[kind], SPLITS[:1])]
+
+
+def features_to_choose_from(wildcards):
+    """Return the feature matrices of the learners that may be packed, and their networks."""
+    used = with_members(candidates())
+    names = {
+        os.path.dirname(os.path.dirname(name))[9:]
+        for name in used
+        if name in classifiers()
+    }
+    if any(name.startswith("ffnn/") for name in used):
+        names.add("handcrafted")
+    for name in sorted(names):
+        names.update(config["transfer"]["joined"].get(name.removeprefix("joined/"), []))
+    backbones = sorted({os.path.dirname(name) for name in names} & BACKBONES.keys())
+    in_keras = [name for name in backbones if BACKBONES[name]["kind"] == "keras"]
+    return [f"{RESULTS}/features/{name}.h5" for name in sorted(names)] + [
+        f"{RESULTS}/transfer/{name}/network" for name in in_keras
+    ]
+
+
+def learned_from_validation():
+    """Return the learners that can't be chosen by validation."""
+    learned = "validation" in config["classify"]["fit_on"]
+    return classifiers() if learned else []
+
+
+def crops_of_variants():
+    """Return how each variant of the CNN sees a clip."""
+    return {
+        name: {key: variant[key] for key in ("crop_frames", "crops")}
+        for name, variant in config["cnn"]["variants"].items()
+        if name in config["cnn"]["run"]
+    }
+
+
+def audio_to_predict(wildcards):
+    """Return the files that are to be predicted."""
+    if not config["predict"]["path"]:
+        raise WorkflowError(
+            "what is to be predicted? Give a file, a folder or a list: --config predict=PATH"
+        )
+    from genreflow import predict  # a sixth of a second, which no other run needs
+
+    paths = checked(predict.files_of, [config["predict"]["path"]])
+    return [str(path) for path in paths if path.exists()]
+
+
 def is_fma_small():
     """Tell whether the study's numbers were measured on this corpus."""
     return config["corpus"]["kind"] == "fma" and config["corpus"]["subset"] == "small"

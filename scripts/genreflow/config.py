@@ -28,6 +28,8 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         Names each key that is unknown (with the nearest known one) or has a wrong value.
     """
     config = _typed(dict(config), schema)
+    if isinstance(config.get("predict"), str):
+        config["predict"] = {"path": config["predict"]}
     problems = [
         problem
         for error in Draft202012Validator(schema).iter_errors(config)

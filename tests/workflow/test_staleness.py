@@ -325,6 +325,8 @@ SETTINGS = {
     "classify.within_folds": (True, ["classify"]),
     "classify.fit_on": (["training", "validation"], ["pca", "classify"]),
     "classify.class_weight": ("balanced", ["classify"]),
+    "predict.path": ("audio", []),
+    "predict.learner": ("ffnn/4", []),
     "ensembles.members.*.how": ("stack", ["ensemble"]),
     "ensembles.members.*.of": (["ffnn/4", "cnn/residual"], ["ensemble"]),
 }

@@ -1,0 +1,22 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0], visible=True) as say:
+    from genreflow import predict
+    from genreflow.errors import GenreflowError
+
+    output = snakemake.output
+    found = predict.run(
+        snakemake.input.pack,
+        [snakemake.params.path],
+        output=output.predictions,
+        segments_to=output.segments,
+        threads=snakemake.threads,
+        jobs=snakemake.threads,
+        report=say,
+    )
+    say(predict.shown(found))
+    if found["reason"].astype(bool).all():
+        raise GenreflowError(
+            f"{snakemake.params.path}: no file could be predicted; the table says why"
+        )
+    say(f"The tables: {output.predictions}, {output.segments}")
