@@ -482,7 +482,12 @@ def marks():
     ]
     for name in ensembles():
         members = config["ensembles"]["members"][os.path.basename(name)]["of"]
-        if any(f"/{part}/" in f"/{member}/" for part in random for member in members):
+        rests = [f"{part}/" for part in random if not part.startswith("cnn/")]
+        if any(
+            member in random
+            or member.removeprefix("classify/").startswith(tuple(rests))
+            for member in members
+        ):
             random.append(name)
     return dict.fromkeys(random, "random weights")
 
