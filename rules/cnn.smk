@@ -19,7 +19,7 @@ rule cnn:
         f"{RESULTS}/benchmarks/cnn/{{split}}/{{variant}}/seed-{{seed}}.tsv"
     conda:
         "../envs/genreflow.yaml"
-    threads: 8
+    threads: config["cnn"]["threads"]
     resources:
         mem_mb=4000 + config["cnn"]["memory_mb"],
         runtime=1440,
@@ -53,7 +53,7 @@ rule cnn_search:
         f"{RESULTS}/benchmarks/cnn_search/{{split}}/{{variant}}.tsv"
     conda:
         "../envs/genreflow.yaml"
-    threads: 8
+    threads: config["cnn"]["threads"]
     resources:
         mem_mb=4000 * config["cnn"]["search"]["workers"] + config["cnn"]["memory_mb"],
         runtime=2880,

@@ -290,6 +290,7 @@ SETTINGS = {
     "cnn.monitor": ("loss", ["cnn", "learning_curves"]),
     "cnn.patience": (3, ["cnn"]),
     "cnn.precision": ("mixed_float16", ["cnn_search", "cnn"]),
+    "cnn.threads": (2, []),
     "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
     "handcrafted.source": ("published", ["published_features"]),
     "handcrafted.table": ("features.csv", []),
