@@ -58,7 +58,7 @@ def dry(command: str) -> str:
     if command.startswith("make"):
         return f"{command} --dry-run"
     graph = "--rulegraph" in command or "--dry-run" in command
-    # A report needs a finished run: tests/workflow/test_report.py makes one.
+    # A report needs a finished run: tests/workflow/test_reports.py makes one.
     command = re.sub(r" --report \S+", "", command)
     return command if graph else f"{command} --dry-run"
 
