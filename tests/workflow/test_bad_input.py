@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 
 import harness
@@ -129,8 +130,9 @@ STRANGE = (
 
 
 @pytest.mark.slow
-def test_strange_names_of_files_become_wavs(tmp_path):
+def test_strange_names_of_files_become_wavs(corpus, tmp_path):
     rate = TINY["audio"]["sample_rate"]
+    shutil.copy(corpus / "tiny.keras", tmp_path)
     for number, name in enumerate(STRANGE):
         genre = ("Rock 'n' Roll}", "-Übung: 100%")[number % 2]
         # Each clip has another length, by which its WAV is known.
