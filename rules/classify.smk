@@ -11,7 +11,7 @@ rule pca:
         f"{RESULTS}/benchmarks/pca/{{split}}/{{features}}.tsv"
     conda:
         "../envs/genreflow.yaml"
-    threads: 2
+    threads: config["classify"]["threads"]
     resources:
         mem_mb=4000,
         runtime=240,
@@ -43,7 +43,7 @@ rule classify:
         f"{RESULTS}/benchmarks/classify/{{split}}/{{features}}/{{pca}}/{{classifier}}.tsv"
     conda:
         "../envs/genreflow.yaml"
-    threads: 2
+    threads: config["classify"]["threads"]
     resources:
         mem_mb=6000,
         runtime=1440,

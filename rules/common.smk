@@ -252,16 +252,7 @@ def variant_settings(wildcards):
     if mode != "online":
         left_out.add("strength")
     kept = {key: value for key, value in variant.items() if key not in left_out}
-    keys = (
-        "frequency_mask",
-        "time_mask",
-        "masks",
-        "fill",
-        "time_shift",
-        "gain",
-        "mixup",
-    )
-    online = {key: config["augment"][key] for key in keys} if mode == "online" else {}
+    online = online_settings() if mode == "online" else {}
     return kept | {"augment": mode, "online": online}
 
 
@@ -648,6 +639,47 @@ def classify_results(wildcards):
     )
 
 
+# inference
+
+
+def timed_folders():
+    """Return a training of each learner that is no ensemble: the first split's and seed's."""
+    return {
+        learner: folders_of(learner, SPLITS[:1])[0]
+        for learner in networks() + classifiers()
+    }
+
+
+def predictions_to_time(wildcards):
+    require_corpus()
+    return [f"{folder}/predictions.csv" for folder in timed_folders().values()]
+
+
+def models_to_time(wildcards):
+    kinds = {True: "model.keras", False: "model.skops"}
+    return [
+        f"{folder}/{kinds[learner in networks()]}"
+        for learner, folder in timed_folders().items()
+    ]
+
+
+def features_to_time(wildcards):
+    return features_of_learners(timed_folders())
+
+
+def members_of_ensembles():
+    """Return the members of each ensemble, by their names."""
+    return {
+        name: config["ensembles"]["members"][os.path.basename(name)]["of"]
+        for name in ensembles()
+    }
+
+
+def inference_times():
+    """Return the table of inference times, if any are measured."""
+    return f"{RESULTS}/tables/inference.csv" if config["inference"]["clips"] else []
+
+
 def splits_of(family):
     return [name for name in SPLITS if splits.family(name) == family]
 
@@ -685,6 +717,7 @@ def tables():
         "comparison",
         "ffnn" if ffnn_names() else "",
         "classify" if classifiers() else "",
+        "inference" if inference_times() else "",
     ]
     named = [
         f"{RESULTS}/tables/{name}.{end}"
@@ -801,8 +834,12 @@ def models_to_choose_from(wildcards):
 
 
 def features_to_choose_from(wildcards):
-    """Return the feature matrices of the learners that may be packed, and their networks."""
-    used = with_members(candidates())
+    """Return what the learners that may be packed take."""
+    return features_of_learners(with_members(candidates()))
+
+
+def features_of_learners(used):
+    """Return the feature matrices that some learners take, and their networks."""
     names = {
         os.path.dirname(os.path.dirname(name))[9:]
         for name in used

@@ -1,7 +1,48 @@
+rule inference:
+    """Time the prediction of single clips by each learner, with the machine to itself."""
+    input:
+        predictions=predictions_to_time,
+        models=models_to_time,
+        features=features_to_time,
+        images=f"{RESULTS}/spectrograms.h5",
+        tracks=f"{RESULTS}/corpus/tracks.csv",
+        split=f"{RESULTS}/corpus/splits/{SPLITS[0]}.csv",
+    output:
+        csv=f"{RESULTS}/tables/inference.csv",
+        markdown=f"{RESULTS}/tables/inference.md",
+    log:
+        f"{RESULTS}/logs/inference.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/inference.tsv"
+    conda:
+        "../envs/genreflow.yaml"
+    # All there are, so that nothing else runs and is timed with it.
+    threads: lambda wildcards: workflow.cores or config["inference"]["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=60,
+    params:
+        results=results_folder,
+        clips=config["inference"]["clips"],
+        threads=config["inference"]["threads"],
+        joined=config["transfer"]["joined"],
+        variants=crops_of_variants(),
+        ensembles=members_of_ensembles(),
+        seeds=len(config["seeds"]),
+        marks=marks(),
+        note=notes(),
+        code=code("inference.py"),
+    message:
+        "Time the prediction of clips"
+    script:
+        "../scripts/inference.py"
+
+
 rule tables:
     """Compare all learners on all splits, from their predictions alone."""
     input:
         predictions=predictions,
+        inference=inference_times(),
     output:
         comparison=report(
             f"{RESULTS}/tables/comparison.csv",

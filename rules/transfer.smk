@@ -56,7 +56,7 @@ rule backbone:
         backbone=backbone_pattern("keras"),
     conda:
         "../envs/genreflow.yaml"
-    threads: 2
+    threads: config["transfer"]["threads"]
     resources:
         mem_mb=4000,
         runtime=60,
@@ -86,7 +86,7 @@ rule backbone_shard:
         backbone=backbone_pattern("keras"),
     conda:
         "../envs/genreflow.yaml"
-    threads: 2
+    threads: config["transfer"]["threads"]
     resources:
         mem_mb=3000,
         runtime=240,
@@ -115,7 +115,7 @@ rule onnx_shard:
         backbone=backbone_pattern("onnx"),
     conda:
         "../envs/genreflow.yaml"
-    threads: 2
+    threads: config["transfer"]["threads"]
     resources:
         mem_mb=3000,
         runtime=240,

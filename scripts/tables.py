@@ -1,13 +1,22 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
+    from pandas import read_csv
+
     from genreflow import calibration, evaluate, significance
     from genreflow.files import write_csv, write_text
     from genreflow.predictions import Entry
 
     params, output = snakemake.params, snakemake.output
-    entries = [Entry.from_path(path, params.results) for path in snakemake.input]
-    comparison = evaluate.comparison(entries, fma_small=params.fma_small, marks=params.marks)
+    input = snakemake.input
+    entries = [Entry.from_path(path, params.results) for path in input.predictions]
+    costs = {}
+    if input.inference:
+        timed = evaluate.inference_by_learner(read_csv(input.inference))
+        costs = {"parameters": timed["parameters"].dropna(), "inference_seconds": timed["seconds"]}
+    comparison = evaluate.comparison(
+        entries, fma_small=params.fma_small, marks=params.marks, **costs
+    )
     tests = significance.mcnemar(entries, marks=params.marks)
     write_csv(comparison, output.comparison)
     write_text(output.markdown, evaluate.to_markdown(comparison, note=params.note))

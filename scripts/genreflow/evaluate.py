@@ -147,6 +147,23 @@ def comparison(
     )
 
 
+def inference_by_learner(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what the comparison shows: parameters and seconds, from decoded audio, by learner.
+
+    Parameters
+    ----------
+    table
+        What `genreflow.inference.measure` returned.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by learner: parameters, seconds (the median on the processor).
+    """
+    rows = table[(table["step"] == "clip") & (table["device"] == "cpu")].set_index("name")
+    return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
+
+
 def _recall(group: Group) -> pd.DataFrame:
     runs = [
         precision_recall_fscore_support(

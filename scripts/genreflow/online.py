@@ -6,6 +6,7 @@ so it is a data set. All use Keras's operations only and run on each of its back
 """
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from genreflow.augment import check_fill, silence
 from genreflow.networks import GREY_LEVELS
 
 
-class Augmentation(layers.Layer):
+class Augmentation(layers.Layer, ABC):
     """Base of the layers that change images (n, n_mels, n_frames, 1) in training alone.
 
     Levels are grey levels, from 0 to `GREY_LEVELS`: the layers belong in front of all others.
@@ -47,9 +48,9 @@ class Augmentation(layers.Layer):
         """Return the shape of the images."""
         return shape
 
+    @abstractmethod
     def augment(self, images: Any) -> Any:
         """Return changed images."""
-        raise NotImplementedError
 
     def uniform(self, *shape: Any) -> Any:
         """Draw from U[0, 1), in float32: half precision can't tell one frame from the next."""

@@ -329,7 +329,7 @@ def export(
     folder = Path(folder)
     with _replaced(folder) as part:
         models = [_add_model(part, number, run) for number, run in enumerate(runs, start=1)]
-        settings = _image_settings(images) if any(map(_needs_images, models)) else None
+        settings = image_settings(images) if any(map(_needs_images, models)) else None
         if combiner is not None:
             _copy(Path(combiner), part / _COMBINER)
         pack = Pack(
@@ -373,20 +373,43 @@ def _replaced(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _add_model(part: Path, number: int, run: Run) -> Model:
-    found = [name for name in _MODELS if (Path(run.folder) / name).exists()]
+def model_file(run: Run) -> str:
+    """Return the path of a run's model.
+
+    Raises
+    ------
+    GenreflowError
+        If there is none.
+    """
+    found = [path for name in _MODELS if (path := Path(run.folder) / name).exists()]
     if not found:
         raise GenreflowError(
             f"{run.folder} has no {' or '.join(_MODELS)}: run the workflow until it is trained"
         )
-    file = f"models/{number}/{found[0]}"
-    _copy(Path(run.folder) / found[0], part / file)
+    return str(found[0])
+
+
+def _add_model(part: Path, number: int, run: Run) -> Model:
+    path = Path(model_file(run))
+    file = f"models/{number}/{path.name}"
+    _copy(path, part / file)
     sources = tuple(_add_source(part, features) for features in run.features)
     return Model(run.learner, file, sources, run.crop_frames, run.crops)
 
 
-def _add_source(part: Path, features: Features) -> Source:
-    """Describe features by the attributes of their matrix, and copy the network they need."""
+def source_of(features: Features) -> Source:
+    """Describe features by the attributes of their matrix.
+
+    Returns
+    -------
+    Source
+        Its folder, for a network, is where the network lies now.
+
+    Raises
+    ------
+    GenreflowError
+        If new audio can't be turned into these features, or the matrix isn't whole.
+    """
     attributes = _attributes(features.matrix)
     if features.network is None:
         if "rates" not in attributes:
@@ -405,12 +428,21 @@ def _add_source(part: Path, features: Features) -> Source:
     return Source(
         "network",
         {
-            "folder": _add_network(part, Path(features.network)),
+            "folder": str(features.network),
             "cut": attributes["cut"],
             "dtype": attributes["dtype"],
             "engine": attributes["engine"],
         },
     )
+
+
+def _add_source(part: Path, features: Features) -> Source:
+    """Describe features, and copy the network they need."""
+    source = source_of(features)
+    if source.kind == "network":
+        folder = _add_network(part, Path(features.network))
+        return Source(source.kind, {**source.settings, "folder": folder})
+    return source
 
 
 def _attributes(matrix: str | Path) -> dict[str, Any]:
@@ -441,7 +473,14 @@ def _add_network(part: Path, network: Path) -> str:
     return target
 
 
-def _image_settings(images: str | Path | None) -> dict[str, Any]:
+def image_settings(images: str | Path | None) -> dict[str, Any]:
+    """Return the fields of `genreflow.spectrograms.Settings` that images were made with.
+
+    Raises
+    ------
+    GenreflowError
+        If there are no images, or their file isn't whole.
+    """
     from dataclasses import fields
 
     from genreflow import spectrograms

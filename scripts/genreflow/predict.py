@@ -112,7 +112,7 @@ class Clips:
     images : (windows, n_mels, n_frames) uint8, or None
         Log-mel images, if the pack needs them.
     handcrafted : (windows, dimensions) float32 each
-        By what `_key` gives for the settings of hand-crafted features.
+        By what `key_of` gives for the settings of hand-crafted features.
     """
 
     starts: np.ndarray
@@ -148,7 +148,7 @@ def prepare(
     if hop is not None and not hop > 0:
         raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
     sources = {
-        _key(source.settings): source.settings
+        key_of(source.settings): source.settings
         for model in pack.models
         for source in model.features
         if source.kind == "handcrafted"
@@ -173,7 +173,8 @@ def prepare(
     )
 
 
-def _key(settings: Mapping[str, Any]) -> str:
+def key_of(settings: Mapping[str, Any]) -> str:
+    """Return what stands for the settings of hand-crafted features in `Clips`."""
     return json.dumps(settings, sort_keys=True)
 
 
@@ -276,9 +277,10 @@ class Predictor:
         folder = self.pack.folder
         if self.pack.images is not None:
             _log_mel(self.pack)
-        self._models = [(model, _load(folder / model.file)) for model in self.pack.models]
+        self._models = [(model, load_model(folder / model.file)) for model in self.pack.models]
         self._networks = {
-            name: _network(folder / name, threads) for name in _networks_of(self.pack.models)
+            name: load_network(folder / name, threads=threads)
+            for name in _networks_of(self.pack.models)
         }
         self._combiner = None
         if self.pack.combiner is not None:
@@ -320,8 +322,8 @@ class Predictor:
         cuts = {name: run(clips.images) for name, run in self._networks.items()}
         by_learner: dict[str, list[np.ndarray]] = {}
         for model, loaded in self._models:
-            x = _features(model, clips, cuts) if model.features else clips.images[..., np.newaxis]
-            by_learner.setdefault(model.learner, []).append(_probabilities(loaded, x, model))
+            x = input_of(model, clips, cuts)
+            by_learner.setdefault(model.learner, []).append(probabilities_of(loaded, x, model))
         means = {name: np.mean(found, axis=0) for name, found in by_learner.items()}
         if self._combiner is not None:
             return self._combiner.combine(means)
@@ -329,22 +331,40 @@ class Predictor:
         return found
 
 
-def _features(
+def input_of(
     model: packs.Model, clips: Clips, cuts: Mapping[str, Mapping[str, np.ndarray]]
 ) -> np.ndarray:
-    """Return the features that a model takes side by side, float32 (n, dimensions)."""
+    """Return what a model takes.
+
+    Parameters
+    ----------
+    model
+        The model.
+    clips
+        What `prepare` returned.
+    cuts
+        By folder of a network, what `load_network` made of the images.
+
+    Returns
+    -------
+    numpy.ndarray
+        The features side by side, float32 (n, dimensions); for a network that takes images, those,
+        uint8 (n, n_mels, n_frames, 1).
+    """
+    if not model.features:
+        return clips.images[..., np.newaxis]
     found = []
     for source in model.features:
         known = source.settings
         if source.kind == "handcrafted":
-            found.append(clips.handcrafted[_key(known)])
+            found.append(clips.handcrafted[key_of(known)])
         else:  # rounded as they were when stored for the training
             found.append(cuts[known["folder"]][known["cut"]].astype(known["dtype"]))
     return np.concatenate(found, axis=1, dtype=np.float32)
 
 
-def _probabilities(loaded: Any, x: np.ndarray, model: packs.Model) -> np.ndarray:
-    """Return the probabilities of a model that `_load` loaded, float64 (n, genres)."""
+def probabilities_of(loaded: Any, x: np.ndarray, model: packs.Model) -> np.ndarray:
+    """Return the probabilities of a model that `load_model` loaded, float64 (n, genres)."""
     if model.file.endswith(".skops"):
         return loaded.predict(x)[1]
     if not model.crop_frames:
@@ -362,7 +382,7 @@ def _called(network: Any, x: np.ndarray) -> np.ndarray:
     return np.asarray(network.predict_on_batch(batch), dtype=np.float64)[: len(x)]
 
 
-def _network(folder: Path, threads: int) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def load_network(folder: Path, *, threads: int) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Load a prepared network; return what gives its cuts of any number of images."""
     from genreflow import engines
 
@@ -382,7 +402,14 @@ def _networks_of(models: Iterable[packs.Model]) -> list[str]:
     return list(dict.fromkeys(s.settings["folder"] for s in sources if s.kind == "network"))
 
 
-def _load(path: Path) -> Any:
+def load_model(path: Path) -> Any:
+    """Load a ``.skops`` or ``.keras`` file; no code of its runs.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't a model, is damaged, or would run code.
+    """
     if path.suffix == ".skops":
         from genreflow import classify
 

@@ -77,6 +77,7 @@ AFTER = {
     "ffnn_table": ("report",),
     "classify_table": ("report",),
     "ensemble": ("tables", "confusion_matrices", "report"),
+    "inference": ("tables", "report"),
     "tables": ("accuracy_figure", "calibration_figure", "report"),
     "calibration_figure": ("report",),
     "accuracy_figure": ("report",),

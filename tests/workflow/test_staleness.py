@@ -311,6 +311,7 @@ SETTINGS = {
     "transfer.weights": ("imagenet", []),  # a network in a file has its own
     "transfer.engine": ("auto", ["backbone"]),
     "transfer.dtype": ("float32", ["backbone_shard"]),
+    "transfer.threads": (3, []),
     "transfer.joined.*": (["tiny/pool", "tiny/first"], ["joined_features"]),
     "transfer.folder": ("elsewhere", []),
     "transfer.run": (["svm-rbf"], ["classify"]),
@@ -326,6 +327,9 @@ SETTINGS = {
     "classify.within_folds": (True, ["classify"]),
     "classify.fit_on": (["training", "validation"], ["pca", "classify"]),
     "classify.class_weight": ("balanced", ["classify"]),
+    "classify.threads": (3, []),
+    "inference.clips": (2, ["inference"]),
+    "inference.threads": (1, []),
     "predict.path": ("audio", []),
     "predict.learner": ("ffnn/4", []),
     "ensembles.members.*.how": ("stack", ["ensemble"]),
@@ -548,6 +552,7 @@ MODULES = {
     "networks": [*CNN, "online_gallery"],
     "online": [*CNN, "online_gallery"],
     "onnx_backbone": [],
+    "inference": [],  # TINY times nothing
     "packs": [],
     "pca": ["pca", "classify", "explained_variance"],
     "predict": [],

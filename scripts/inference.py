@@ -1,0 +1,33 @@
+from genreflow.logs import logged
+
+with logged(snakemake.log[0], visible=True) as say:
+    from genreflow import backend, inference, packs
+    from genreflow.files import read_table, write_csv, write_text
+
+    input, params, output = snakemake.input, snakemake.params, snakemake.output
+    threads = min(params.threads, snakemake.threads)
+    backend.configure(threads=threads, seed=0)
+    tracks = read_table(input.tracks).set_index("track_id")["path"]
+    split = read_table(input.split)
+    # Times don't depend on what a network has seen; but users expect clips that are new to it.
+    order = split.assign(seen=split["part"] != "test").sort_values("seen", kind="stable")
+    chosen = order["track_id"].iloc[: params.clips]
+    runs = [
+        run
+        for path in input.predictions
+        for run in packs.runs_of(
+            path, folder=params.results, joined=params.joined, variants=params.variants
+        )
+    ]
+    table = inference.measure(
+        runs,
+        tracks[chosen].tolist(),
+        images=input.images,
+        threads=threads,
+        ensembles=params.ensembles,
+        seeds=params.seeds,
+        report=print,
+    )
+    write_csv(table, output.csv)
+    write_text(inference.to_markdown(table, note=params.note, marks=params.marks), output.markdown)
+    say(f"Inference times of {len(runs)} learners: {output.markdown}")
