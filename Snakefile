@@ -73,4 +73,5 @@ rule wavs:
 
 
 onsuccess:
-    show_results()
+    if rules.all.rule in workflow.dag.targetrules:
+        show_results()
