@@ -5,7 +5,7 @@
 # make bench          the benchmarks, as ratios against the plain way
 # make check          format and lint
 # make docs           docs/configuration.md and the rule graph in the README, from the code
-# make lock           envs/requirements.lock from envs/requirements.in
+# make lock           envs/requirements.lock from envs/requirements.in, and envs/genreflow.yaml from it
 # make clean          remove .venv; results stay
 
 PYTHON ?= python3
@@ -53,6 +53,7 @@ lock:
 	$(VENV)/bin/python -m pip install --quiet uv
 	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-emit-index-url envs/requirements.in --output-file envs/requirements.lock
+	$(VENV)/bin/python envs/conda.py
 
 clean:
 	rm -rf $(VENV)

@@ -48,11 +48,30 @@ wildcard_constraints:
     sha256=r"[0-9a-f]{64}",
 
 
+# On a cluster these run beside Snakemake: downloads, and what takes seconds.
 localrules:
+    accuracy_figure,
     all,
+    augmented,
+    calibration_figure,
+    classify_table,
+    confusion_matrices,
+    copies_gallery,
+    demo_metadata,
+    ensemble,
+    explained_variance,
     fetch,
+    ffnn_table,
+    genre_gallery,
     imagenet_weights,
+    learning_curves,
+    manifest,
+    online_gallery,
     onnx_network,
+    search_figures,
+    spectrograms,
+    split,
+    tables,
     wavs,
 
 
@@ -75,3 +94,7 @@ rule wavs:
 onsuccess:
     if rules.all.rule in workflow.dag.targetrules:
         show_results()
+
+
+onerror:
+    say_how_to_go_on()

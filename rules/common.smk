@@ -19,7 +19,7 @@ from snakemake.logging import logger
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from genreflow import config as configuration
-from genreflow import digest, locks, sources, splits, tracks
+from genreflow import digest, locks, sources, splits, tracks, watch
 from genreflow.errors import GenreflowError
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
@@ -30,6 +30,7 @@ os.environ.update(
     FFMPEG=imageio_ffmpeg.get_ffmpeg_exe(),
     GENREFLOW_SCRIPTS=str(Path(workflow.basedir) / "scripts"),
 )
+os.environ[watch.RUN] = str(os.getpid())
 
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 
@@ -99,6 +100,23 @@ SPLIT_PATTERN = splits.PATTERN
 FAMILIES = list(dict.fromkeys(map(splits.family, SPLITS)))
 FAMILY_PATTERN = "|".join(FAMILIES)
 MAX_SAMPLES = round(config["audio"]["duration"] * config["audio"]["sample_rate"])
+
+
+def more_memory_by_attempt():
+    """Let a job that is started again (--retries) have its memory twice, then three times.
+
+    For all rules in one place, once they are known: what a profile or --set-resources gives a rule
+    grows so too. Expressions stay as they are.
+    """
+    for rule in workflow.rules:
+        memory = rule.resources.get("mem_mb")
+        if memory is not None and isinstance(memory.raw, int):
+            rule.resources["mem_mb"] = memory_of_attempt(memory.raw)
+
+
+def memory_of_attempt(megabytes):
+    """Return a function of the attempt."""
+    return lambda wildcards, attempt: megabytes * attempt
 
 
 def code(script):
@@ -914,3 +932,11 @@ def show_results():
             f"\n{text.read_text()}\nThe whole table: {table}\n"
             f"The report: {RESULTS}/report.html"
         )
+
+
+def say_how_to_go_on():
+    """Say what to do after a run that was interrupted, or in which a job failed."""
+    logger.info(
+        "\nNot everything was made. Whatever is whole stays: mend what is named above, if anything, "
+        "and give the same command again; it goes on from here."
+    )

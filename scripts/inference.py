@@ -29,5 +29,6 @@ with logged(snakemake.log[0], visible=True) as say:
         report=print,
     )
     write_csv(table, output.csv)
-    write_text(inference.to_markdown(table, note=params.note, marks=params.marks), output.markdown)
+    text = inference.to_markdown(table, note=params.note, marks=params.marks)
+    write_text(output.markdown, text)
     say(f"Inference times of {len(runs)} learners: {output.markdown}")

@@ -9,16 +9,31 @@ source="$1" wav="$2" rate="$3" max_samples="$4" read="$5"
 part="$(dirname -- "$wav")/.part-$(basename -- "$wav")"
 trap 'rm -f -- "$part"' EXIT
 
+# A clip that takes more is damaged: 384 kHz with 8 channels take a tenth of a second for each.
+# Processor time, for a slow disk or a busy machine says nothing about a clip.
+limit=$((${GENREFLOW_DECODE_SECONDS:-60} + ${read%.*}))
+ulimit -S -t "$limit"
+
+# Recordings only: a playlist would play other files. No picture needs memory of this size [bytes].
+formats=aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,matroska,mov,mp3,mpc,mpc8,ogg,tak,tta,w64,wav,wv
+safe=(-format_whitelist "$formats" -protocol_whitelist file -max_alloc 64000000)
+
 # rematrix_maxval keeps the mix of several channels at their mean instead of their sum.
 filters="aresample=$rate:resampler=soxr:ochl=mono:rematrix_maxval=1.0,atrim=end_sample=$max_samples"
 pcm=(-c:a pcm_s16le -map_metadata -1 -fflags +bitexact -flags +bitexact)
 
 decode() { # some seconds more than needed, so that three hours of audio cost no more
-    "$FFMPEG" -nostdin -hide_banner -loglevel error -y -threads 1 -t "$read" \
+    "$FFMPEG" -nostdin -hide_banner -loglevel error -y -threads 1 "${safe[@]}" -t "$read" \
         -i "file:$source" -map 0:a:0 -af "$filters" "${pcm[@]}" -f "$1" "$2"
 }
 
-if ! decode wav "$part"; then
+if [[ -e $source && ! -f $source ]]; then
+    echo "$source is not a file" >&2 # to open a named pipe is to wait for ever
+    exit 1
+fi
+decode wav "$part"
+status=$?
+if ((status)); then
     # Does the clip fail, or does everything? No frames of silence must pass the same filters.
     if ! head -c 1 -- "$source" >/dev/null || ! "$FFMPEG" -nostdin -loglevel error -y -t "$read" \
         -f lavfi -i anullsrc -af "$filters,atrim=end_sample=0" "${pcm[@]}" "$part"; then
@@ -29,5 +44,9 @@ if ! decode wav "$part"; then
         echo "$source can be decoded, but $wav could not be written" >&2
         exit 1
     fi
+    # How ffmpeg ends at the limit: by itself, by force, or killed by the system.
+    case $status in
+        255 | 123 | 152) echo "left out: decoding takes more than $limit s of processor time" >&2 ;;
+    esac
 fi
 mv -f -- "$part" "$wav"

@@ -42,8 +42,10 @@ def manifest(
     listed = pd.DataFrame([asdict(track) for track in listing.tracks], columns=columns)
     tracks = listed.merge(audit, on="track_id", validate="one_to_one")
     missing = pd.DataFrame([asdict(track) for track in listing.missing], columns=columns)
+    why = [listing.why.get(track.track_id, "") for track in listing.missing]
     missing = missing.assign(
-        reason="missing", detail="the corpus lists it, but the file is not there"
+        reason=["unreadable" if text else "missing" for text in why],
+        detail=[text or "the corpus lists it, but the file is not there" for text in why],
     )
     usable = tracks["reason"] == ""
     bad = pd.concat([tracks[~usable], missing])

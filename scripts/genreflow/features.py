@@ -38,17 +38,27 @@ def extract_shard(
     -------
     int
         How many tracks have a row.
+
+    Raises
+    ------
+    GenreflowError
+        If a file, there when the tracks were listed, is gone, or if one changes meanwhile.
     """
     from genreflow import handcrafted
 
-    rows, ids, left_out = [], [], {}
+    rows, ids, left_out, states = [], [], {}, {}
     for track_id, source in tracks:
+        states[source] = _state(source)
         try:
             samples, rate = handcrafted.load(source, duration=duration)
             rows.append(handcrafted.extract(samples, rate, features=features, rates=rates))
             ids.append(track_id)
         except GenreflowError as error:
             left_out[track_id] = str(error)
+    # The workflow would take the features for those of the files as they are now.
+    for source, state in states.items():
+        if _state(source) != state:
+            raise GenreflowError(f"{source} changed while it was read: run again")
     columns = handcrafted.columns(features)
     x = np.array(rows, dtype=np.float32).reshape(len(rows), len(columns))
     settings = {"features": list(features), "rates": rates, "duration": duration}
@@ -60,6 +70,18 @@ def extract_shard(
         settings | {"left_out": json.dumps(left_out)},
     )
     return len(ids)
+
+
+def _state(path: str | Path) -> tuple[int, int]:
+    """Return a file's size and time; a link's own where it leads nowhere."""
+    path = Path(path)
+    try:
+        stat = path.stat() if path.exists() else path.lstat()
+    except FileNotFoundError:
+        raise GenreflowError(
+            f"{path} was there when the run began, and is gone: put it back, or run again without it"
+        ) from None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def gather(

@@ -1,23 +1,30 @@
 """Logs of the workflow's jobs."""
 
+import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from genreflow import watch
 from genreflow.errors import GenreflowError
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
+
+DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
+"""What errors say that the disk is to blame for, in whatever library they arise."""
 
 
 @contextmanager
 def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str], None]]:
     """Send all that the block prints to a log, and end a user's error without a traceback.
 
-    Whatever writes to the file descriptors 1 and 2 is caught, libraries in C too.
+    Whatever writes to the file descriptors 1 and 2 is caught, libraries in C too. The block's
+    process ends with the run that started it.
 
     Parameters
     ----------
@@ -32,6 +39,7 @@ def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str
     callable
         Says a line on the terminal and in the log, for jobs that take long.
     """
+    watch.end_with_run()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
@@ -49,6 +57,13 @@ def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str
         except GenreflowError as error:
             print(error, file=log)
             sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        except Exception as error:
+            # The log lies on the same disk, so it may stay empty.
+            if found := [words for words in DISK if words in str(error)]:
+                print(f"{found[0]} for the job of {path}: mend that, and run again", file=terminal)
+            raise
 
 
 def paced(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:

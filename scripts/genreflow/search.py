@@ -25,7 +25,7 @@ import keras_tuner
 import pandas as pd
 from keras_tuner.oracles import HyperbandOracle
 
-from genreflow import backend, cnn, training
+from genreflow import backend, cnn, training, watch
 from genreflow.errors import GenreflowError
 from genreflow.files import read_table, write_json
 
@@ -396,6 +396,7 @@ class _Process:
 
 def _serve() -> None:
     """Run the trials that come in by stdin, and write their results to stdout."""
+    watch.end_with(os.getppid())
     task = Task(**json.loads(sys.stdin.readline()))
     backend.configure(threads=task.threads, seed=task.seed, precision=task.precision)
     with _open(task) as images:

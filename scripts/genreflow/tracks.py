@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from genreflow.files import atomic
@@ -57,17 +57,20 @@ class Listing:
     tracks
         Those with a genre and a file, sorted by id.
     missing
-        Those with a genre whose file isn't there.
+        Those with a genre whose file isn't there, or can't be opened as a file.
     without_genre
         How many rows have no genre.
     problem
         Why there are no tracks, if the corpus isn't on disk yet.
+    why
+        By the ids of those in `missing` that are there: why they can't be opened.
     """
 
     tracks: list[Track]
     missing: list[Track]
     without_genre: int = 0
     problem: str = ""
+    why: dict[str, str] = field(default_factory=dict)
 
 
 def write_listing(listing: Listing, path: str | Path) -> None:

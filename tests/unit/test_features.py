@@ -60,6 +60,27 @@ def test_a_shard_without_features_is_whole(tmp_path, clips):
     assert found == 1
 
 
+def test_a_clip_that_is_gone_is_no_clip_without_features(tmp_path, clips):
+    gone = clips | {"2": tmp_path / "gone.wav"}
+    with pytest.raises(GenreflowError, match=r"gone\.wav was there .* put it back"):
+        shard(tmp_path / "0.h5", gone, ["1", "2"])
+    assert not (tmp_path / "0.h5").exists()
+
+
+def test_a_clip_that_changes_while_it_is_read_stops_the_job(tmp_path, clips):
+    changing = tmp_path / "changing.wav"
+    changing.write_bytes(clips["1"].read_bytes())
+
+    def tracks():
+        yield "1", changing
+        changing.write_bytes(clips["2"].read_bytes())
+        yield "2", clips["2"]
+
+    with pytest.raises(GenreflowError, match=r"changing\.wav changed .* run again"):
+        features.extract_shard(tmp_path / "0.h5", tracks(), **SETTINGS)
+    assert not (tmp_path / "0.h5").exists()
+
+
 def test_published_table_gives_the_corpus_tracks(tmp_path):
     columns = [("mfcc", "mean", "01"), ("zcr", "mean", "01")]
     values = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
