@@ -34,7 +34,9 @@ def test_conda_environments_name_the_versions_of_the_lock():
 
 def test_conda_environment_follows_the_lock():
     environment = runpy.run_path(str(ROOT / "envs/conda.py"))["environment"]
-    text = environment("one==1.0 \\\n    --hash=sha256:0\n    # via two\ntwo==2 ; python < '3' \\\n")
+    text = environment(
+        "one==1.0 \\\n    --hash=sha256:0\n    # via two\ntwo==2 ; python < '3' \\\n"
+    )
     [pip] = [entry["pip"] for entry in yaml.safe_load(text)["dependencies"][2:]]
     assert pip == ["one==1.0", "two==2 ; python < '3'"]
 
