@@ -13,7 +13,10 @@ with logged(snakemake.log[0]):
     costs = {}
     if input.inference:
         timed = evaluate.inference_by_learner(read_csv(input.inference))
-        costs = {"parameters": timed["parameters"].dropna(), "inference_seconds": timed["seconds"]}
+        costs = {
+            "parameters": timed["parameters"].dropna().to_dict(),
+            "inference_seconds": timed["seconds"].to_dict(),
+        }
     comparison = evaluate.comparison(
         entries, fma_small=params.fma_small, marks=params.marks, **costs
     )
