@@ -58,6 +58,7 @@ def read_wav(path: str | Path, *, sample_rate: int) -> np.ndarray:
 
 
 _REMAKE = "delete it and run again: it is made anew"
+_OWN = "left out: "
 
 
 def audit(
@@ -108,7 +109,10 @@ def audit(
 
 
 def sounding_share(samples: np.ndarray, *, sample_rate: int, level: float) -> float:
-    """Return the share of tenths of a second whose RMS reaches a level.
+    """Return the share of tenths of a second whose RMS about their mean reaches a level.
+
+    What doesn't change has no sound, however far from zero it is: samples that are not numbers
+    end as such.
 
     Parameters
     ----------
@@ -122,12 +126,13 @@ def sounding_share(samples: np.ndarray, *, sample_rate: int, level: float) -> fl
     if not len(samples):
         return 0.0
     padded = np.pad(samples.astype(np.float32) / FULL_SCALE, (0, -len(samples) % block))
-    power = np.square(padded).reshape(-1, block).mean(axis=1)
+    power = padded.reshape(-1, block).var(axis=1)
     return float(np.mean(power >= 10 ** (level / 10)))
 
 
 def _why(log: Path) -> str:
-    """Return what ffmpeg said first, without its memory addresses: they differ each time."""
+    """Return what wav.sh said, or ffmpeg first, without its memory addresses: they differ."""
     text = log.read_text(errors="replace") if log.exists() else ""
     lines = [line.split("] ", 1)[-1].strip() for line in text.splitlines() if line.strip()]
-    return lines[0] if lines else "it holds no audio"
+    own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
+    return [*own, *lines, "it holds no audio"][0]

@@ -125,6 +125,19 @@ def test_noise_sounds_from_the_level_on(audited, amplitude, reason):
     assert audited(square).reason == reason
 
 
+@pytest.mark.parametrize("level", [-32768, 20000])
+def test_what_does_not_change_has_no_sound(audited, level):
+    row = audited(np.full(3 * RATE, level, np.int16), silence_level=-90)
+    assert row.reason == "silent"
+
+
+def test_what_the_script_says_comes_before_what_ffmpeg_says(audited):
+    row = audited(
+        np.zeros(0, np.int16), "[mp3 @ 0x5] Header missing\nleft out: it takes too long\n"
+    )
+    assert row.detail == "it takes too long"
+
+
 def test_equal_sounds_have_equal_hashes(tmp_path, write):
     sounds = {"1": noise(3), "2": noise(3), "3": noise(3)[::-1]}
     tracks = [(name, write(s, f"{name}.wav"), tmp_path / "none.log") for name, s in sounds.items()]
@@ -143,8 +156,10 @@ def naive_share(samples, rate, level):
     block = rate // 10
     sounding = []
     for start in range(0, len(samples), block):
-        energy = sum((int(sample) / 32768) ** 2 for sample in samples[start : start + block])
-        rms = (energy / block) ** 0.5
+        values = [int(sample) / 32768 for sample in samples[start : start + block]]
+        values += [0] * (block - len(values))
+        mean = sum(values) / block
+        rms = (sum((value - mean) ** 2 for value in values) / block) ** 0.5
         sounding.append(rms > 0 and 20 * np.log10(rms) >= level)
     return sum(sounding) / len(sounding)
 

@@ -47,6 +47,15 @@ def test_tracks_are_left_out_for_their_reason():
     assert silent[["path", "genre", "detail"]].tolist() == ["music/001.mp3", "Folk", "because"]
 
 
+def test_what_cannot_be_opened_is_left_out_with_the_reason_of_the_listing():
+    listing = Listing(TRACKS, [track(10), track(11)], why={"011": "a named pipe, not a file"})
+    _, excluded = manifest(listing, audited(TRACKS), max_excluded=0.5)
+    assert excluded[["track_id", "reason", "detail"]].to_numpy().tolist() == [
+        ["010", "missing", "the corpus lists it, but the file is not there"],
+        ["011", "unreadable", "a named pipe, not a file"],
+    ]
+
+
 def test_the_order_of_the_audit_does_not_matter():
     audit = audited(TRACKS, t001="silent")
     for one, other in zip(

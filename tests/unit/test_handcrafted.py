@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -303,3 +304,45 @@ def test_files_that_hold_no_audio_are_named(tmp_path):
     soundfile.write(tmp_path / "header.wav", np.zeros(0), 44100)
     with pytest.raises(GenreflowError, match=r"header\.wav: has no samples"):
         handcrafted.load(tmp_path / "header.wav")
+
+
+def test_decoding_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "clip.wav", music(22050, 2), 22050)
+    handcrafted.load(tmp_path / "clip.wav", duration=1)
+    monkeypatch.setattr(handcrafted, "DECODE_SECONDS", -2)
+    with pytest.raises(GenreflowError, match=r"clip\.wav: decoding takes more than"):
+        handcrafted.load(tmp_path / "clip.wav", duration=1)
+    # Whole files, which predictions are made of, may take as long as they like.
+    assert len(handcrafted.load(tmp_path / "clip.wav")[0]) == 44100
+
+
+@pytest.mark.parametrize("rate", [handcrafted.MAX_RATE + 1, 2**31 - 1])
+def test_a_rate_that_no_recording_has_is_refused(tmp_path, rate):
+    soundfile.write(tmp_path / "clip.wav", music(22050, 2), rate)
+    with pytest.raises(GenreflowError, match=rf"clip\.wav: its sampling rate is {rate} Hz"):
+        handcrafted.load(tmp_path / "clip.wav")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "m4a"])
+def test_blocks_join_to_the_mean_of_all_channels(tmp_path, monkeypatch, suffix):
+    sound = 0.3 * np.random.default_rng(0).standard_normal((44100, 5)).clip(-3, 3)
+    soundfile.write(tmp_path / "clip.wav", sound, 44100, subtype="FLOAT")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "clip.wav")]
+    subprocess.run([*command, "-c:a", "alac", str(tmp_path / "clip.m4a")], check=True)
+    whole, _ = handcrafted.load(tmp_path / f"clip.{suffix}")
+    monkeypatch.setattr(handcrafted, "_READ", 1000)
+    samples, _ = handcrafted.load(tmp_path / f"clip.{suffix}")
+    np.testing.assert_allclose(samples, whole, atol=1e-6)
+    np.testing.assert_allclose(samples, sound.clip(-1, 1).mean(axis=1), atol=1e-4)
+
+
+def test_memory_does_not_grow_with_the_channels(tmp_path):
+    with soundfile.SoundFile(tmp_path / "clip.wav", "w", 48000, 64, "PCM_16") as file:
+        for _ in range(20):
+            file.write(np.full((48000, 64), 1000, np.int16))
+    tracemalloc.start()
+    samples, _ = handcrafted.load(tmp_path / "clip.wav", duration=15)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(samples) == 15 * 48000
+    assert peak < 20e6  # all channels are 184 MB

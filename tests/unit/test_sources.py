@@ -1,6 +1,7 @@
 import hashlib
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,65 @@ def test_a_folder_that_is_no_corpus_is_refused(music, tmp_path, paths, message):
     (tmp_path / "music").mkdir()
     with pytest.raises(GenreflowError, match=message):
         music(*paths)
+
+
+def odd(path, kind):
+    """Make something that has a name but is no file that can be read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "a named pipe":
+        os.mkfifo(path)
+    elif kind == "a socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.relpath(path))
+    elif kind == "a device":
+        path.symlink_to("/dev/zero")
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "symbolic links":
+        path.symlink_to(path.name)
+    elif kind == "you may not read it":
+        path.touch(mode=0)
+
+
+ODD = ["a named pipe", "a socket", "a device", "a folder", "symbolic links", "you may not read it"]
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("corpus", ["folder", "table", "fma"])
+def test_what_is_no_file_to_read_is_left_out_with_the_reason(
+    tmp_path, monkeypatch, music, table, request, kind, corpus
+):
+    if kind == "you may not read it" and os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    monkeypatch.chdir(tmp_path)
+    if corpus == "folder":
+        odd(tmp_path / "music" / "Rock" / "odd.mp3", kind)
+        listing = music("Rock/a.mp3", "Folk/b.mp3")
+    elif corpus == "table":
+        odd(tmp_path / "odd.mp3", kind)
+        listing = table("path,genre\na.mp3,Rock\nb.mp3,Folk\nodd.mp3,Folk\n")
+    else:
+        _, _, listed = request.getfixturevalue("fma")
+        lost = Path(listed().tracks[0].path)
+        lost.unlink()
+        odd(lost, kind)
+        listing = listed()
+    (missing,) = listing.missing
+    assert kind in listing.why[missing.track_id]
+    assert missing not in listing.tracks
+
+
+def test_a_folder_named_like_audio_is_a_folder_if_it_holds_some(music):
+    tracks = by_name(music("Rock/best of.mp3/a.mp3", "Folk/b.mp3"))
+    assert sorted(tracks) == ["a.mp3", "b.mp3"]
+
+
+def test_a_link_that_leads_nowhere_is_missing(music, tmp_path):
+    touch(tmp_path / "music", "Rock/a.mp3")
+    (tmp_path / "music" / "Rock" / "lost.mp3").symlink_to("nowhere.mp3")
+    listing = music("Folk/b.mp3")
+    assert [Path(track.path).name for track in listing.missing] == ["lost.mp3"]
+    assert listing.why == {}
 
 
 # table

@@ -20,7 +20,8 @@ def test_shards_are_about_equal():
 
 def test_a_listing_comes_back_as_it_was(tmp_path):
     undecodable = replace(TRACK, track_id="3", path="music/\udcff.mp3")
-    listing = Listing([TRACK, undecodable], [replace(TRACK, track_id="4")], 5, "none")
+    missing = [replace(TRACK, track_id="4")]
+    listing = Listing([TRACK, undecodable], missing, 5, "none", {"4": "a folder, not a file"})
     write_listing(listing, tmp_path / "corpus" / "listing.json")
     assert read_listing(tmp_path / "corpus" / "listing.json") == listing
 

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -10,6 +11,7 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from genreflow import handcrafted
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "wav.sh"
@@ -254,6 +256,92 @@ def test_an_ffmpeg_that_does_not_run_is_an_error(tmp_path, wav, there, program):
     assert str(ffmpeg) in log
 
 
+def test_a_clip_that_takes_too_long_is_left_out(tmp_path, wav):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100), 44100)
+    spins = tmp_path / "ffmpeg"
+    spins.write_text(
+        f'#!/bin/bash\ncase "$*" in *file:*) while :; do :; done ;; *) exec {FFMPEG} "$@" ;; esac\n'
+    )
+    spins.chmod(0o755)
+    code, log = run(source, wav, ffmpeg=spins, read=1, before="export GENREFLOW_DECODE_SECONDS=0\n")
+    assert code == 0
+    assert soundfile.info(wav).frames == 0
+    assert "left out: decoding takes more than 1 s of processor time" in log
+
+
+PLAYLISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile {name}\n",
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:3,\n{name}\n#EXT-X-ENDLIST\n",
+    "url": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:3,\nhttp://127.0.0.1:9/{name}\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+@pytest.mark.parametrize("suffix", ["mp3", "m3u8", "wav"])
+def test_a_list_of_other_files_plays_none_of_them(tmp_path, wav, kind, suffix):
+    soundfile.write(tmp_path / "other.wav", music(44100), 44100)
+    source = tmp_path / f"clip.{suffix}"
+    source.write_text(PLAYLISTS[kind].format(name="other.wav"))
+    assert run(source, wav)[0] == 0
+    assert soundfile.info(wav).frames == 0
+    with pytest.raises(handcrafted.GenreflowError, match="can't be decoded"):
+        handcrafted.load(source)
+
+
+def test_ffmpeg_is_as_careful_here_as_for_the_handcrafted_features():
+    script = SCRIPT.read_text()
+    assert f"\nformats={handcrafted.FORMATS}\n" in script
+    options = [
+        f'"{"$formats"}"' if part == handcrafted.FORMATS else part for part in handcrafted.SAFE
+    ]
+    assert f"\nsafe=({' '.join(options)})\n" in script
+
+
+def test_a_huge_picture_costs_no_memory(tmp_path, wav):
+    """An ID3 tag may be 256 MB; sparse, this one takes no room on the disk."""
+    soundfile.write(tmp_path / "sound.mp3", music(44100), 44100)
+    size = 2**28 - 2**20
+
+    def number(value):  # 7 bits a byte
+        return bytes((value >> shift) & 127 for shift in (21, 14, 7, 0))
+
+    picture = b"APIC" + number(size - 10) + b"\0\0" + b"\0image/png\0\x03\0"
+    source = tmp_path / "clip.mp3"
+    with source.open("wb") as file:
+        file.write(b"ID3\x04\0\0" + number(size) + picture)
+        file.seek(10 + size)
+        file.write((tmp_path / "sound.mp3").read_bytes())
+    used = f'exec {sys.executable} -c "{PEAK}" '
+    script = [SCRIPT, source, wav, *PARAMS.values()]
+    shown = subprocess.run(
+        ["bash", "-c", used + shlex.join(["bash", *map(str, script)])],
+        env={**os.environ, "FFMPEG": FFMPEG},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert soundfile.info(wav).frames > 0
+    assert int(shown.stdout) < 200 * 1024
+
+
+PEAK = (
+    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
+"""Runs a command and prints the most memory that it took [kB]."""
+
+
+def test_a_named_pipe_is_an_error_and_nobody_waits(tmp_path, wav):
+    source = tmp_path / "clip.mp3"
+    os.mkfifo(source)
+    code, log = run(source, wav)
+    assert_failed(wav, code)
+    assert f"{source} is not a file" in log
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "dangling link"])
 def test_a_source_that_is_not_there_is_an_error(tmp_path, wav, kind):
     source = tmp_path / "clip.wav"
@@ -264,6 +352,18 @@ def test_a_source_that_is_not_there_is_an_error(tmp_path, wav, kind):
     code, log = run(source, wav)
     assert_failed(wav, code)
     assert str(source) in log
+
+
+@pytest.mark.parametrize("change", ["echo more >>", "rm"])
+def test_a_source_that_changes_while_it_is_read_is_an_error(tmp_path, wav, change):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100), 44100)
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text(f'#!/bin/sh\n{FFMPEG} "$@" && {change} {source}\n')
+    ffmpeg.chmod(0o755)
+    code, log = run(source, wav, ffmpeg=ffmpeg)
+    assert_failed(wav, code)
+    assert f"{source} changed or vanished while it was read: run again" in log
 
 
 @pytest.mark.parametrize("param", ["sample_rate", "max_samples", "read"])
