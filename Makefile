@@ -2,6 +2,8 @@
 # make test           the tests; TESTS="-m 'not slow'" for the fast ones
 # make predict FILES=PATH   the genres of a file, a folder or a list, by the best learner
 # make export         the best learner as a folder that works without the corpus
+# make test-long      the tests of kills, full disks and other faults: some 20 minutes
+# make reliability    the same, and docs/reliability.md from what came of it
 # make bench          the benchmarks, as ratios against the plain way
 # make check          format and lint
 # make docs           docs/configuration.md and the rule graph in the README, from the code
@@ -22,7 +24,7 @@ CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
 
 export PYTHONPATH := scripts
 
-.PHONY: run predict export test bench check docs lock clean
+.PHONY: run predict export test test-long reliability bench check docs lock clean
 
 run: $(INSTALLED)
 	$(if $(CONFIG),$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) fetch)
@@ -36,6 +38,16 @@ export: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest $(TESTS)
+
+test-long: $(INSTALLED)
+	$(VENV)/bin/python -m pytest -m long
+
+reliability: export GENREFLOW_RELIABILITY := $(CURDIR)/.genreflow/reliability
+reliability: $(INSTALLED)
+	rm -rf $(GENREFLOW_RELIABILITY)
+	mkdir -p $(GENREFLOW_RELIABILITY)
+	$(VENV)/bin/python -m pytest -m long
+	$(VENV)/bin/python docs/reliability.py $(GENREFLOW_RELIABILITY)
 
 bench: $(INSTALLED)
 	for script in benchmarks/*.py; do $(VENV)/bin/python $$script || exit 1; done

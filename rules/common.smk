@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from snakemake.logging import logger
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from genreflow import config as configuration
-from genreflow import digest, locks, sources, splits, tracks, watch
+from genreflow import digest, files, locks, sources, splits, tracks, watch
 from genreflow.errors import GenreflowError
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
@@ -32,6 +33,7 @@ os.environ.update(
 )
 os.environ[watch.RUN] = str(os.getpid())
 
+CLOCK_WENT_BACK = locks.clock_went_back(".snakemake")
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 
 
@@ -71,6 +73,12 @@ with open(workflow.source_path("../config/schema.yaml")) as schema:
 
 RESULTS = f"results/{config['corpus']['name']}"
 LISTING = f"{RESULTS}/corpus/listing.json"
+
+if ALONE and CLOCK_WENT_BACK and files.settle_times(RESULTS, now=time.time()):
+    logger.warning(
+        f"The clock was set back since the last run. What is in {RESULTS} seemed to come from the "
+        "future; it counts as old now, and what it was made from is looked at again."
+    )
 
 
 def read_listing():

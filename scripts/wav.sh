@@ -22,6 +22,9 @@ safe=(-format_whitelist "$formats" -protocol_whitelist file -max_alloc 64000000)
 filters="aresample=$rate:resampler=soxr:ochl=mono:rematrix_maxval=1.0,atrim=end_sample=$max_samples"
 pcm=(-c:a pcm_s16le -map_metadata -1 -fflags +bitexact -flags +bitexact)
 
+# Size and time, by GNU's stat or BSD's.
+state() { stat -L -c '%s %y' -- "$source" 2>/dev/null || stat -L -f '%z %Fm' -- "$source"; }
+
 decode() { # some seconds more than needed, so that three hours of audio cost no more
     "$FFMPEG" -nostdin -hide_banner -loglevel error -y -threads 1 "${safe[@]}" -t "$read" \
         -i "file:$source" -map 0:a:0 -af "$filters" "${pcm[@]}" -f "$1" "$2"
@@ -29,6 +32,10 @@ decode() { # some seconds more than needed, so that three hours of audio cost no
 
 if [[ -e $source && ! -f $source ]]; then
     echo "$source is not a file" >&2 # to open a named pipe is to wait for ever
+    exit 1
+fi
+if ! before="$(state)"; then
+    echo "$source was there when the run began, and is gone: put it back, or run again without it" >&2
     exit 1
 fi
 decode wav "$part"
@@ -48,5 +55,10 @@ if ((status)); then
     case $status in
         255 | 123 | 152) echo "left out: decoding takes more than $limit s of processor time" >&2 ;;
     esac
+fi
+# Snakemake would take the WAV for one of the clip as it is now.
+if [[ $(state) != "$before" ]]; then
+    echo "$source changed or vanished while it was read: run again" >&2
+    exit 1
 fi
 mv -f -- "$part" "$wav"

@@ -73,13 +73,13 @@ def extract_shard(
 
 
 def _state(path: str | Path) -> tuple[int, int]:
-    """Return a file's size and time; a link's own where it leads nowhere."""
-    path = Path(path)
+    """Return a file's size and time."""
     try:
-        stat = path.stat() if path.exists() else path.lstat()
+        stat = Path(path).stat()
     except FileNotFoundError:
         raise GenreflowError(
-            f"{path} was there when the run began, and is gone: put it back, or run again without it"
+            f"{path} was there when the run began, and is gone: put it back, or run again without "
+            "it"
         ) from None
     return stat.st_size, stat.st_mtime_ns
 

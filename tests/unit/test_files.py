@@ -1,6 +1,8 @@
+import os
+
 import pandas as pd
 import pytest
-from genreflow.files import atomic, read_table, write_csv, write_text
+from genreflow.files import atomic, read_table, settle_times, write_csv, write_text
 
 
 def names(folder):
@@ -71,3 +73,19 @@ def test_a_table_comes_back_as_text(tmp_path):
     )
     write_csv(table, tmp_path / "table.csv")
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table)
+
+
+def test_times_in_the_future_become_old_in_their_order(tmp_path):
+    now = 1_000_000_000
+    for name, seconds in {"sub/first": 50, "sub/second": 51, "past": -5}.items():
+        write_text(tmp_path / name, "")
+        os.utime(tmp_path / name, (now + seconds, now + seconds))
+    assert settle_times(tmp_path, now=now) == 2
+    first, second, past = (
+        (tmp_path / name).stat().st_mtime for name in ("sub/first", "sub/second", "past")
+    )
+    assert past == now - 5
+    assert second - first == 1
+    assert second < now - 86400
+    assert settle_times(tmp_path, now=now) == 0
+    assert settle_times(tmp_path / "nowhere", now=now) == 0

@@ -1,0 +1,69 @@
+"""Write docs/reliability.md from what the tests of faults recorded: reliability.py FOLDER."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+PAGE = Path(__file__).with_suffix(".md")
+
+HEAD = """# Reliability
+
+What happens when machines, disks and people fail. Each row was recorded by a test that injected the
+fault for real on a tiny corpus and then checked what is said here; `make reliability` runs those
+tests and writes this page. A test that fails leaves no row.
+
+"Same files" means: run again, and every file below `results/` is byte by byte that of an
+undisturbed run (but for logs, measured times, and the report, which shows those), nothing is left
+over, and no process still runs.
+"""
+
+TABLE = """| fault | stage | rounds | what the user sees | outcome |
+|---|---|---|---|---|
+"""
+
+
+def page(rows: Iterable[dict[str, str]], bad_audio: str = "") -> str:
+    """Return the page on faults; rows that differ in their stage alone are one."""
+    stages: dict[tuple[str, str, str], Counter[str]] = {}
+    for row in rows:
+        key = (row["fault"], row["shown"], row["outcome"])
+        stages.setdefault(key, Counter())[row["stage"]] += 1
+    lines = [
+        _row(fault, _named(found), str(found.total()), shown, outcome)
+        for (fault, shown, outcome), found in sorted(stages.items())
+    ]
+    parts = [HEAD, _kills(stages), TABLE + "\n".join(lines)]
+    if bad_audio:
+        parts.append("## Bad audio\n\n" + bad_audio.strip())
+    return "\n".join(parts) + "\n"
+
+
+def _kills(stages: dict[tuple[str, str, str], Counter[str]]) -> str:
+    killed = [found for (fault, *_), found in stages.items() if fault.startswith("SIGKILL")]
+    rounds = sum(found.total() for found in killed)
+    hit = len(set().union(*killed))
+    return (
+        f"Killed in {rounds} rounds, in each of {hit} stages: {rounds} ended with the same files.\n"
+    )
+
+
+def _named(found: Counter[str]) -> str:
+    """Name stages, with how often where that is more than once."""
+    return ", ".join(f"{stage} ({n})" if n > 1 else stage for stage, n in sorted(found.items()))
+
+
+def _row(*cells: str) -> str:
+    safe = [cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells]
+    return f"| {' | '.join(safe)} |"
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    recorded = (folder / "faults.jsonl").read_text(encoding="utf-8").splitlines()
+    audio = folder / "bad_audio.md"
+    PAGE.write_text(
+        page(map(json.loads, recorded), audio.read_text("utf-8") if audio.exists() else ""),
+        encoding="utf-8",
+    )
