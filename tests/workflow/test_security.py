@@ -1,0 +1,370 @@
+"""Files, names and texts from elsewhere run no code, leave no folder and become no markup."""
+
+import ast
+import csv
+import http.server
+import io
+import json
+import pickle
+import re
+import threading
+import zipfile
+from dataclasses import asdict
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import harness
+import numpy as np
+import pytest
+import skops.io
+import yaml
+from conftest import TINY, merged, write_clip
+from genreflow import engines
+from genreflow.errors import GenreflowError
+
+
+def run(workdir, config, *args):
+    (workdir / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return harness.snakemake(workdir, *args, "--configfile", "given.yaml")
+
+
+def tree(folder):
+    """List all that is in a folder but results and what Snakemake keeps."""
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if not {"results", ".snakemake"} & set(path.relative_to(folder).parts)
+    }
+
+
+# Nothing is unpickled
+
+
+UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch"}
+
+
+def calls_in(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None)
+            names = [module] if module else [alias.name for alias in node.names]
+            yield from (("import", name.split(".")[0], {}) for name in names)
+        elif isinstance(node, ast.Call):
+            keywords = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            yield "call", ast.unparse(node.func), keywords
+
+
+def test_no_module_imports_what_unpickles_or_loads_without_its_lock():
+    seen = set()
+    for path in sorted((harness.ROOT / "scripts").rglob("*.py")):
+        for kind, name, keywords in calls_in(path):
+            seen.add(name)
+            assert (kind, name) != ("import", name) or name not in UNPICKLERS, path
+            assert name not in ("eval", "exec", "pd.read_pickle", "yaml.load"), path
+            if name == "np.load":
+                assert keywords.get("allow_pickle") == "False", path
+            if name.endswith("load_model") and name.startswith("keras"):
+                assert keywords.get("safe_mode") == "True", path
+            assert "enable_unsafe_deserialization" not in name, path
+    assert {"np.load", "keras.saving.load_model", "skops.io.load"} <= seen
+
+
+class Trap:
+    """Pickled, it makes a folder when it is loaded."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.mkdir, (self.mark,)
+
+
+def keras_with_trap(path, mark):
+    """Write a network that a Lambda makes run code."""
+    import keras
+
+    image = keras.Input((16, 16, 3))
+    name = str(mark)
+    layer = keras.layers.Lambda(lambda x: (__import__("os").mkdir(name), x)[1], name="first")
+    pool = keras.layers.GlobalAveragePooling2D(name="pool")
+    keras.Model(image, pool(layer(image))).save(path)
+
+
+def skops_with_trap(path, mark):
+    skops.io.dump({"pipeline": Trap(mark), "inverse_temperature": 1.0, "members": Trap(mark)}, path)
+
+
+def npz_with_trap(path, mark):
+    np.savez(path, state=np.array([Trap(mark)], dtype=object))
+
+
+def forget(mark):
+    """Assert that a trap was sprung, and set it again."""
+    assert mark.is_dir()
+    mark.rmdir()
+
+
+def test_the_traps_do_run_code_where_that_is_allowed(tmp_path):
+    import keras
+
+    mark = tmp_path / "ran"
+    keras_with_trap(tmp_path / "trap.keras", mark)
+    forget(mark)
+    keras.saving.load_model(tmp_path / "trap.keras", safe_mode=False)
+    forget(mark)
+    npz_with_trap(tmp_path / "trap.npz", mark)
+    with np.load(tmp_path / "trap.npz", allow_pickle=True) as file:
+        file["state"]
+    forget(mark)
+    pickle.loads(pickle.dumps(Trap(mark)))
+    forget(mark)
+
+
+@pytest.mark.slow
+def test_a_network_of_the_users_that_holds_code_is_refused(fresh, tmp_path):
+    mark = tmp_path / "ran"
+    keras_with_trap(fresh / "tiny.keras", mark)
+    forget(mark)
+    done = run(fresh, TINY, "results/tiny/transfer/tiny/network")
+    assert done.returncode != 0
+    assert "tiny.keras can't be loaded" in " ".join(done.stderr.split())
+    assert not mark.exists()
+
+
+def test_a_prepared_network_that_holds_code_is_refused(tmp_path):
+    mark = tmp_path / "ran"
+    keras_with_trap(tmp_path / "network.keras", mark)
+    forget(mark)
+    prepared = engines.Prepared("keras", "float32", {}, (16, 16), {}, {})
+    (tmp_path / "network.json").write_text(json.dumps(asdict(prepared)))
+    with pytest.raises(GenreflowError, match=r"network\.keras: not a whole network"):
+        engines.load(tmp_path, threads=1)
+    assert not mark.exists()
+
+
+POISONED = {
+    "cnn/simple": ("seed-0/model.keras", keras_with_trap),
+    "ffnn/4": ("seed-0/model.keras", keras_with_trap),
+    "classify/handcrafted/all/logistic-regression": ("model.skops", skops_with_trap),
+    "ensemble/both": ("combiner.skops", skops_with_trap),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", POISONED)
+def test_a_model_that_holds_code_is_refused_by_predictions(finished, tmp_path, learner):
+    mark = tmp_path / "ran"
+    name, write = POISONED[learner]
+    model = finished / "results/tiny/grouped" / learner / name
+    write(model, mark)
+    if mark.exists():
+        mark.rmdir()
+    config = merged(TINY, {"predict": {"path": "audio/Waltz/artist-0", "learner": learner}})
+    done = run(finished, config, "predict")
+    assert done.returncode != 0
+    said = " ".join(done.stderr.split())
+    assert re.search(rf"{model.name}( can't be loaded|: not loaded, since it could run code)", said)
+    assert not mark.exists()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_holds_code_is_not_used(finished, tmp_path):
+    mark = tmp_path / "ran"
+    folder = finished / "results/tiny/grouped/cnn/simple/seed-0"
+    expected = (folder / "predictions.csv").read_bytes()
+    (folder / "predictions.csv").unlink()
+    npz_with_trap(folder / ".checkpoint.npz", mark)
+    done = run(finished, TINY, f"{folder.relative_to(finished)}/predictions.csv")
+    assert done.returncode == 0, done.stderr
+    assert not mark.exists()
+    assert (folder / "predictions.csv").read_bytes() == expected
+
+
+# Names and archives stay in their folders
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("track_id", ["../../../escaped", "/tmp/escaped", "..", "a/b"])
+def test_a_track_id_that_is_no_plain_name_is_refused(tmp_path, track_id):
+    work = tmp_path / "a" / "b" / "work"
+    for name in "abc":
+        write_clip(work / f"{name}.wav", seed=1, frequency=300)
+    (work / "tracks.csv").write_text(
+        f"track_id,path,genre\n{track_id},a.wav,Waltz\n2,b.wav,Techno\n3,c.wav,Waltz\n"
+    )
+    config = {"corpus": {"name": "mine", "kind": "table", "table": "tracks.csv"}}
+    before = tree(tmp_path)
+    done = run(work, config, "--until", "wav")
+    assert done.returncode != 0
+    assert f"track_id {track_id!r} can't be a file name" in " ".join(done.stderr.split())
+    assert tree(tmp_path) - before == {"a/b/work/given.yaml"}
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Serve a folder."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    folder = tmp_path / "site"
+    folder.mkdir()
+    handler = partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.slow
+def test_archives_that_are_not_those_of_fma_are_refused(tmp_path, site):
+    folder, url = site
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("../escaped", b"evil")
+    for name in ("fma_metadata.zip", "fma_small.zip"):
+        (folder / name).write_bytes(content.getvalue())
+    work = tmp_path / "work"
+    work.mkdir()
+    config = {"corpus": {"name": "fma", "kind": "fma", "audio": "data", "url": url}}
+    before = tree(tmp_path)
+    done = run(work, config, "fetch")
+    assert done.returncode != 0
+    assert "expected" in done.stderr
+    new = tree(tmp_path) - before
+    assert not [name for name in new if "escaped" in name or name.endswith(".zip")]
+
+
+@pytest.mark.slow
+def test_a_network_with_another_hash_is_refused(fresh, site):
+    folder, url = site
+    (folder / "other.onnx").write_bytes(b"another network")
+    wanted = "0" * 64
+    backbone = {
+        "kind": "onnx",
+        "network": f"{url}other.onnx",
+        "cuts": {"end": "embedding"},
+        "sha256": wanted,
+        "input": "image",
+    }
+    config = merged(TINY, {"transfer": {"backbones": {"other": backbone}, "folder": "networks"}})
+    target = f"networks/onnx/{wanted}.onnx"
+    done = run(fresh, config, target)
+    assert done.returncode != 0
+    said = " ".join(done.stderr.split())
+    assert wanted in said and "expected" in said
+    assert list((fresh / "networks" / "onnx").glob("*")) == []
+
+
+# Texts are shown as texts
+
+
+GENRES = ("../../escaped", "=1+1", "</script><script>alert(1)</script>")
+TITLE = '=HYPERLINK("http://127.0.0.1:9/","x")'
+ARTIST = "<img src=x onerror=alert(1)>"
+
+HOSTILE = {
+    **{key: TINY[key] for key in TINY if key not in ("corpus", "transfer", "ensembles")},
+    "corpus": {"name": "hostile", "kind": "table", "table": "tracks.csv", "min_duration": 0.5},
+    "cnn": {"run": []},
+    "ffnn": {"units": []},
+    "classify": {
+        "features": {"handcrafted": ["all"]}
+        | {name: [] for name in TINY["classify"]["features"] if name.startswith(("vgg", "resnet"))},
+        "run": ["logistic-regression"],
+        "folds": 2,
+    },
+    "predict": {"path": "=new.wav"},
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Run a corpus whose genres, artists and titles are hostile; return its working folder."""
+    work = tmp_path_factory.mktemp("hostile") / "a" / "b" / "work"
+    rows = []
+    for g, genre in enumerate(GENRES):
+        for number in range(6):
+            name = f"{g}-{number}.wav"
+            write_clip(work / name, seed=10 * g + number, frequency=300 * (g + 1) + number)
+            rows.append((name, genre, f"{ARTIST}{g}{number}", "@SUM(1)", TITLE))
+    write_clip(work / "=new.wav", seed=99, frequency=600)
+    with (work / "tracks.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "genre", "artist", "album", "title"), *rows])
+    before = tree(work.parents[2])
+    done = run(work, HOSTILE, "all", "predict")
+    assert done.returncode == 0, done.stderr
+    return work, before
+
+
+@pytest.mark.slow
+def test_no_name_of_a_genre_becomes_a_path(hostile):
+    work, before = hostile
+    assert tree(work.parents[2]) - before == {"a/b/work/given.yaml"}
+    names = {path.name for path in (work / "results").rglob("*")}
+    assert not [name for name in names if "escaped" in name or "=1" in name or "script" in name]
+    assert [path.name for path in (work / "results").iterdir()] == ["hostile"]
+
+
+class Elements(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.slow
+def test_the_report_shows_texts_of_the_corpus_as_text(hostile):
+    work, _ = hostile
+    page = Elements((work / "results/hostile/report.html").read_text(encoding="utf-8"))
+    tags = [tag for tag, _ in page.found]
+    assert tags.count("script") == 2  # its data and its code
+    assert not [name for _, own in page.found for name in own if name.startswith("on")]
+    for genre in GENRES:
+        assert genre in page.text
+    data = re.search(r"\{.*\}", page.text[page.text.index('{"learners"') :].splitlines()[0])
+    shown = json.loads(data[0])["tracks"].values()
+    assert {title for title, *_ in shown} == {TITLE}
+    assert all(artist.startswith(ARTIST) for _, artist, _ in shown)
+
+
+@pytest.mark.slow
+def test_figures_and_markdown_hold_no_markup_of_the_corpus(hostile):
+    work, _ = hostile
+    figures = list((work / "results/hostile/figures").rglob("*.svg"))
+    assert figures
+    for path in figures:
+        tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
+        assert not tags & {"script", "img", "foreignObject"}
+    tables = list((work / "results/hostile/tables").rglob("*.md"))
+    assert tables
+    assert not [path for path in tables if "<script" in path.read_text()]
+
+
+@pytest.mark.slow
+def test_tables_of_predictions_hold_no_formulas(hostile):
+    work, _ = hostile
+    for path in (work / "results/hostile/predicted").glob("*.csv"):
+        with path.open(newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert len(cells) > 5
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+@pytest.mark.slow
+def test_the_manifest_keeps_texts_as_they_are(hostile):
+    """It is read back, by the workflow and others: escaping is the matter of what shows them."""
+    work, _ = hostile
+    with (work / "results/hostile/corpus/tracks.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["genre"] for row in rows} == set(GENRES)
+    assert {row["title"] for row in rows} == {TITLE}
