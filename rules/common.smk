@@ -33,9 +33,6 @@ os.environ.update(
 )
 os.environ[watch.RUN] = str(os.getpid())
 
-CLOCK_WENT_BACK = locks.clock_went_back(".snakemake")
-ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
-
 
 def reevaluate_once(scheduler, delay):
     """Let one timer at a time wake Snakemake's scheduler.
@@ -68,6 +65,11 @@ def checked(function, *args, **kwargs):
         raise WorkflowError(str(error))
 
 
+if workflow.is_main_process:
+    checked(files.require_writable, ".snakemake")
+CLOCK_WENT_BACK = locks.clock_went_back(".snakemake")
+ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
+
 with open(workflow.source_path("../config/schema.yaml")) as schema:
     config.update(checked(configuration.complete, config, yaml.safe_load(schema)))
 
@@ -92,6 +94,7 @@ def read_listing():
         )
         # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
         if not listing.problem and (ALONE or not os.path.exists(LISTING)):
+            checked(files.require_writable, RESULTS)
             tracks.write_listing(listing, LISTING)
         return listing
     return tracks.read_listing(LISTING)

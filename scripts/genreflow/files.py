@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genreflow.errors import GenreflowError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -76,6 +78,29 @@ def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a table as CSV, without its index."""
     with atomic(path) as part:
         table.to_csv(part, index=False)
+
+
+def require_writable(folder: str | Path) -> None:
+    """Stop early where nothing could be written later.
+
+    Parameters
+    ----------
+    folder
+        It needn't exist.
+
+    Raises
+    ------
+    GenreflowError
+        If it, or the folder that it would be made in, can't be written to.
+    """
+    place = Path(folder)
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise GenreflowError(
+            f"{place.absolute()}: can't be written to; change its permissions, or see whether its disk is "
+            "mounted read-only"
+        )
 
 
 TEN_YEARS = 10 * 365 * 86400

@@ -2,7 +2,15 @@ import os
 
 import pandas as pd
 import pytest
-from genreflow.files import atomic, read_table, settle_times, write_csv, write_text
+from genreflow.errors import GenreflowError
+from genreflow.files import (
+    atomic,
+    read_table,
+    require_writable,
+    settle_times,
+    write_csv,
+    write_text,
+)
 
 
 def names(folder):
@@ -89,3 +97,11 @@ def test_times_in_the_future_become_old_in_their_order(tmp_path):
     assert second < now - 86400
     assert settle_times(tmp_path, now=now) == 0
     assert settle_times(tmp_path / "nowhere", now=now) == 0
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    require_writable(tmp_path / "new" / "results")
+    tmp_path.chmod(0o555)
+    with pytest.raises(GenreflowError, match=f"^{tmp_path}: can't be written to"):
+        require_writable(tmp_path / "new" / "results")
