@@ -119,10 +119,10 @@ def more_memory_by_attempt():
     For all rules in one place, once they are known: what a profile or --set-resources gives a rule
     grows so too. Expressions stay as they are.
     """
-    for rule in workflow.rules:
-        memory = rule.resources.get("mem_mb")
+    for one in workflow.rules:
+        memory = one.resources.get("mem_mb")
         if memory is not None and isinstance(memory.raw, int):
-            rule.resources["mem_mb"] = memory_of_attempt(memory.raw)
+            one.resources["mem_mb"] = memory_of_attempt(memory.raw)
 
 
 def memory_of_attempt(megabytes):
