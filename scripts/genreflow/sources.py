@@ -11,6 +11,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,8 @@ def _parted(
     found, missing, why = [], [], {}
     for track in tracks:
         reason = "" if track.path in known else _why_not(track.path)
+        if reason == _NOT_UTF_8:
+            track = Track(**{key: _readable(text) for key, text in asdict(track).items()})
         (missing if reason else found).append(track)
         if reason and reason != _NOT_THERE:
             why[track.track_id] = reason
@@ -138,6 +141,7 @@ def _parted(
 
 
 _NOT_THERE = "not there"
+_NOT_UTF_8 = "its name is not in UTF-8, which Snakemake can't write down: rename it"
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -153,6 +157,8 @@ def _why_not(path: str) -> str:
 
     Whoever opens a named pipe waits for ever, and some devices never end.
     """
+    if not _is_utf_8(path):
+        return _NOT_UTF_8
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116 (of thousands of paths)
     except FileNotFoundError:
@@ -162,6 +168,19 @@ def _why_not(path: str) -> str:
     if kind != stat.S_IFREG:
         return f"{_KINDS.get(kind, 'something else')}, not a file"
     return "" if os.access(path, os.R_OK) else "you may not read it: change its permissions"
+
+
+def _is_utf_8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _readable(text: str) -> str:
+    """Write bytes that are not UTF-8 as escapes."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:

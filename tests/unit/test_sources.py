@@ -147,12 +147,15 @@ def test_awkward_names_get_safe_ids_of_their_own(music):
     assert all(Path(track.path).is_file() for track in tracks)
 
 
-def test_a_name_that_is_not_unicode_gets_an_id(tmp_path, music):
+def test_a_name_that_is_not_in_utf_8_is_left_out(tmp_path, music):
     touch(tmp_path / "music", "Rock/a.mp3", "Folk/b.mp3")
     Path(os.fsdecode(os.fsencode(tmp_path / "music" / "Rock") + b"/\xff\xfe.mp3")).touch()
-    tracks = music().tracks
-    assert len(tracks) == 3
-    assert all(SAFE.fullmatch(track.track_id) for track in tracks)
+    listing = music()
+    assert len(listing.tracks) == 2
+    (missing,) = listing.missing
+    assert SAFE.fullmatch(missing.track_id)
+    assert missing.path == f"{tmp_path}/music/Rock/\\xff\\xfe.mp3"
+    assert "not in UTF-8" in listing.why[missing.track_id]
 
 
 def test_an_id_follows_from_the_path_alone(music):

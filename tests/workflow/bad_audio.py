@@ -188,12 +188,12 @@ def _forms(inputs):
                 "NaN, infinite and absurd samples", f"{what} {name}.wav", sound, subtype="FLOAT"
             )
     for name, level in {"silence": 0, "constant": 0.5, "full scale": 1}.items():
-        inputs.sound("silence, constants", f"{name}.wav", np.full(3 * RATE, level))
+        inputs.sound("silence, constants", f"{name}.wav", np.full(3 * RATE, float(level)))
     inputs.sound("clipped throughout", "clipped.wav", np.sign(music(205)))
     pcm = music(206)[:, 0].astype("<f2").tobytes()
     headers = {
         "no channels": (1, 0, RATE, 0, 16),
-        "65535 channels": (1, 65535, RATE, 131070, 16),
+        "65535 channels": (1, 65535, RATE, 65535, 16),
         "0 Hz": (1, 1, 0, 2, 16),
         "1 bit": (1, 1, RATE, 2, 1),
         "255 bits": (1, 1, RATE, 32, 255),
@@ -227,8 +227,8 @@ def _long(inputs):
     soundfile.write(short, np.zeros(60 * 8000), 8000)
     inputs.write(kind, "long.mp3", short.read_bytes() * (HOURS * 60))
     for suffix in ("mp3", "wav", "flac", "ogg", "m4a"):
-        with inputs.place("a gigabyte of zero bytes", f"zeros only.{suffix}").open("wb") as file:
-            file.truncate(2**30)
+        with inputs.place("128 MB of zero bytes", f"zeros only.{suffix}").open("wb") as file:
+            file.truncate(2**27)
 
 
 def _number(value):
@@ -345,12 +345,14 @@ def _places(inputs):
 
 
 def _names(inputs):
-    kind = "a name of 255 bytes, or not in UTF-8"
+    not_utf_8 = inputs.place("a name that is not in UTF-8", os.fsdecode(b"M\xfcsik.wav"))
+    soundfile.write(inputs.scratch / "clip.wav", music(600), RATE)
+    shutil.copy(inputs.scratch / "clip.wav", not_utf_8)
+    kind = "a name of 255 bytes, or with strange characters"
     for number, name in enumerate(
         (
             b"x" * 251 + b".wav",
             ("音" * 83).encode() + b"xy.wav",
-            b"M\xfcsik.wav",
             b"new\nline \x1b[2J.wav",
             b"=HYPERLINK(0).wav",
         )

@@ -36,12 +36,16 @@ CONFIG = {
 }
 TARGETS = ("corpus/excluded.csv", "spectrograms.h5", "features/handcrafted.h5")
 
-MUST_BE_USED = {"1 to 8 channels", "8 to 64 bits, float", "a name of 255 bytes, or not in UTF-8"}
+MUST_BE_USED = {
+    "1 to 8 channels",
+    "8 to 64 bits, float",
+    "a name of 255 bytes, or with strange characters",
+}
 MUST_BE_LEFT_OUT = {
     *("zero bytes", "text", "random bytes", "header only", "cover art only", "tags only"),
     *("a list of other files", "another kind of file", "0 to 100 samples"),
     *("a link to itself or to nothing", "a named pipe", "a device", "a socket"),
-    *("3 hours of silence", "a gigabyte of zero bytes", "silence, constants"),
+    *("3 hours of silence", "128 MB of zero bytes", "silence, constants"),
 }
 
 
@@ -99,7 +103,8 @@ def outcomes(run):
         featured = set(file["track_id"].asstr()[:])
     rows = []
     for one in run.bad:
-        track_id = ids.get(str(one.path))
+        # A name that is not in UTF-8 is listed with escapes.
+        track_id = ids.get(os.fsencode(one.path).decode("utf-8", "backslashreplace"))
         row = {"kind": one.kind, "path": str(one.path), "outcome": "", "features": ""}
         if track_id in used.index:
             row["outcome"] = "used"
