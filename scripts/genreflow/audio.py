@@ -17,6 +17,10 @@ FULL_SCALE = 32768
 """What 1.0 is in 16-bit samples."""
 
 
+STUCK = 0.9
+"""A larger share of samples at the lowest value is no sound: ffmpeg writes it for NaN."""
+
+
 def read_wav(path: str | Path, *, sample_rate: int) -> np.ndarray:
     """Read a 16-bit mono WAV.
 
@@ -100,6 +104,8 @@ def audit(
         reason = detail = ""
         if not len(samples):
             reason, detail = "unreadable", _why(log)
+        elif np.mean(samples == -FULL_SCALE) > STUCK:
+            reason, detail = "unreadable", "its samples are no numbers, or far out of range"
         elif seconds < min_duration:
             reason, detail = "too short", f"{seconds:.2f} s; at least {min_duration:g} s are needed"
         elif sounding < min_sounding:

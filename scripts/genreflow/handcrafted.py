@@ -775,7 +775,9 @@ def _decoded(path: Path, duration: float | None) -> Iterator[_Stream]:
 
 def _refusal(path: Path, said: IO[bytes]) -> GenreflowError:
     said.seek(0)
-    reason = re.sub(r"\s+", " ", said.read().decode(errors="replace")).strip()[-300:]
+    text = said.read().decode(errors="replace")
+    # Without its memory addresses, so that the same file gives the same bytes.
+    reason = " ".join(re.sub(r" @ 0x[0-9a-f]+", "", text).split())[-300:]
     return GenreflowError(
         f"{path}: can't be decoded as audio; leave the track out of the corpus ({reason})"
     )

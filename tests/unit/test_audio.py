@@ -125,10 +125,17 @@ def test_noise_sounds_from_the_level_on(audited, amplitude, reason):
     assert audited(square).reason == reason
 
 
-@pytest.mark.parametrize("level", [-32768, 20000])
+@pytest.mark.parametrize("level", [-32767, 20000])
 def test_what_does_not_change_has_no_sound(audited, level):
     row = audited(np.full(3 * RATE, level, np.int16), silence_level=-90)
     assert row.reason == "silent"
+
+
+@pytest.mark.parametrize(("share", "reason"), [(0.95, "unreadable"), (0.5, "")])
+def test_samples_that_were_no_numbers_are_none(audited, share, reason):
+    samples = np.concatenate([np.full(round(3 * share * RATE), -32768, np.int16), noise(3)])
+    row = audited(samples[: 3 * RATE])
+    assert (row.reason, "no numbers" in row.detail) == (reason, bool(reason))
 
 
 def test_what_the_script_says_comes_before_what_ffmpeg_says(audited):

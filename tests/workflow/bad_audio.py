@@ -184,9 +184,8 @@ def _forms(inputs):
         for what, places in (("one", slice(9999, 10_000)), ("all", slice(None))):
             sound = music([204, len(name)])
             sound[places] = value
-            inputs.sound(
-                "NaN, infinite and absurd samples", f"{what} {name}.wav", sound, subtype="FLOAT"
-            )
+            kind = f"{what} of the samples NaN, infinite or absurd"
+            inputs.sound(kind, f"{what} {name}.wav", sound, subtype="FLOAT")
     for name, level in {"silence": 0, "constant": 0.5, "full scale": 1}.items():
         inputs.sound("silence, constants", f"{name}.wav", np.full(3 * RATE, float(level)))
     inputs.sound("clipped throughout", "clipped.wav", np.sign(music(205)))

@@ -46,6 +46,7 @@ MUST_BE_LEFT_OUT = {
     *("a list of other files", "another kind of file", "0 to 100 samples"),
     *("a link to itself or to nothing", "a named pipe", "a device", "a socket"),
     *("3 hours of silence", "128 MB of zero bytes", "silence, constants"),
+    "all of the samples NaN, infinite or absurd",
 }
 
 
