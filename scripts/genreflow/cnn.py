@@ -101,15 +101,16 @@ class ImageBatches(keras.utils.PyDataset):
 
 
 def _read(images: Sequence[h5py.Dataset], rows: np.ndarray) -> np.ndarray:
-    """Read rows in any order; HDF5 itself wants them increasing, and each once."""
+    """Read rows in any order.
+
+    One by one: asked for several rows of a virtual dataset at once, HDF5 takes seven times as long.
+    """
     read = np.empty((len(rows), *images[0].shape[1:]), dtype=images[0].dtype)
-    start = 0
-    for dataset in images:
-        places = np.flatnonzero((rows >= start) & (rows < start + len(dataset)))
-        places = places[np.argsort(rows[places], kind="stable")]
-        if len(places):
-            read[places] = dataset[rows[places] - start]
-        start += len(dataset)
+    ends = np.cumsum([len(dataset) for dataset in images])
+    owners = np.searchsorted(ends, rows, side="right")
+    for place, (row, owner) in enumerate(zip(rows, owners, strict=True)):
+        dataset = images[owner]
+        dataset.read_direct(read, np.s_[row - ends[owner] + len(dataset)], np.s_[place])
     return read
 
 
