@@ -92,6 +92,9 @@ def read_listing():
         listing = checked(
             sources.list_tracks, config["corpus"], results=RESULTS, seed=config["seed"]
         )
+        checked(
+            files.require_past, (one.path for one in listing.tracks), now=time.time()
+        )
         # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
         if not listing.problem and (ALONE or not os.path.exists(LISTING)):
             checked(files.require_writable, RESULTS)

@@ -3,8 +3,8 @@
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +98,40 @@ def require_writable(folder: str | Path) -> None:
         place = place.parent
     if not os.access(place, os.W_OK | os.X_OK):
         raise GenreflowError(
-            f"{place.absolute()}: can't be written to; change its permissions, or see whether its disk is "
-            "mounted read-only"
+            f"{place.absolute()}: can't be written to; change its permissions, or see whether its "
+            "disk is mounted read-only"
+        )
+
+
+SKEW = 60.0
+"""Clocks of several machines may differ by this much [s]."""
+
+
+def require_past(paths: Iterable[str | Path], *, now: float) -> None:
+    """Refuse files from the future: what is made from them would always seem older than they are.
+
+    Parameters
+    ----------
+    paths
+        Those that aren't there don't count.
+    now
+        The present time [s since 1970].
+
+    Raises
+    ------
+    GenreflowError
+        If the time of one is later than that, by more than `SKEW`.
+    """
+    found = []
+    for path in paths:
+        with suppress(OSError):
+            if os.stat(path).st_mtime > now + SKEW:  # noqa: PTH116 (of thousands of paths)
+                found.append(path)
+    if found:
+        others = f" and {len(found) - 1} other files have" if len(found) > 1 else " has"
+        raise GenreflowError(
+            f"{found[0]}{others} a time in the future, by this machine's clock: set the clock "
+            "right, or give what lies in the future the present time (touch)"
         )
 
 

@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from genreflow.files import SKEW
+
 NAME = "genreflow.lock"
 """The file in the folder ``.snakemake`` that the run holds; its time is that of the last start."""
-
-SKEW = 60.0
-"""Clocks of several machines may differ by this much [s]."""
 
 _held: dict[Path, TextIO] = {}
 

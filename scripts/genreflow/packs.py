@@ -12,6 +12,7 @@ runs no code when it is loaded is up to how its members are loaded (`genreflow.p
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -506,6 +507,21 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except FileNotFoundError:
         raise GenreflowError(f"{source}: there is no such file; run the workflow again") from None
+    if source.suffix in (".keras", ".skops"):
+        _require_whole(source)
+
+
+def _require_whole(archive: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as file:
+            broken = file.testzip()
+    except zipfile.BadZipFile as error:
+        broken = str(error)
+    if broken:
+        raise GenreflowError(
+            f"{archive}: not a whole model file ({broken}); delete it and run again: it is made "
+            "anew"
+        )
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -6,6 +6,7 @@ from genreflow.errors import GenreflowError
 from genreflow.files import (
     atomic,
     read_table,
+    require_past,
     require_writable,
     settle_times,
     write_csv,
@@ -105,3 +106,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(GenreflowError, match=f"^{tmp_path}: can't be written to"):
         require_writable(tmp_path / "new" / "results")
+
+
+def test_files_from_the_future_are_refused(tmp_path):
+    now = 1_000_000_000
+    paths = [tmp_path / name for name in ("past", "soon", "future", "later", "missing")]
+    for path, seconds in zip(paths, (-5, 5, 3600, 7200), strict=False):
+        write_text(path, "")
+        os.utime(path, (now + seconds, now + seconds))
+    require_past([*paths[:2], paths[4]], now=now)
+    with pytest.raises(GenreflowError, match=r"future and 1 other files have .* \(touch\)"):
+        require_past(paths, now=now)

@@ -193,6 +193,16 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path, finished, lost):
         export(tmp_path / "pack", copy)
 
 
+@pytest.mark.parametrize("place", [10, -10])
+def test_a_model_that_is_not_whole_is_not_packed(tmp_path, finished, place):
+    copy = shutil.copytree(finished, tmp_path / "run")
+    content = (copy / "model.skops").read_bytes()
+    (copy / "model.skops").write_bytes(content[:place])
+    with pytest.raises(GenreflowError, match=r"model\.skops: not a whole model file .* delete it"):
+        export(tmp_path / "pack", copy)
+    assert not (tmp_path / "pack").exists()
+
+
 def test_an_export_that_fails_leaves_the_pack_that_was_there(pack, finished, tmp_path):
     before = packs.read(pack)
     broken = matrix(tmp_path / "published.h5", source="features.csv")

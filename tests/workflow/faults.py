@@ -156,8 +156,13 @@ def differences(workdir, undisturbed):
 
 
 def line_with(text, *words):
-    """Return the first line that holds all words; there must be one."""
-    for line in text.splitlines():
+    """Return the line that holds all words, of the log that is shown too, which has its breaks.
+
+    There must be one.
+    """
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text)]
+    shown = [re.split(r"─+ ", paragraph)[-1] for paragraph in paragraphs]
+    for line in [*map(str.strip, text.splitlines()), *shown]:
         if all(word in line for word in words):
-            return " ".join(line.split())
+            return line
     raise AssertionError(f"no line with {words} in:\n{text}")
