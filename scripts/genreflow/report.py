@@ -201,6 +201,8 @@ def _content(
     learners, clips = _learners(files, comparison, figures, listed, marks)
     tables = _further_tables(files)
     tests = _tests(tables)
+    if "inference" in tables:
+        tables |= _inference(tables.pop("inference"), marks)
     excluded = _excluded(files)
     return {
         "corpus": files.results.name,
@@ -223,7 +225,7 @@ def _content(
         "sections": _sections(figures),
         "tests": _pairs(tests),
         "tables": [
-            report_tables.table(_split_last(own), caption=name.replace("_", " ").capitalize())
+            report_tables.table(_split_last(own), caption=_caption(name))
             for name, own in tables.items()
         ],
         "costs": _costs(files),
@@ -521,6 +523,27 @@ def _tests(tables: dict[str, pd.DataFrame]) -> pd.DataFrame | None:
     return None
 
 
+def _inference(found: pd.DataFrame, marks: Mapping[str, str] | None) -> dict[str, pd.DataFrame]:
+    """Lay out what `genreflow.inference.measure` found: steps, and learners with a row each."""
+    rows = found.assign(
+        learner=[marked(name, marks) for name in found["name"]],
+        **{key: 1000 * found[key].astype(float) for key in ("median", "p95")},
+    )
+    first = found.iloc[0]
+    where = f"ms on {first['processor']}, {first['threads']} threads, {first['clips']} clips"
+    steps = rows[rows["step"].isin(["decode", "features"])].rename(columns={"learner": "of"})
+    learners = rows[~rows["step"].isin(["decode", "features"])]
+    medians = learners.pivot_table(index=["learner", "device"], columns="step", values="median")
+    slowest = learners[learners["step"] == "clip"].set_index(["learner", "device"])["p95"]
+    wide = medians.assign(clip_95th_percentile=slowest)[
+        ["model", "clip", "clip_95th_percentile", "file"]
+    ]
+    return {
+        f"Inference times, steps, {where}": steps[["step", "of", "device", "median", "p95"]],
+        f"Inference times, learners, median {where}": wide.reset_index(),
+    }
+
+
 def _pairs(tests: pd.DataFrame | None) -> Table | None:
     if tests is None or tests.empty:
         return None
@@ -530,6 +553,10 @@ def _pairs(tests: pd.DataFrame | None) -> Table | None:
     return report_tables.table(
         _split_last(tests.sort_values("p_corrected", kind="stable")), caption=caption
     )
+
+
+def _caption(name: str) -> str:
+    return name if " " in name else name.replace("_", " ").capitalize()
 
 
 def _split_last(rows: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,10 @@ _HEADINGS = {
     "only_learner": "Only the learner right",
     "only_other": "Only the other right",
     "p": "p",
+    "p95": "95th percentile",
+    "clip": "From a decoded clip",
+    "clip_95th_percentile": "95th percentile of it",
+    "file": "From a file",
     "p_corrected": "p, corrected",
     "log_loss": "Log loss, nat",
     "peak_mb": "Peak memory, MiB",
@@ -38,6 +42,9 @@ _HEADINGS = {
 
 _TEXT = (
     "learner",
+    "of",
+    "device",
+    "step",
     "other",
     "better",
     "genre",

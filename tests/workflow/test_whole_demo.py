@@ -101,4 +101,6 @@ def test_inference_is_timed_and_compared(demo):
         by_step.loc[list(LEARNERS), "clip"].to_dict()
     )
     assert comparison.loc["cnn/simple", "parameters"] == 735_944
+    report = (demo / RESULTS / "report.html").read_text()
+    assert "Inference times, learners" in report
     assert "735,944" in (demo / RESULTS / "tables/comparison.md").read_text()
