@@ -15,9 +15,11 @@ rule wav:
     conda:
         "../envs/genreflow.yaml"
     threads: 1
+    # On clusters some hundred clips are one job, Snakemake and all: clips=2 makes two at once.
     resources:
-        mem_mb=200,
-        runtime=5,
+        mem_mb=500,
+        runtime=1,
+        clips=1,
     params:
         settings=wav_settings(),
         code=code("wav.sh"),
