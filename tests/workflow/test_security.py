@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import hashlib
 import http.server
 import io
 import json
@@ -242,7 +243,7 @@ def test_archives_that_are_not_those_of_fma_are_refused(tmp_path, site):
 def test_a_network_with_another_hash_is_refused(fresh, site):
     folder, url = site
     (folder / "other.onnx").write_bytes(b"another network")
-    wanted = "0" * 64
+    wanted = hashlib.sha256(b"the network that is wanted").hexdigest()
     backbone = {
         "kind": "onnx",
         "network": f"{url}other.onnx",
@@ -290,7 +291,7 @@ def hostile(tmp_path_factory):
         for number in range(6):
             name = f"{g}-{number}.wav"
             write_clip(work / name, seed=10 * g + number, frequency=300 * (g + 1) + number)
-            rows.append((name, genre, f"{ARTIST}{g}{number}", "@SUM(1)", TITLE))
+            rows.append((name, genre, f"{ARTIST}{g}{number}", f"@SUM({g}{number})", TITLE))
     write_clip(work / "=new.wav", seed=99, frequency=600)
     with (work / "tracks.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "genre", "artist", "album", "title"), *rows])
