@@ -91,6 +91,9 @@ rule wavs:
         wavs(),
 
 
+more_memory_by_attempt()
+
+
 onsuccess:
     if rules.all.rule in workflow.dag.targetrules:
         show_results()
