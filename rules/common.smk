@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 import imageio_ffmpeg
 import snakemake.common
+import snakemake.jobs
 import snakemake.rules
 import yaml
 from snakemake.exceptions import WorkflowError
@@ -55,6 +56,23 @@ if not hasattr(snakemake.rules.get_function_params, "cache_info"):
     snakemake.common.get_function_params = snakemake.rules.get_function_params = (
         cached_params
     )
+
+
+# The logger of the default profile shows no single jobs of a dry run; Snakemake describes each one
+# nevertheless, inputs, outputs, message and command: a quarter of a dry run.
+if not hasattr(snakemake.jobs.Job.log_info, "described"):
+    describe = snakemake.jobs.Job.log_info
+
+    @functools.wraps(describe)
+    def log_info(job, *args, **kwargs):
+        """Describe a job where it is shown."""
+        workflow = job.dag.workflow
+        shown_by = workflow.output_settings.log_handler_settings
+        if not (workflow.dryrun and list(shown_by) == ["rich"]):
+            describe(job, *args, **kwargs)
+
+    log_info.described = True
+    snakemake.jobs.Job.log_info = log_info
 
 
 def checked(function, *args, **kwargs):
