@@ -10,7 +10,8 @@ part="$(dirname -- "$wav")/.part-$(basename -- "$wav")"
 trap 'rm -f -- "$part"' EXIT
 
 # A clip that takes more is damaged: 384 kHz with 8 channels take a tenth of a second for each.
-# Processor time, for a slow disk or a busy machine says nothing about a clip.
+# Processor time, for a slow disk or a busy machine says nothing about a clip. A machine that is
+# slow itself may be given more.
 limit=$((${GENREFLOW_DECODE_SECONDS:-60} + ${read%.*}))
 ulimit -S -t "$limit"
 

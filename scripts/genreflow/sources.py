@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -107,31 +107,14 @@ def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
             "corpus.audio to the folder where you have it.",
         )
     tracks, counts = fma.read_tracks(metadata, audio, corpus["subset"])
-    return _parted(_sorted(tracks), counts["without_genre"], known=set(_clips(audio)))
+    return _parted(_sorted(tracks), counts["without_genre"])
 
 
-def _clips(audio: Path) -> Iterable[str]:
-    """List the clips of FMA's folder that are plain files to be read, but for links.
-
-    106,574 take a quarter of a second.
-    """
-    with os.scandir(audio) as folders:
-        for folder in folders:
-            if folder.is_dir():
-                with os.scandir(folder) as clips:
-                    for clip in clips:
-                        plain = clip.is_file(follow_symlinks=False)
-                        if plain and os.access(clip.path, os.R_OK):
-                            yield clip.path
-
-
-def _parted(
-    tracks: Iterable[Track], without_genre: int = 0, *, known: Collection[str] = ()
-) -> Listing:
-    """Part the tracks whose files can be opened from the others; those at `known` paths can."""
+def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:
+    """Part the tracks whose files can be opened from the others; 106,574 take 0.3 s."""
     found, missing, why = [], [], {}
     for track in tracks:
-        reason = "" if track.path in known else _why_not(track.path)
+        reason = _why_not(track.path)
         if reason == _NOT_UTF_8:
             track = Track(**{key: _readable(text) for key, text in asdict(track).items()})
         (missing if reason else found).append(track)
