@@ -1,5 +1,5 @@
 # One job a track, so whatever a job costs is paid thousands of times: no Python, `shell` instead
-# of `script`, no message (benchmarks/scheduling.py).
+# of `script`, no message (benchmarks/scale.py).
 
 
 rule wav:
