@@ -85,6 +85,7 @@ def checked(function, *args, **kwargs):
 
 if workflow.is_main_process:
     checked(files.require_writable, ".snakemake")
+    checked(files.require_room, ".")
 CLOCK_WENT_BACK = locks.clock_went_back(".snakemake")
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -100,6 +101,29 @@ def require_writable(folder: str | Path) -> None:
         raise GenreflowError(
             f"{place.absolute()}: can't be written to; change its permissions, or see whether its "
             "disk is mounted read-only"
+        )
+
+
+ROOM = 1_000_000
+"""With less than this left, a disk is full [bytes]."""
+
+
+def require_room(folder: str | Path) -> None:
+    """Stop early where the disk is full.
+
+    Parameters
+    ----------
+    folder
+        It must exist.
+
+    Raises
+    ------
+    GenreflowError
+        If less than `ROOM` is left.
+    """
+    if shutil.disk_usage(folder).free < ROOM:
+        raise GenreflowError(
+            f"{Path(folder).absolute()}: its disk is full; make room, and run again"
         )
 
 

@@ -7,6 +7,7 @@ from genreflow.files import (
     atomic,
     read_table,
     require_past,
+    require_room,
     require_writable,
     settle_times,
     write_csv,
@@ -117,3 +118,9 @@ def test_files_from_the_future_are_refused(tmp_path):
     require_past([*paths[:2], paths[4]], now=now)
     with pytest.raises(GenreflowError, match=r"future and 1 other files have .* \(touch\)"):
         require_past(paths, now=now)
+
+
+def test_a_full_disk_is_refused(tmp_path):
+    require_room(tmp_path)
+    with pytest.raises(GenreflowError, match=r"^/proc: its disk is full; make room"):
+        require_room("/proc")  # which has no room at all
