@@ -50,6 +50,11 @@ def reevaluate_once(scheduler, delay):
 
 JobScheduler._schedule_reevalutation = reevaluate_once
 
+# The plugin for SLURM doesn't tell a group's job that it is one: each clip would start a Snakemake.
+if "snakemake_executor_plugin_slurm" in sys.modules:
+    slurm = sys.modules["snakemake_executor_plugin_slurm"]
+    slurm.common_settings.pass_group_args = True
+
 # Snakemake inspects each function's signature anew for every job: a tenth of a dry run.
 if not hasattr(snakemake.rules.get_function_params, "cache_info"):
     cached_params = functools.cache(snakemake.common.get_function_params)
