@@ -3,6 +3,7 @@
 import functools
 import gc
 import os
+import shutil
 import sys
 import threading
 import time
@@ -974,6 +975,9 @@ def show_results():
 
 def say_how_to_go_on():
     """Say what to do after a run that was interrupted, or in which a job failed."""
+    # A job may not be able to say it: HDF5 crashes when it can't write.
+    if os.path.exists(RESULTS) and shutil.disk_usage(RESULTS).free < files.ROOM:
+        logger.error(f"No space left on device: the disk of {RESULTS} is full")
     logger.info(
         "\nNot everything was made. Whatever is whole stays: mend what is named above, if anything, "
         "and give the same command again; it goes on from here."

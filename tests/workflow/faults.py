@@ -60,6 +60,12 @@ def jobs_of(workdir):
     return found
 
 
+def record_of(workdir, output):
+    """Return the file in which Snakemake records how it made an output; its path is short."""
+    coded = base64.urlsafe_b64encode(output.encode()).decode()
+    return Path(workdir, ".snakemake", "metadata", coded)
+
+
 def remove(workdir, jobs):
     """Remove what jobs made, logs and measurements too, so that they run again."""
     for job in jobs:
