@@ -47,6 +47,7 @@ reliability: $(INSTALLED)
 	rm -rf $(GENREFLOW_RELIABILITY)
 	mkdir -p $(GENREFLOW_RELIABILITY)
 	$(VENV)/bin/python -m pytest -m long
+	$(VENV)/bin/python -m pytest tests/workflow/test_bad_audio.py
 	$(VENV)/bin/python docs/reliability.py $(GENREFLOW_RELIABILITY)
 
 bench: $(INSTALLED)
