@@ -36,7 +36,7 @@ def page(rows: Iterable[dict[str, str]], bad_audio: str = "") -> str:
     ]
     parts = [HEAD, _kills(stages), TABLE + "\n".join(lines)]
     if bad_audio:
-        parts.append("## Bad audio\n\n" + bad_audio.strip())
+        parts.append("\n## Bad audio\n\n" + bad_audio.strip())
     return "\n".join(parts) + "\n"
 
 

@@ -129,3 +129,11 @@ def test_every_dependency_has_a_reason_in_readme():
     table = (ROOT / "README.md").read_text(encoding="utf-8").split("| package |")[1]
     assert names
     assert [name for name in names if name not in table] == []
+
+
+def test_reliability_page_has_every_fault_that_the_tests_inject():
+    page = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    tests = (ROOT / "tests/workflow/test_faults.py").read_text(encoding="utf-8")
+    faults = re.findall(r'fault=f?"([^"{]+)|: \("(SIGKILL[^"]*|Ctrl-C[^"]*)"', tests)
+    assert len(faults) > 5
+    assert [one or other for one, other in faults if (one or other) not in page] == []
