@@ -32,6 +32,7 @@ FEWER = merged(
 PROFILES = harness.ROOT / "profiles"
 
 IMAGES = "results/tiny/spectrograms"
+SHARDS = (f"{IMAGES}/0.h5", f"{IMAGES}/1.h5")
 
 SETTINGS = {
     # Without accounting there is only squeue, and nobody wants to wait 40 s for each look.
@@ -117,7 +118,7 @@ def test_run_ends_with_the_files_of_a_local_run(node, workdir, local):
 def test_job_over_its_memory_is_sent_again_with_more(node, without_images, local):
     known = len(node.jobs())
     scarce = ("--set-resources", "spectrogram_shard:mem_mb=180")
-    done = run(node, without_images, "--until", "spectrogram_shard", *scarce)
+    done = run(node, without_images, *SHARDS, *scarce)
     assert done.returncode == 0, done.stdout + done.stderr
     assert differing(without_images, local, below=IMAGES) == []
     for shard in (0, 1):
@@ -131,13 +132,12 @@ def test_job_over_its_memory_is_sent_again_with_more(node, without_images, local
 
 def test_cancelled_job_leaves_nothing_half_written(node, without_images, local):
     known = len(node.jobs())
-    target = ("--until", "spectrogram_shard")
     disk = {"PYTHONPATH": str(Path(__file__).parent / "stuck_disk")}
     shown = without_images / "shown.txt"
     with (
         shown.open("w") as out,
         subprocess.Popen(
-            command("slurm", *target, "--retries", "0"),
+            command("slurm", *SHARDS, "--retries", "0"),
             cwd=without_images,
             env=node.environment | disk,
             stdout=out,
@@ -146,7 +146,10 @@ def test_cancelled_job_leaves_nothing_half_written(node, without_images, local):
     ):
         try:
             part = without_images / IMAGES / ".part-0.h5"
-            slurm_node.wait_until(part.exists, "shard 0 is written", shown, seconds=300)
+            slurm_node.wait_until(
+                lambda: part.exists() or first.poll() is not None, "a shard", shown, seconds=300
+            )
+            assert first.poll() is None, shown.read_text()
             what = "rule_spectrogram_shard_wildcards_0"
             [job] = [job for job in node.jobs()[known:] if job["what"] == what]
             node.ask("scancel", job["id"])
@@ -159,7 +162,7 @@ def test_cancelled_job_leaves_nothing_half_written(node, without_images, local):
     assert "results/tiny/logs/spectrogram_shard/0.log" in said
     assert f".snakemake/slurm_logs/rule_spectrogram_shard/0/{job['id']}.log" in said
 
-    again = run(node, without_images, *target)
+    again = run(node, without_images, *SHARDS)
     assert again.returncode == 0, again.stdout + again.stderr
     assert harness.parts_of(without_images) == []
     assert differing(without_images, local, below=IMAGES) == []
