@@ -63,7 +63,7 @@ class Round:
         self.jobs = [one] if one.seconds > 0.5 else own
         self.seconds = max(job.seconds for job in self.jobs)
         self.targets = [name for job in self.jobs for name in job.outputs]
-        if faults.seconds_with_followers(jobs, rule) < CHEAP:
+        if options == OPTIONS and faults.seconds_with_followers(jobs, rule) < CHEAP:
             self.targets.append("all")
 
     def __str__(self):
