@@ -2,7 +2,7 @@
 # make test           the tests; TESTS="-m 'not slow'" for the fast ones
 # make predict FILES=PATH   the genres of a file, a folder or a list, by the best learner
 # make export         the best learner as a folder that works without the corpus
-# make test-long      the tests of kills, full disks and other faults: some 20 minutes
+# make test-long      the tests of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
 # make reliability    the same, and docs/reliability.md from what came of it
 # make bench          the benchmarks, as ratios against the plain way
 # make check          format and lint
@@ -47,7 +47,6 @@ reliability: $(INSTALLED)
 	rm -rf $(GENREFLOW_RELIABILITY)
 	mkdir -p $(GENREFLOW_RELIABILITY)
 	$(VENV)/bin/python -m pytest -m long
-	$(VENV)/bin/python -m pytest tests/workflow/test_bad_audio.py
 	$(VENV)/bin/python docs/reliability.py $(GENREFLOW_RELIABILITY)
 
 bench: $(INSTALLED)

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 RESULTS = "results/bad"
 CONFIG = {

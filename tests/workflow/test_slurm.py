@@ -11,7 +11,7 @@ import slurm_node
 import yaml
 from conftest import TINY, merged
 
-pytestmark = [pytest.mark.slow, pytest.mark.slurm]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.slurm]
 
 FEWER = merged(
     TINY,

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
+pytestmark = [pytest.mark.long, pytest.mark.slow]
+
 LEARNERS = {
     "cnn/simple": "cnn/simple/seed-0",
     "ffnn/64": "ffnn/64/seed-0",
@@ -54,7 +56,6 @@ def table(path, **settings):
     return pd.read_csv(path, dtype={"track_id": str}, **settings)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_a_pack_predicts_what_the_tables_were_made_from(demo, learner):
     """Every test track gets its label and, within 1e-5, its probabilities from the pack."""
@@ -84,7 +85,6 @@ def test_a_pack_predicts_what_the_tables_were_made_from(demo, learner):
     np.testing.assert_allclose(new[columns], made[columns], rtol=0, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_inference_is_timed_and_compared(demo):
     times = table(demo / RESULTS / "tables/inference.csv")
     by_step = times.pivot_table(index="name", columns="step", values="median")
