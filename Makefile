@@ -27,14 +27,14 @@ export PYTHONPATH := scripts
 .PHONY: run predict export test test-long reliability bench check docs lock clean
 
 run: $(INSTALLED)
-	$(if $(CONFIG),$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) fetch)
+	$(if $(CONFIG),$(SNAKEMAKE) fetch --cores $(CORES) $(CONFIGFILE) $(ARGS))
 	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS)
 
 predict: $(INSTALLED)
-	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) predict --config predict=$(FILES)
+	$(SNAKEMAKE) predict --cores $(CORES) $(CONFIGFILE) $(ARGS) --config predict=$(FILES)
 
 export: $(INSTALLED)
-	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS) export
+	$(SNAKEMAKE) export --cores $(CORES) $(CONFIGFILE) $(ARGS)
 
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest $(TESTS)

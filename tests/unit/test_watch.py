@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 JOB = """
-import time
+import ctypes, time
 from genreflow import watch
 watch.INTERVAL, watch.GRACE = 0.05, 0.1
 watch.end_with_run()
@@ -27,7 +28,6 @@ print(subprocess.run([sys.executable, "-c", sys.argv[1]]).returncode)
 SLEEP = "time.sleep(600)"
 
 DEAF = """
-import ctypes
 mutex = ctypes.create_string_buffer(64)
 for _ in range(2):
     ctypes.CDLL(None).pthread_mutex_lock(mutex)
@@ -67,6 +67,7 @@ def test_a_job_ends_with_its_run(run, block):
 
 def test_an_interrupt_ends_a_job_that_does_not_hear_it(run):
     process = run(DEAF)
+    time.sleep(1)  # until the library is at work
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=30)[0] == f"{-signal.SIGKILL}\n"
 

@@ -6,6 +6,7 @@ import harness
 import pytest
 import yaml
 from conftest import TINY, merged
+from genreflow import config
 
 PAGE = harness.ROOT / "docs" / "extending.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -58,14 +59,22 @@ def extended(tmp_path):
 
 def settings():
     """Return all settings of the page but those of the backbone, over the tiny corpus's."""
-    config = TINY
+    whole = TINY
     for _, text in blocks("yaml"):
         example = yaml.safe_load(text)
         if "transfer" not in example:
-            config = merged(config, example)
+            whole = merged(whole, example)
     members = ["cnn/wide", "classify/handcrafted/all/svm-rbf"]
-    assert config["ensembles"]["members"]["mine"]["of"][1] == members[1]
-    return merged(config, {"ensembles": {"members": {"mine": {"of": members}}}})
+    assert whole["ensembles"]["members"]["mine"]["of"][1] == members[1]
+    return merged(whole, {"ensembles": {"members": {"mine": {"of": members}}}})
+
+
+def test_the_backbone_of_the_example_is_valid():
+    (text,) = [text for _, text in blocks("yaml") if "transfer" in text]
+    whole = merged(yaml.safe_load((harness.ROOT / "config.yaml").read_text()), yaml.safe_load(text))
+    schema = yaml.safe_load((harness.ROOT / "config" / "schema.yaml").read_text())
+    cuts = config.complete(whole, schema)["transfer"]["backbones"]["EfficientNetB0"]
+    assert "avg_pool" in str(cuts)
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
 from genreflow.tracks import shard_of
 from harness import ROOT, rules_of, with_followers
 
-EVERYTHING = set(harness.AFTER) - {"demo_metadata", "demo_clips", "published_features"}
+# TINY times no inference.
+EVERYTHING = set(harness.AFTER) - {"demo_metadata", "demo_clips", "published_features", "inference"}
 
 
 def touch(path, seconds):
@@ -581,6 +582,7 @@ MODULES = {
     "transfer": TRANSFER,
     "weights": [*TRANSFER, *CNN, "online_gallery"],
     "__init__": [],
+    "watch": ALL_PYTHON,
 }
 
 DEMO_MODULES = {
