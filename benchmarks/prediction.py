@@ -65,8 +65,9 @@ def run(folder, *command, **settings):
 
 
 def workflow(folder, *arguments):
-    base = ("-m", "snakemake", "-s", ROOT / "Snakefile", "--cores", "2")
-    run(folder, *base, "--configfile", "few.yaml", *arguments)
+    # The targets first: --configfile and --config take all that follows.
+    base = ("--snakefile", ROOT / "Snakefile", "--cores", "2", "--configfile", "few.yaml")
+    run(folder, "-m", "snakemake", *arguments, *base)
 
 
 def times(folder, threads):
