@@ -704,7 +704,22 @@ def timed_folders():
     return {
         learner: folders_of(learner, SPLITS[:1])[0]
         for learner in networks() + classifiers()
+        if timable(learner)
     }
+
+
+def timable(learner):
+    """Tell whether new audio can be turned into what a learner takes."""
+    computed = config["handcrafted"]["source"] == "audio"
+    return all(
+        (
+            computed
+            if name == "handcrafted"
+            else BACKBONES[os.path.dirname(name)]["kind"] == "keras"
+        )
+        for name in matrices_of([learner])
+        if not name.startswith("joined/")
+    )
 
 
 def predictions_to_time(wildcards):
@@ -734,7 +749,8 @@ def members_of_ensembles():
 
 def inference_times():
     """Return the table of inference times, if any are measured."""
-    return f"{RESULTS}/tables/inference.csv" if config["inference"]["clips"] else []
+    measured = config["inference"]["clips"] and timed_folders()
+    return f"{RESULTS}/tables/inference.csv" if measured else []
 
 
 def splits_of(family):
@@ -897,6 +913,16 @@ def features_to_choose_from(wildcards):
 
 def features_of_learners(used):
     """Return the feature matrices that some learners take, and their networks."""
+    names = matrices_of(used)
+    backbones = sorted({os.path.dirname(name) for name in names} & BACKBONES.keys())
+    in_keras = [name for name in backbones if BACKBONES[name]["kind"] == "keras"]
+    return [f"{RESULTS}/features/{name}.h5" for name in sorted(names)] + [
+        f"{RESULTS}/transfer/{name}/network" for name in in_keras
+    ]
+
+
+def matrices_of(used):
+    """Return the names of the feature matrices of some learners, joined ones and their parts."""
     names = {
         os.path.dirname(os.path.dirname(name))[9:]
         for name in used
@@ -906,11 +932,7 @@ def features_of_learners(used):
         names.add("handcrafted")
     for name in sorted(names):
         names.update(config["transfer"]["joined"].get(name.removeprefix("joined/"), []))
-    backbones = sorted({os.path.dirname(name) for name in names} & BACKBONES.keys())
-    in_keras = [name for name in backbones if BACKBONES[name]["kind"] == "keras"]
-    return [f"{RESULTS}/features/{name}.h5" for name in sorted(names)] + [
-        f"{RESULTS}/transfer/{name}/network" for name in in_keras
-    ]
+    return names
 
 
 def learned_from_validation():

@@ -1,7 +1,7 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow import backend, inference, packs
+    from genreflow import backend, feature_table, inference, packs
     from genreflow.files import read_table, write_csv, write_text
 
     input, params, output = snakemake.input, snakemake.params, snakemake.output
@@ -11,6 +11,9 @@ with logged(snakemake.log[0], visible=True) as say:
     split = read_table(input.split)
     # Times don't depend on what a network has seen; but users expect clips that are new to it.
     order = split.assign(seen=split["part"] != "test").sort_values("seen", kind="stable")
+    # Some clips may have no features of a kind: too short, or at too high a rate.
+    for path in (path for path in input.features if path.endswith(".h5")):
+        order = order[order["track_id"].isin(feature_table.read_track_ids(path))]
     chosen = order["track_id"].iloc[: params.clips]
     runs = [
         run

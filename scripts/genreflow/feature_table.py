@@ -7,6 +7,7 @@ holds only the name of the index, and one row a track.
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -361,6 +362,33 @@ def read_matrix(path: str | Path) -> Matrix:
     GenreflowError
         If the file is damaged or isn't a feature matrix.
     """
+    with _opened(path) as file:
+        return Matrix(
+            x=file["x"].astype(np.float32)[:],
+            track_ids=_track_ids(file),
+            columns=file["column"].asstr()[:].tolist(),
+            attributes=dict(file.attrs),
+        )
+
+
+def read_track_ids(path: str | Path) -> list[str]:
+    """Read which tracks a feature matrix has, without its values.
+
+    Raises
+    ------
+    GenreflowError
+        As `read_matrix`.
+    """
+    with _opened(path) as file:
+        return _track_ids(file)
+
+
+def _track_ids(file: h5py.File) -> list[str]:
+    return file["track_id"].asstr()[:].tolist()
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             lacking = {"x", "track_id", "column"} - set(file)
@@ -368,12 +396,7 @@ def read_matrix(path: str | Path) -> Matrix:
                 raise GenreflowError(
                     f"{path}: not a feature matrix, the datasets {sorted(lacking)} are missing"
                 )
-            return Matrix(
-                x=file["x"].astype(np.float32)[:],
-                track_ids=file["track_id"].asstr()[:].tolist(),
-                columns=file["column"].asstr()[:].tolist(),
-                attributes=dict(file.attrs),
-            )
+            yield file
     except OSError as error:
         raise GenreflowError(
             f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"

@@ -91,6 +91,22 @@ def test_imagenet_weights_are_fetched_once_for_all_jobs(plan, fresh):
     assert {job[1] for job in jobs if job[0] == "backbone"} == {"tiny", "vgg16"}
 
 
+def test_learners_that_new_audio_cant_be_given_to_are_not_timed(plan, fresh):
+    """Nothing but classifiers on a published table: there is nothing to time, and no error."""
+    published = {
+        "handcrafted": {"source": "published", "table": "features.csv"},
+        "inference": {"clips": 2},
+        "transfer": {"backbones": {}, "joined": {}},
+        "classify": {"features": {"tiny/pool": [], "joined/both": []}},
+    }
+    (fresh / "features.csv").write_text("")
+    assert "inference" in {job[0] for job in plan(fresh, published)}  # the CNNs
+    published["cnn"] = {"run": []}
+    jobs = {job[0] for job in plan(fresh, published)}
+    assert "tables" in jobs
+    assert "inference" not in jobs
+
+
 def test_a_network_in_onnx_is_fetched_by_its_hash(plan, fresh):
     sha256 = hashlib.sha256(b"network").hexdigest()
     backbone = {
