@@ -1,6 +1,15 @@
+import ctypes
+import os
 import sys
 
 import pytest
+
+_CAPABILITIES_VERSION = 0x20080522
+_MAY_READ_AND_WRITE_ALL = 0b110
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, as bits of a set of capabilities."""
+_PR_GET_SECUREBITS, _PR_SET_SECUREBITS = 27, 28
+_NO_SETUID_FIXUP = 0b100
+"""Without it, access(2) gives root back what was taken."""
 
 
 def pytest_collection_finish(session):
@@ -17,3 +26,29 @@ def corpus(tmp_path_factory):
     from unit.trained_corpus import Corpus
 
     return Corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture
+def permissions_hold():
+    """Take from root, for a test, what lets it read and write whatever permissions a file has."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+    had, has = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+
+    def checked(returned):
+        if returned < 0:
+            raise OSError(ctypes.get_errno(), "capabilities can't be changed")
+        return returned
+
+    secured = checked(libc.prctl(_PR_GET_SECUREBITS))
+    checked(libc.capget(header, had))
+    has[:] = had[:]
+    has[0] &= ~_MAY_READ_AND_WRITE_ALL  # the effective ones; those permitted can be taken again
+    checked(libc.prctl(_PR_SET_SECUREBITS, secured | _NO_SETUID_FIXUP))
+    checked(libc.capset(header, has))
+    yield
+    checked(libc.capset(header, had))
+    checked(libc.prctl(_PR_SET_SECUREBITS, secured))
