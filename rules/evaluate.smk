@@ -16,8 +16,8 @@ rule inference:
         f"{RESULTS}/benchmarks/inference.tsv"
     conda:
         "../envs/genreflow.yaml"
-    # All there are, so that nothing else runs and is timed with it.
-    threads: lambda wildcards: workflow.cores or config["inference"]["threads"]
+    # All there are, so that nothing else runs and is timed with it. Of a cluster, no number is known.
+    threads: workflow.resource_settings.cores or config["inference"]["threads"]
     resources:
         mem_mb=6000,
         runtime=60,

@@ -91,6 +91,26 @@ TINY = {
 
 DEMO = {"corpus": {"genres": 2, "clips_per_genre": 5, "max_excluded": 0.8, "shards": 2}}
 
+WHOLE_DEMO = {
+    "cnn": {"run": ["simple"], "epochs": 3},
+    "ffnn": {"units": [[64]], "epochs": 30},
+    "transfer": {"run": ["svm-rbf"]},
+    "classify": {
+        "features": {
+            **{f"vgg16/{cut}": [] for cut in ("block5_pool", "fc1", "fc2")},
+            "resnet50/conv5_block1_2_relu": [],
+        },
+        "run": ["svm-linear"],
+    },
+    "inference": {"clips": 3},
+    "ensembles": {
+        "members": {
+            "average": {"of": ["cnn/simple", "ffnn/64", "classify/handcrafted/all/svm-linear"]}
+        }
+    },
+}
+"""Settings for the demo corpus as it is, with a learner of each kind."""
+
 TINY_BACKBONE = """
 import keras
 from keras import layers
@@ -164,6 +184,16 @@ def plan(in_process):
         return in_process(harness.plan, workdir, config, root, targets)
 
     return planned
+
+
+@pytest.fixture(scope="session")
+def whole_demo(tmp_path_factory, _own_cache):
+    """Run the demo corpus with the settings of `WHOLE_DEMO`, once."""
+    folder = tmp_path_factory.mktemp("whole-demo")
+    (folder / "fewer.yaml").write_text(yaml.safe_dump(WHOLE_DEMO, sort_keys=False))
+    done = harness.snakemake(folder, "--configfile", "fewer.yaml")
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,9 @@ PROFILES = harness.ROOT / "profiles"
 IMAGES = "results/tiny/spectrograms"
 SHARDS = (f"{IMAGES}/0.h5", f"{IMAGES}/1.h5")
 
+TIMES = ("inference", "comparison")
+"""Tables with what a prediction took, which no two runs agree on."""
+
 SETTINGS = {
     # Without accounting there is only squeue, and nobody wants to wait 40 s for each look.
     "slurm": ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
@@ -76,21 +79,21 @@ def without_images(local, tmp_path):
     return folder
 
 
-def command(profile, *args):
+def command(profile, *args, config="tiny.yaml"):
     program = (sys.executable, "-m", "snakemake", "-s", harness.ROOT / "Snakefile")
-    options = ("--workflow-profile", profile, "--configfile", "tiny.yaml", *SETTINGS[profile])
+    options = ("--workflow-profile", profile, "--configfile", config, *SETTINGS[profile])
     return [str(part) for part in (*program, *options, *args)]
 
 
-def run(node, workdir, *args, profile="slurm"):
+def run(node, workdir, *args, profile="slurm", config="tiny.yaml"):
     """Run the workflow on the node; stdout, stderr and returncode come back."""
     return subprocess.run(
-        command(profile, *args),
+        command(profile, *args, config=config),
         cwd=workdir,
         env=node.environment,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
     )
 
 
@@ -113,6 +116,19 @@ def test_run_ends_with_the_files_of_a_local_run(node, workdir, local):
     assert log.read_text().count("Building DAG") == 2, "not one Snakemake for each clip"
     assert len([what for what in sent if what.startswith("rule_cnn")]) == 1
     assert [what for what in sent if what.startswith("rule_tables")] == [], "short jobs stay here"
+
+
+def test_demo_corpus_ends_with_the_tables_of_a_local_run(node, whole_demo, tmp_path):
+    known = len(node.jobs())
+    config = whole_demo / "fewer.yaml"
+    done = run(node, tmp_path, "--jobs", "4", config=config)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for below in ("results/demo/official", "results/demo/tables"):
+        wrong = differing(tmp_path, whole_demo, below=below)
+        assert [name for name in wrong if Path(name).stem not in TIMES] == []
+    sent = node.jobs()[known:]
+    states = {job["what"]: job["state"] for job in sent}
+    assert set(states.values()) == {"COMPLETED"}, "every rule asks for memory enough"
 
 
 def test_job_over_its_memory_is_sent_again_with_more(node, without_images, local):

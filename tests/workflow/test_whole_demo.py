@@ -7,7 +7,6 @@ import harness
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 
@@ -20,36 +19,7 @@ LEARNERS = {
 }
 """Where each one's predictions are, if elsewhere."""
 
-FEWER = {
-    "cnn": {"run": ["simple"], "epochs": 3},
-    "ffnn": {"units": [[64]], "epochs": 30},
-    "transfer": {"run": ["svm-rbf"]},
-    "classify": {
-        "features": {
-            **{f"vgg16/{cut}": [] for cut in ("block5_pool", "fc1", "fc2")},
-            "resnet50/conv5_block1_2_relu": [],
-        },
-        "run": ["svm-linear"],
-    },
-    "inference": {"clips": 3},
-    "ensembles": {
-        "members": {
-            "average": {"of": ["cnn/simple", "ffnn/64", "classify/handcrafted/all/svm-linear"]}
-        }
-    },
-}
-
 RESULTS = "results/demo"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory, _own_cache):
-    """Run the demo corpus with fewer learners, once."""
-    folder = tmp_path_factory.mktemp("demo")
-    (folder / "fewer.yaml").write_text(yaml.safe_dump(FEWER))
-    done = harness.snakemake(folder, "--configfile", "fewer.yaml")
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def table(path, **settings):
@@ -57,43 +27,43 @@ def table(path, **settings):
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_a_pack_predicts_what_the_tables_were_made_from(demo, learner):
+def test_a_pack_predicts_what_the_tables_were_made_from(whole_demo, learner):
     """Every test track gets its label and, within 1e-5, its probabilities from the pack."""
     named = ("--config", f"predict={{'learner': '{learner}'}}")
-    packed = harness.snakemake(demo, "export", "--configfile", "fewer.yaml", *named)
+    packed = harness.snakemake(whole_demo, "export", "--configfile", "fewer.yaml", *named)
     assert packed.returncode == 0, packed.stderr
 
-    tracks = table(demo / RESULTS / "corpus/tracks.csv", index_col="track_id")
+    tracks = table(whole_demo / RESULTS / "corpus/tracks.csv", index_col="track_id")
     place = LEARNERS[learner] or learner
-    made = table(demo / RESULTS / f"official/{place}/predictions.csv", index_col="track_id")
+    made = table(whole_demo / RESULTS / f"official/{place}/predictions.csv", index_col="track_id")
     made = made[made["part"] == "test"]
     assert len(made) == 48
-    (demo / "test.txt").write_text("\n".join(tracks.loc[made.index, "path"]) + "\n")
+    (whole_demo / "test.txt").write_text("\n".join(tracks.loc[made.index, "path"]) + "\n")
 
     command = [sys.executable, "-m", "genreflow.predict", f"{RESULTS}/pack", "test.txt"]
     said = subprocess.run(
         [*command, "--first-clip", "--output", "new.csv"],
-        cwd=demo,
+        cwd=whole_demo,
         env={"PYTHONPATH": str(harness.ROOT / "scripts"), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
     )
     assert said.returncode == 0, said.stderr
-    new = pd.read_csv(demo / "new.csv")
+    new = pd.read_csv(whole_demo / "new.csv")
     assert new["predicted"].tolist() == made["predicted"].tolist()
     columns = [name for name in made if name.startswith("p_")]
     np.testing.assert_allclose(new[columns], made[columns], rtol=0, atol=1e-5)
 
 
-def test_inference_is_timed_and_compared(demo):
-    times = table(demo / RESULTS / "tables/inference.csv")
+def test_inference_is_timed_and_compared(whole_demo):
+    times = table(whole_demo / RESULTS / "tables/inference.csv")
     by_step = times.pivot_table(index="name", columns="step", values="median")
     own = by_step.loc[[name for name in LEARNERS if name != "ensemble/average"]]
     assert (own["model"] < own["clip"]).all()
     assert (by_step.loc[list(LEARNERS), "clip"] < by_step.loc[list(LEARNERS), "file"]).all()
     assert (times["median"] <= times["p95"]).all()
 
-    comparison = table(demo / RESULTS / "tables/comparison.csv")
+    comparison = table(whole_demo / RESULTS / "tables/comparison.csv")
     comparison["learner"] = comparison["learner"].str.removesuffix(" (random weights)")
     comparison = comparison.set_index("learner")
     assert set(comparison.index) == set(LEARNERS)
@@ -101,6 +71,6 @@ def test_inference_is_timed_and_compared(demo):
         by_step.loc[list(LEARNERS), "clip"].to_dict()
     )
     assert comparison.loc["cnn/simple", "parameters"] == 735_944
-    report = (demo / RESULTS / "report.html").read_text()
+    report = (whole_demo / RESULTS / "report.html").read_text()
     assert "Inference times, learners" in report
-    assert "735,944" in (demo / RESULTS / "tables/comparison.md").read_text()
+    assert "735,944" in (whole_demo / RESULTS / "tables/comparison.md").read_text()
