@@ -79,15 +79,28 @@ def _default(value: Any) -> str:
 
 
 def rule_graph() -> str:
-    """Return the rule graph of the default run, as Mermaid."""
+    """Return the rule graph of the default run, as Mermaid, without arrows that others imply."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
     graph = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     rules = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
     edges = {(rules[one], rules[other]) for one, other in re.findall(r"(id\d+) --> (id\d+)", graph)}
     # Numbered by name: the order in which Snakemake gives them changes from call to call.
     node = {name: f"n{number}[{name}]" for number, name in enumerate(sorted(rules.values()))}
-    lines = [f"  {node[one]} --> {node[other]}" for one, other in sorted(edges)]
+    lines = [f"  {node[one]} --> {node[other]}" for one, other in sorted(needed(edges))]
     return "\n".join(["```mermaid", "flowchart TB", *lines, "```", ""])
+
+
+def needed(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the edges of a graph without cycles that no longer path stands for."""
+    after: dict[str, set[str]] = {}
+    for one, other in edges:
+        after.setdefault(one, set()).add(other)
+
+    def reached(rule: str) -> set[str]:
+        return set().union(*({name} | reached(name) for name in after.get(rule, ())))
+
+    beyond = {rule: set().union(*map(reached, followers)) for rule, followers in after.items()}
+    return {(one, other) for one, other in edges if other not in beyond[one]}
 
 
 def readme(text: str) -> str:
