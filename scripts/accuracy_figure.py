@@ -2,7 +2,6 @@ from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
     import pandas as pd
-
     from genreflow import figures
 
     comparison = pd.read_csv(snakemake.input[0])

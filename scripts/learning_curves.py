@@ -4,7 +4,6 @@ with logged(snakemake.log[0]):
     from collections import defaultdict
 
     import pandas as pd
-
     from genreflow import figures
     from genreflow.predictions import place
 

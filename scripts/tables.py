@@ -1,11 +1,10 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
-    from pandas import read_csv
-
     from genreflow import calibration, evaluate, significance
     from genreflow.files import write_csv, write_text
     from genreflow.predictions import Entry
+    from pandas import read_csv
 
     params, output = snakemake.params, snakemake.output
     input = snakemake.input

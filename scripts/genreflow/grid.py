@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from scipy.linalg import cho_factor, cho_solve, qr
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -30,8 +29,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, StratifiedGroupKFold, StratifiedKFold
 from sklearn.svm import SVC, LinearSVC
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from genreflow.errors import GenreflowError

@@ -1,8 +1,7 @@
 """The predictions.csv files, in which every learner ends: reading, checking, gathering them."""
 
 import re
-from collections.abc import Iterable, Iterator
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
