@@ -63,7 +63,7 @@ class Backbone:
     cuts: dict[str, Cut]
     preprocess: Callable[[Any], Any]
 
-    def on_images(self, shape: tuple[int, int], *, batch_size: int | None = None) -> keras.Model:
+    def on_images(self, shape: tuple[int, int]) -> keras.Model:
         """Return the network with everything before and after it in one model.
 
         The image is resized bilinearly to the network's size, repeated over the channels and
@@ -73,8 +73,6 @@ class Backbone:
         ----------
         shape
             Of the log-mel images (n_mels, n_frames).
-        batch_size
-            Images a batch, None for any number.
 
         Returns
         -------
@@ -83,7 +81,7 @@ class Backbone:
         """
         height, width, channels = self.network.input_shape[1:]
         size = (height or shape[0], width or shape[1])
-        images = keras.Input(shape, batch_size=batch_size, dtype="uint8", name="images")
+        images = keras.Input(shape, dtype="uint8", name="images")
         x = ops.expand_dims(ops.cast(images, "float32"), -1)
         if size != tuple(shape):
             x = ops.image.resize(x, size, interpolation="bilinear")

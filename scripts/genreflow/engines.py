@@ -64,6 +64,8 @@ class Prepared:
         The least `agreement` with Keras's features that was found for each cut.
     settings
         Whatever else the caller wants to keep, texts and numbers.
+    any_batch
+        Whether an image by itself gets the features that it gets in a full batch.
     """
 
     engine: str
@@ -72,6 +74,7 @@ class Prepared:
     image_shape: tuple[int, int]
     agreement: dict[str, float]
     settings: dict[str, Any] = field(default_factory=dict)
+    any_batch: bool = False
 
 
 def precisions() -> list[str]:
@@ -123,7 +126,7 @@ def prepare(
         If OpenVINO is asked for and isn't installed, or doesn't agree with Keras.
     """
     folder, images = Path(folder), images[:BATCH_SIZE]
-    whole = backbone.on_images(images.shape[1:], batch_size=BATCH_SIZE)
+    whole = backbone.on_images(images.shape[1:])
     expected = by_keras(whole)(images)
     chosen, precision, found = "keras", "float32", [1.0] * len(expected)
     why = "not installed" if openvino is None else f"agreement of {AGREEMENT} is asked for"
@@ -148,8 +151,10 @@ def prepare(
             f"OpenVINO can't take the place of Keras ({why}). Set transfer.engine to keras or auto"
         )
     if chosen == "openvino":
+        run = by_openvino(converted, precision=precision, threads=threads, padded=False)
         _save_openvino(converted, folder / _NAMES[chosen])
     else:
+        run = by_keras(whole, padded=False)
         with atomic(folder / _NAMES[chosen]) as part:
             whole.save(part)
     prepared = Prepared(
@@ -159,9 +164,16 @@ def prepare(
         image_shape=images.shape[1:],
         agreement=dict(zip(backbone.cuts, found, strict=True)),
         settings=settings,
+        any_batch=_same(run(images[:1]), [features[:1] for features in run(images)]),
     )
     write_json(asdict(prepared), folder / "network.json")
     return prepared
+
+
+def _same(one: Batch, other: Batch) -> bool:
+    """Tell whether the features of a batch differ by no more than predictions are held to."""
+    pairs = zip(one, other, strict=True)
+    return all(np.allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max()) for a, b in pairs)
 
 
 def describe(folder: str | Path) -> Prepared:
@@ -184,7 +196,7 @@ def describe(folder: str | Path) -> Prepared:
         ) from None
 
 
-def load(folder: str | Path, *, threads: int) -> Run:
+def load(folder: str | Path, *, threads: int, padded: bool = True) -> Run:
     """Load a network that was prepared.
 
     Parameters
@@ -193,6 +205,10 @@ def load(folder: str | Path, *, threads: int) -> Run:
         As given to `prepare`.
     threads
         As for `prepare`.
+    padded
+        Whether batches are filled up to `BATCH_SIZE`: then a track's features are the same, bit by
+        bit, whatever is beside it. Otherwise a single image takes an eighth of the time; that is
+        done only where its features are the same up to rounding (`Prepared.any_batch`).
 
     Raises
     ------
@@ -201,28 +217,38 @@ def load(folder: str | Path, *, threads: int) -> Run:
     """
     prepared = describe(folder)
     path = Path(folder) / _NAMES[prepared.engine]
+    padded = padded or not prepared.any_batch
     try:
         if prepared.engine == "keras":
             import keras
 
-            return by_keras(keras.saving.load_model(path, compile=False, safe_mode=True))
+            whole = keras.saving.load_model(path, compile=False, safe_mode=True)
+            return by_keras(whole, padded=padded)
         if openvino is None:
             raise GenreflowError(
                 f"{folder} was prepared for OpenVINO, which isn't installed: install it, or delete "
                 f"{folder} and run again"
             )
         model = openvino.Core().read_model(path)
-        return by_openvino(model, precision=prepared.precision, threads=threads)
+        return by_openvino(model, precision=prepared.precision, threads=threads, padded=padded)
     except (OSError, ValueError, RuntimeError) as error:
         raise GenreflowError(
             f"{path}: not a whole network ({error}); delete {folder} and run again: it is made anew"
         ) from None
 
 
-def by_keras(whole: Any) -> Run:
-    """Return a function that runs a model of `Backbone.on_images` by Keras."""
+def by_keras(whole: Any, *, padded: bool = True) -> Run:
+    """Return a function that runs a model of `Backbone.on_images` by Keras.
+
+    Parameters
+    ----------
+    whole : keras.Model
+    padded
+        As for `load`.
+    """
     return lambda images: [
-        np.asarray(features)[: len(images)] for features in _called(whole, _padded(images))
+        np.asarray(features)[: len(images)]
+        for features in _called(whole, _padded(images) if padded else images)
     ]
 
 
@@ -237,7 +263,7 @@ def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
     Parameters
     ----------
     whole : keras.Model
-        As `Backbone.on_images` returns it, with a fixed batch size.
+        As `Backbone.on_images` returns it.
     cuts
         Names of its outputs.
     """
@@ -264,7 +290,9 @@ def _save_openvino(model: "openvino.Model", path: Path) -> None:
         openvino.serialize(model, part, weights)
 
 
-def by_openvino(model: "openvino.Model", *, precision: str, threads: int) -> Run:
+def by_openvino(
+    model: "openvino.Model", *, precision: str, threads: int, padded: bool = True
+) -> Run:
     """Return a function that runs a model by OpenVINO.
 
     Parameters
@@ -275,9 +303,14 @@ def by_openvino(model: "openvino.Model", *, precision: str, threads: int) -> Run
         ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
     threads
         Processor threads to use.
+    padded
+        As for `load`.
     """
+    sized = model.clone()
+    number = BATCH_SIZE if padded else openvino.Dimension(1, BATCH_SIZE)
+    sized.reshape(openvino.PartialShape([number, *sized.input().partial_shape[1:]]))
     compiled = openvino.Core().compile_model(
-        model,
+        sized,
         "CPU",
         {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
@@ -290,7 +323,8 @@ def by_openvino(model: "openvino.Model", *, precision: str, threads: int) -> Run
     request = compiled.create_infer_request()
 
     def run(images: np.ndarray) -> Batch:
-        request.infer([_padded(images)], share_inputs=True)
+        batch = _padded(images) if padded else np.ascontiguousarray(images)
+        request.infer([batch], share_inputs=True)
         # Copied: the next batch overwrites the tensors.
         return [tensor.data[: len(images)].copy() for tensor in request.output_tensors]
 

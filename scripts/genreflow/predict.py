@@ -386,7 +386,7 @@ def load_network(folder: Path, *, threads: int) -> Callable[[np.ndarray], dict[s
     """Load a prepared network; return what gives its cuts of any number of images."""
     from genreflow import engines
 
-    run = engines.load(folder, threads=threads)
+    run = engines.load(folder, threads=threads, padded=False)
     cuts, size = list(engines.describe(folder).cuts), engines.BATCH_SIZE
 
     def features(images: np.ndarray) -> dict[str, np.ndarray]:

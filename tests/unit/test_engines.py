@@ -94,7 +94,7 @@ def least_cosine(one, other):
 
 
 def test_openvino_in_float32_computes_what_keras_computes(backbone):
-    whole = backbone.on_images(SHAPE, batch_size=8)
+    whole = backbone.on_images(SHAPE)
     network = engines.by_openvino(engines.convert(whole, CUTS), precision="float32", threads=1)
     for start in (0, 8, 16):
         batch = IMAGES[start : start + 8]
@@ -127,6 +127,32 @@ def test_a_tracks_features_do_not_depend_on_those_beside_it(tmp_path, backbone, 
     alone = run(tmp_path / "net", IMAGES[11:12])
     for one, other in zip(whole, alone, strict=True):
         np.testing.assert_array_equal(one[11:12], other)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "keras"])
+def test_batches_of_any_size_have_the_features_of_full_ones(tmp_path, backbone, engine):
+    prepare(tmp_path / "net", backbone, engine)
+    whole = run(tmp_path / "net", IMAGES)
+    network = engines.load(tmp_path / "net", threads=1, padded=False)
+    for picked in (slice(3, 4), slice(0, 8), slice(5, 10)):
+        for one, other in zip(network(IMAGES[picked]), whole, strict=True):
+            assert one.shape == other[picked].shape
+            np.testing.assert_allclose(one, other[picked], rtol=0, atol=1e-5 * other.max())
+
+
+def test_batches_are_filled_up_where_features_depend_on_their_size(tmp_path):
+    inputs = keras.Input((*SHAPE, 1))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    x = x - keras.ops.mean(x, axis=0, keepdims=True)
+    outputs = keras.layers.Activation("linear", name="values")(x)
+    keras.Model(inputs, outputs).save(tmp_path / "batch.keras")
+    dependent = backbones.build(str(tmp_path / "batch.keras"), ["values"])
+    prepared, _ = prepare(tmp_path / "net", dependent, "keras")
+    assert not prepared.any_batch
+    filled = engines.load(tmp_path / "net", threads=1)(IMAGES[:1])
+    asked = engines.load(tmp_path / "net", threads=1, padded=False)(IMAGES[:1])
+    np.testing.assert_array_equal(asked[0], filled[0])
+    assert np.abs(filled[0]).min() > 0, "alone, it is its own mean"
 
 
 def test_the_fastest_precision_of_the_processor_is_tried_first():
@@ -180,7 +206,7 @@ def test_agreement_is_the_least_cosine_of_any_track():
 def test_an_engine_that_computes_something_else_is_refused(tmp_path, backbone, monkeypatch):
     other = tmp_path / "other.keras"
     convolutional(seed=2).save(other)
-    foreign = backbones.build(str(other), CUTS).on_images(SHAPE, batch_size=8)
+    foreign = backbones.build(str(other), CUTS).on_images(SHAPE)
     converted = engines.convert(foreign, CUTS)
     monkeypatch.setattr(engines, "convert", lambda *_: converted)
     prepared, said = prepare(tmp_path / "net", backbone)
