@@ -128,38 +128,25 @@ def prepare(
     folder, images = Path(folder), images[:BATCH_SIZE]
     whole = backbone.on_images(images.shape[1:])
     expected = by_keras(whole)(images)
-    chosen, precision, found = "keras", "float32", [1.0] * len(expected)
-    why = "not installed" if openvino is None else f"agreement of {AGREEMENT} is asked for"
-    candidates = [] if engine == "keras" else precisions()
-    converted = None
-    if candidates:
-        try:
-            converted = convert(whole, list(backbone.cuts))
-        except Exception as error:  # its own kinds, for operations that it doesn't know
-            said = " ".join(str(error).split())[:500]
-            candidates, why = [], f"it can't convert the network: {said}"
-            report(f"OpenVINO: {why}")
-    for candidate in candidates:
-        run = by_openvino(converted, precision=candidate, threads=threads)
-        similar = [agreement(*pair) for pair in zip(run(images), expected, strict=True)]
-        report(f"OpenVINO in {candidate}: agreement with Keras {min(similar):.7f}")
-        if min(similar) > AGREEMENT:
-            chosen, precision, found = "openvino", candidate, similar
-            break
-    if engine == "openvino" and chosen != engine:
+    converted, why = None, ""
+    if engine != "keras":
+        converted, why = _converted(whole, list(backbone.cuts), report)
+    precision, found = _first_to_agree(converted, images, expected, threads, report)
+    if precision:
+        run = by_openvino(converted, precision=precision, threads=threads, padded=False)
+        _save_openvino(converted, folder / _NAMES["openvino"])
+    elif engine == "openvino":
+        why = why or f"agreement of {AGREEMENT} is asked for"
         raise GenreflowError(
             f"OpenVINO can't take the place of Keras ({why}). Set transfer.engine to keras or auto"
         )
-    if chosen == "openvino":
-        run = by_openvino(converted, precision=precision, threads=threads, padded=False)
-        _save_openvino(converted, folder / _NAMES[chosen])
     else:
         run = by_keras(whole, padded=False)
-        with atomic(folder / _NAMES[chosen]) as part:
+        with atomic(folder / _NAMES["keras"]) as part:
             whole.save(part)
     prepared = Prepared(
-        engine=chosen,
-        precision=precision,
+        engine="openvino" if precision else "keras",
+        precision=precision or "float32",
         cuts={name: asdict(cut) for name, cut in backbone.cuts.items()},
         image_shape=images.shape[1:],
         agreement=dict(zip(backbone.cuts, found, strict=True)),
@@ -168,6 +155,37 @@ def prepare(
     )
     write_json(asdict(prepared), folder / "network.json")
     return prepared
+
+
+def _converted(
+    whole: Any, cuts: list[str], report: Callable[[str], None]
+) -> "tuple[openvino.Model | None, str]":
+    """Convert a Keras model to OpenVINO if that can be; else say why not."""
+    if openvino is None:
+        return None, "not installed"
+    try:
+        return convert(whole, cuts), ""
+    except Exception as error:  # its own kinds, for operations that it doesn't know
+        why = f"it can't convert the network: {' '.join(str(error).split())[:500]}"
+        report(f"OpenVINO: {why}")
+        return None, why
+
+
+def _first_to_agree(
+    converted: "openvino.Model | None",
+    images: np.ndarray,
+    expected: Batch,
+    threads: int,
+    report: Callable[[str], None],
+) -> tuple[str | None, list[float]]:
+    """Return the fastest precision in which OpenVINO agrees, if any, and how far each cut does."""
+    for precision in precisions() if converted else []:
+        run = by_openvino(converted, precision=precision, threads=threads)
+        found = [agreement(*pair) for pair in zip(run(images), expected, strict=True)]
+        report(f"OpenVINO in {precision}: agreement with Keras {min(found):.7f}")
+        if min(found) > AGREEMENT:
+            return precision, found
+    return None, [1.0] * len(expected)
 
 
 def _same(one: Batch, other: Batch) -> bool:
