@@ -40,7 +40,7 @@ def permissions_hold():
 
     def checked(returned):
         if returned < 0:
-            raise OSError(ctypes.get_errno(), "capabilities can't be changed")
+            pytest.skip(f"root may read everything: {os.strerror(ctypes.get_errno())}")
         return returned
 
     secured = checked(libc.prctl(_PR_GET_SECUREBITS))
