@@ -28,6 +28,9 @@ def test_clusters_differ_in_how_jobs_are_sent_only():
         {key: value for key, value in profile(name).items() if not key.startswith(own)}
         for name in ("slurm", "cluster-generic")
     ]
+    # Resources of SLURM's plugin alone; `set-resources` names no others.
+    resources = kept[0].pop("set-resources").values()
+    assert {name.split("_")[0] for named in resources for name in named} == {"slurm"}
     assert kept[0] == kept[1]
     text = (ROOT / "profiles/default/profile.yaml").read_text(encoding="utf-8")
     default = yaml.safe_load(text)
