@@ -1,40 +1,40 @@
-# make run            the demo corpus; CONFIG=config/fma_small.yaml for another one
-# make test           the tests; TESTS="-m 'not slow'" for the fast ones
-# make predict FILES=PATH   the genres of a file, a folder or a list, by the best learner
-# make export         the best learner as a folder that works without the corpus
-# make test-long      the tests of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
-# make reliability    the same, and docs/reliability.md from what came of it
-# make bench          the benchmarks, as ratios against the plain way
-# make check          format and lint
-# make docs           docs/configuration.md and the rule graph in the README, from the code
-# make lock           envs/requirements.lock from envs/requirements.in, and envs/genreflow.yaml from it
-# make clean          remove .venv; results stay
+# make run                    the demo corpus; MUSIC=my/music for your own, CONFIG=config/fma_small.yaml for another
+# make predict FILES=PATH     the genres of a file, a folder or a list, by the best learner
+# make export                 the best learner as a folder that works without the corpus
+# make test                   the tests; TESTS="-m 'not slow'" for the fast ones
+# make test-long              the tests of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
+# make reliability            the same, and docs/reliability.md from what came of it
+# make bench                  the benchmarks, as ratios against the plain way
+# make check                  format and lint
+# make docs                   docs/configuration.md and the rule graph in the README, from the code
+# make lock                   envs/requirements.lock from envs/requirements.in, and envs/genreflow.yaml from it
+# make clean                  remove .venv; results stay
+#
+# CORES=4 takes so many cores, ARGS="--keep-going" gives Snakemake further arguments, PYTHON=python3.12
+# names the Python to make .venv with.
 
-PYTHON ?= python3
-CORES ?= all
-CONFIG ?=
-ARGS ?=
+# Values go to commands through the environment and as they are: neither make nor a shell may run
+# what stands in the name of a file. MAKEOVERRIDES would expand them once more.
+override MUSIC := $(value MUSIC)
+override CONFIG := $(value CONFIG)
+override FILES := $(value FILES)
+override CORES := $(value CORES)
+override ARGS := $(value ARGS)
+MAKEOVERRIDES :=
+export MUSIC CONFIG FILES CORES ARGS
+PYTHON ?=
 TESTS ?=
-FILES ?=
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
-SNAKEMAKE := $(VENV)/bin/snakemake
-CONFIGFILE := $(if $(CONFIG),--configfile $(CONFIG))
+COMMAND := $(VENV)/bin/python envs/command.py
 
 export PYTHONPATH := scripts
 
 .PHONY: run predict export test test-long reliability bench check docs lock clean
 
-run: $(INSTALLED)
-	$(if $(CONFIG),$(SNAKEMAKE) fetch --cores $(CORES) $(CONFIGFILE) $(ARGS))
-	$(SNAKEMAKE) --cores $(CORES) $(CONFIGFILE) $(ARGS)
-
-predict: $(INSTALLED)
-	$(SNAKEMAKE) predict --cores $(CORES) $(CONFIGFILE) $(ARGS) --config predict=$(FILES)
-
-export: $(INSTALLED)
-	$(SNAKEMAKE) export --cores $(CORES) $(CONFIGFILE) $(ARGS)
+run predict export: $(INSTALLED)
+	@$(COMMAND) $@
 
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest $(TESTS)
@@ -56,7 +56,7 @@ check: $(INSTALLED)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/snakefmt --check Snakefile rules
-	$(SNAKEMAKE) --lint
+	$(VENV)/bin/snakemake --lint
 
 docs: $(INSTALLED)
 	$(VENV)/bin/python docs/generate.py
@@ -70,13 +70,15 @@ lock:
 clean:
 	rm -rf $(VENV)
 
-# Made once; a changed lock updates it.
+# Made once; a changed lock updates it, and it is made anew where its Python is gone or is to be
+# another one.
+ifneq ($(shell sh envs/python.sh --keep $(VENV) $(PYTHON)),yes)
+.PHONY: $(INSTALLED)
+endif
+
 $(INSTALLED): envs/requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-		f"genreflow needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. " \
-		"Name another one: make PYTHON=python3.12 ...")'
+	@sh envs/python.sh --make $(VENV) $(PYTHON)
 	@echo "Setting up $(VENV): once, some 700 MB to download, a few minutes."
-	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --requirement envs/requirements.lock
 	@touch $@

@@ -6,6 +6,7 @@ that all jobs share; running by OpenVINO needs neither Keras nor its start.
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -285,6 +286,8 @@ def _called(whole: Any, images: np.ndarray) -> list[Any]:
 def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
     """Convert a Keras model to OpenVINO.
 
+    It goes by a SavedModel on the disk: from a model in memory OpenVINO can't on Python 3.13.
+
     Parameters
     ----------
     whole : keras.Model
@@ -292,21 +295,21 @@ def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
     cuts
         Names of its outputs.
     """
+    import keras
     import tensorflow as tf
 
     image = whole.inputs[0]
-    traced = tf.function(
-        lambda images: whole(images, training=False),
+    exported = keras.export.ExportArchive()
+    exported.track(whole)
+    exported.add_endpoint(
+        "serve",
+        lambda images: dict(zip(cuts, tf.nest.flatten(whole(images, training=False)), strict=True)),
         input_signature=[tf.TensorSpec(image.shape, tf.uint8, name="images")],
-        autograph=False,
     )
-    model = openvino.convert_model(traced)
-    outputs = []
-    for place, cut in enumerate(cuts):
-        # How TensorFlow calls the outputs of a function.
-        output = model.output(f"Identity_{place}:0" if place else "Identity:0")
-        output.get_tensor().set_names({cut})
-        outputs.append(output)
+    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+        exported.write_out(folder, verbose=False)
+        model = openvino.convert_model(folder)
+    outputs = [model.output(cut) for cut in cuts]
     return openvino.Model(outputs, model.get_parameters(), "backbone")
 
 

@@ -2,8 +2,12 @@
 
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -45,3 +49,212 @@ def test_container_installs_the_lock_and_nothing_else_from_pip():
     recipe = (ROOT / "envs/Dockerfile").read_text(encoding="utf-8")
     assert recipe.count("pip install") == 1
     assert "--require-hashes --requirement /tmp/requirements.lock" in recipe
+
+
+def test_conda_and_container_take_a_python_that_make_takes():
+    fitting = re.search('^fitting="(.*)"$', (ROOT / "envs/python.sh").read_text(), re.MULTILINE)
+    environment = yaml.safe_load((ROOT / "envs/genreflow.yaml").read_text())
+    assert environment["dependencies"][0].removeprefix("python=") in fitting[1].split()
+    recipe = (ROOT / "envs/Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"FROM python:([0-9.]+)-slim", recipe)[1] in fitting[1].split()
+
+
+class TestPython:
+    """Which Python make takes, with stand-ins for what a machine may have."""
+
+    @pytest.fixture
+    def machine(self, tmp_path):
+        """Return the folder of a machine's programs: a shell and nothing else."""
+        programs = tmp_path / "bin"
+        programs.mkdir()
+        for name in ("sh", "mktemp", "rm"):
+            (programs / name).symlink_to(shutil.which(name))
+        return programs
+
+    def add(self, machine, name, version, *, venv=True):
+        """Add a Python that says it is of a version."""
+        program = machine / name
+        program.write_text(
+            f"#!{sys.executable}\n"
+            "import sys\n"
+            f"sys.version_info = ({version.replace('.', ', ')}, 0)\n"
+            f"if not {venv}: sys.modules['ensurepip'] = None\n"
+            "if sys.argv[1] != '-c': sys.exit('this is a stand-in')\n"
+            "exec(sys.argv[2])\n"
+        )
+        program.chmod(0o755)
+
+    def which(self, machine, *named):
+        return subprocess.run(
+            ["sh", ROOT / "envs/python.sh", "--which", *named],
+            env={"PATH": str(machine)},
+            capture_output=True,
+            text=True,
+        )
+
+    def test_the_newest_that_fits_is_taken(self, machine):
+        self.add(machine, "python3.14", "3.14")
+        self.add(machine, "python3", "3.14")
+        self.add(machine, "python3.11", "3.11")
+        self.add(machine, "python3.12", "3.12")
+        assert self.which(machine).stdout == "python3.12\n"
+
+    def test_a_shim_that_leads_nowhere_and_one_without_venv_are_passed_over(self, machine):
+        (machine / "python3.13").write_text("#!/bin/sh\necho not found >&2; exit 127\n")
+        (machine / "python3.13").chmod(0o755)
+        self.add(machine, "python3.12", "3.12", venv=False)
+        self.add(machine, "python3", "3.11")
+        assert self.which(machine).stdout == "python3\n"
+
+    def test_one_that_uv_has_is_taken_where_none_fits(self, machine):
+        self.add(machine, "python3", "3.14")
+        (machine / "uv").write_text('#!/bin/sh\n[ "$2" = find ] && echo /managed/python3.13\n')
+        (machine / "uv").chmod(0o755)
+        assert self.which(machine).stdout == "/managed/python3.13\n"
+
+    def test_where_none_is_to_be_had_one_line_says_what_to_do(self, machine):
+        self.add(machine, "python3", "3.14")
+        self.add(machine, "python3.12", "3.12", venv=False)
+        done = self.which(machine)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert "python3.12 is 3.12 without venv, python3 is 3.14" in done.stderr
+        assert "make PYTHON=" in done.stderr
+
+    def test_a_machine_without_python_is_told_so(self, machine):
+        assert "here is no Python at all" in self.which(machine).stderr
+
+    @pytest.mark.parametrize("version", ["3.10", "3.14"])
+    def test_one_that_is_named_and_does_not_fit_is_refused(self, machine, version):
+        self.add(machine, "python3.13", "3.13")
+        self.add(machine, "mine", version)
+        done = self.which(machine, "mine")
+        assert done.returncode == 1
+        assert f"mine is {version}" in done.stderr
+
+    def test_an_environment_is_kept_unless_its_python_is_gone_or_another_is_named(
+        self, machine, tmp_path
+    ):
+        def kept(*named):
+            command = ["sh", ROOT / "envs/python.sh", "--keep", tmp_path / "venv", *named]
+            return subprocess.run(
+                command, env={"PATH": str(machine)}, capture_output=True, text=True
+            ).stdout
+
+        (tmp_path / "venv/bin").mkdir(parents=True)
+        assert kept() == ""
+        self.add(tmp_path / "venv/bin", "python", "3.12")
+        assert kept() == "yes\n"
+        self.add(machine, "python3.13", "3.13")
+        assert kept("python3.13") == ""
+        self.add(machine, "python3.12", "3.12")
+        assert kept("python3.12") == "yes\n"
+
+
+class TestMake:
+    """What users give to make reaches Snakemake as it is, and nothing of it runs."""
+
+    @pytest.fixture
+    def checkout(self, tmp_path):
+        """Return a checkout whose Snakemake writes down its arguments."""
+        checkout = tmp_path / "checkout"
+        (checkout / ".venv/bin").mkdir(parents=True)
+        for name in ("Makefile", "envs"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, checkout / name)
+        (checkout / ".venv/bin/python").symlink_to(sys.executable)
+        (checkout / ".venv/.installed").touch()
+        program = checkout / ".venv/bin/snakemake"
+        program.write_text(
+            f"#!{sys.executable}\nimport json, sys\n"
+            "print(json.dumps(sys.argv[1:]), file=open('called', 'a'))\n"
+        )
+        program.chmod(0o755)
+        return checkout
+
+    def make(self, checkout, *arguments):
+        # Keeps .venv/bin/python what it is: Python finds its folder by the name it was called by.
+        return subprocess.run(
+            ["make", *arguments], cwd=checkout, capture_output=True, text=True, timeout=60
+        )
+
+    def settings(self, checkout):
+        """Return the settings of the last call, as Snakemake reads them."""
+        from snakemake.cli import parse_config
+
+        called = yaml.safe_load((checkout / "called").read_text().splitlines()[-1])
+        return parse_config(called[called.index("--config") + 1 :])
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "x;touch PWN",
+            "$(shell touch PWN)",
+            "$(touch PWN)",
+            "`touch PWN`",
+            "${MAKE}",
+            "Drum and Bass",
+            "R&B/it's.wav",
+            'the "best"',
+            "2020_01_01",
+            "{braces}, [and] #more: of it",
+            "100%",
+            "back\\slash",
+        ],
+    )
+    def test_names_arrive_as_they_are_and_nothing_runs(self, checkout, name):
+        (checkout / name).mkdir(parents=True)
+        done = self.make(checkout, "predict", f"FILES={name}")
+        assert done.returncode == 0, done.stderr
+        assert self.settings(checkout) == {"predict": {"path": name}}
+        assert not (checkout / "PWN").exists()
+        done = self.make(checkout, "run", f"MUSIC={name}")
+        assert done.returncode == 0, done.stderr
+        assert self.settings(checkout) == {"corpus": {"audio": name}}
+        assert not (checkout / "PWN").exists()
+
+    @pytest.mark.parametrize("key", ["CONFIG", "CORES", "ARGS", "MUSIC", "FILES"])
+    @pytest.mark.parametrize("target", ["run", "predict", "export"])
+    def test_no_value_runs(self, checkout, key, target):
+        for text in ("$(shell touch PWN)", "; touch PWN", "$(touch PWN)"):
+            self.make(checkout, target, f"{key}={text}")
+            assert not (checkout / "PWN").exists()
+
+    def test_home_is_found(self, checkout, monkeypatch):
+        monkeypatch.setenv("HOME", str(checkout / "home"))
+        (checkout / "home/Music").mkdir(parents=True)
+        self.make(checkout, "run", "MUSIC=~/Music")
+        assert self.settings(checkout) == {"corpus": {"audio": str(checkout / "home/Music")}}
+
+    def test_own_music_can_be_predicted_with(self, checkout):
+        (checkout / "music").mkdir()
+        (checkout / "new.mp3").touch()
+        self.make(checkout, "predict", "MUSIC=music", "FILES=new.mp3")
+        assert self.settings(checkout) == {
+            "corpus": {"audio": "music"},
+            "predict": {"path": "new.mp3"},
+        }
+        assert "config/own_audio.yaml" in (checkout / "called").read_text()
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["run", "MUSIC=nowhere"], "MUSIC=nowhere: there is no such"),
+            (["predict", "FILES=nowhere"], "FILES=nowhere: there is no such"),
+            (["predict"], "Give FILES=PATH"),
+            (["run", "MUSIC=envs", "CONFIG=config/fma_small.yaml"], "can't be given with it"),
+        ],
+    )
+    def test_what_can_not_be_is_refused_in_one_line(self, checkout, arguments, said):
+        done = self.make(checkout, *arguments)
+        assert done.returncode != 0
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (checkout / "called").exists()
+
+    def test_a_corpus_from_elsewhere_is_fetched_first(self, checkout):
+        self.make(checkout, "run", "CONFIG=config/fma_small.yaml", "CORES=3", "ARGS=--quiet rules")
+        calls = [yaml.safe_load(line) for line in (checkout / "called").read_text().splitlines()]
+        rest = ["--cores", "3", "--configfile", "config/fma_small.yaml", "--quiet", "rules"]
+        assert calls == [["fetch", *rest], rest]
