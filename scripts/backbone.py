@@ -13,4 +13,5 @@ with logged(snakemake.log[0]) as say:
         threads=snakemake.threads,
         **settings,
     )
-    say(f"{wildcards.backbone}: {prepared.engine} in {prepared.precision}")
+    slower = f", which is slower than OpenVINO ({prepared.why})" if prepared.why else ""
+    say(f"{wildcards.backbone}: {prepared.engine} in {prepared.precision}{slower}")

@@ -67,6 +67,8 @@ class Prepared:
         Whatever else the caller wants to keep, texts and numbers.
     any_batch
         Whether images get the same features, bit by bit, in batches of any size.
+    why
+        Why Keras runs it though OpenVINO might have; "" otherwise.
     """
 
     engine: str
@@ -76,6 +78,7 @@ class Prepared:
     agreement: dict[str, float]
     settings: dict[str, Any] = field(default_factory=dict)
     any_batch: bool = False
+    why: str = ""
 
 
 def precisions() -> list[str]:
@@ -133,11 +136,12 @@ def prepare(
     if engine != "keras":
         converted, why = _converted(whole, list(backbone.cuts), report)
     precision, found = _first_to_agree(converted, images, expected, threads, report)
+    if converted and not precision:
+        why = f"it agrees with Keras less than the {AGREEMENT} that are asked for"
     if precision:
         run = by_openvino(converted, precision=precision, threads=threads, padded=False)
         _save_openvino(converted, folder / _NAMES["openvino"])
     elif engine == "openvino":
-        why = why or f"agreement of {AGREEMENT} is asked for"
         raise GenreflowError(
             f"OpenVINO can't take the place of Keras ({why}). Set transfer.engine to keras or auto"
         )
@@ -153,6 +157,7 @@ def prepare(
         agreement=dict(zip(backbone.cuts, found, strict=True)),
         settings=settings,
         any_batch=_depends_on_no_other(run, images),
+        why=why,
     )
     write_json(asdict(prepared), folder / "network.json")
     return prepared
@@ -300,7 +305,7 @@ def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
 
     image = whole.inputs[0]
     exported = keras.export.ExportArchive()
-    exported.track(whole)
+    exported.add_variable_collection("weights", whole.variables)
     exported.add_endpoint(
         "serve",
         lambda images: dict(zip(cuts, tf.nest.flatten(whole(images, training=False)), strict=True)),

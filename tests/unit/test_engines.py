@@ -227,7 +227,7 @@ def test_an_engine_that_computes_something_else_is_refused(tmp_path, backbone, m
     prepared, said = prepare(tmp_path / "net", backbone)
     assert (prepared.engine, prepared.precision) == ("keras", "float32")
     assert len(said) == len(engines.precisions())
-    with pytest.raises(GenreflowError, match=r"agreement of 0\.999.*engine to keras"):
+    with pytest.raises(GenreflowError, match=r"less than the 0\.999.*engine to keras"):
         prepare(tmp_path / "net", backbone, "openvino")
 
 
