@@ -1,15 +1,16 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0]) as say:
+with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from pathlib import Path
 
     import yaml
-    from genreflow import backend, cnn, digest, training
+    from genreflow import backend, cnn, digest, outcomes, training
     from genreflow.files import read_table, write_csv
 
     wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
     seed, settings, variant = int(wildcards.seed), dict(params.fit), dict(params.variant)
     if input.winner:
+        outcomes.require(input.winner)
         variant = cnn.with_values(variant, yaml.safe_load(Path(input.winner).read_text()))
     if input.weights:
         variant["weights"] = input.weights

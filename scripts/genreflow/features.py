@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow import feature_table
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.files import read_table, write_csv
 
 
@@ -208,15 +208,15 @@ def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.Da
 
     Raises
     ------
-    GenreflowError
+    NotPossible
         If none of them has features.
     """
     read = feature_table.read_matrix(matrix)
     row_of = {track_id: row for row, track_id in enumerate(read.track_ids)}
     has = split["track_id"].isin(row_of)
     if not has.any():
-        raise GenreflowError(
-            f"{matrix} has no features of any track of the split; left_out.csv of its stage says "
+        raise NotPossible(
+            f"{matrix} has no features of any track to learn from; left_out.csv of its stage says "
             "why"
         )
     found = split[has].reset_index(drop=True)
