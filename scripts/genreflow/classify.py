@@ -253,7 +253,7 @@ def classify(
         If the arrays do not fit together, values are not finite, or a setting is unknown or out of
         range.
     NotPossible
-        If a genre has nothing to learn from or too little for two folds, no track is for the test,
+        If a genre has nothing to learn from or too little for two folds, or
         there are too few tracks for the classifier, or more than `max_tracks`.
     """
     genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
