@@ -655,6 +655,11 @@ def how_of_ensemble(wildcards):
     return config["ensembles"]["members"][wildcards.ensemble]["how"]
 
 
+def left_out():
+    """Return the learners that are left out beforehand, with the reason."""
+    return {}
+
+
 def learners():
     return networks() + classifiers() + ensembles()
 

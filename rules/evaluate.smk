@@ -75,6 +75,7 @@ rule tables:
         results=results_folder,
         fma_small=is_fma_small(),
         marks=marks(),
+        left_out=left_out(),
         note=notes(),
         code=code("tables.py"),
     message:

@@ -1,6 +1,6 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0]) as say:
+with logged(snakemake.log[0], outputs=snakemake.output) as say:
     import shutil
     from pathlib import Path
 

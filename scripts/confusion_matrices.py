@@ -1,16 +1,22 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import evaluate, figures
+    from genreflow import evaluate, figures, outcomes
+    from genreflow.errors import NotPossible
     from genreflow.files import atomic
     from genreflow.predictions import Entry, marked
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]
     for learner, figure, table in zip(params.learners, output.figures, output.counts, strict=True):
-        counts = evaluate.confusion([entry for entry in entries if entry.learner == learner])
-        with atomic(table) as part:
-            counts.to_csv(part)
         name = marked(learner, params.marks)
         title = f"{name}, {snakemake.wildcards.family}: test tracks"
+        try:
+            counts = evaluate.confusion([entry for entry in entries if entry.learner == learner])
+        except NotPossible as error:
+            outcomes.write_reason(table, str(error))
+            figures.reason(str(error), figure, title=title, note=params.note)
+            continue
+        with atomic(table) as part:
+            counts.to_csv(part)
         figures.confusion_matrix(counts, figure, title=title, note=params.note)

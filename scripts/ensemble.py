@@ -1,6 +1,6 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow import ensembles, splits
     from genreflow.files import read_table, write_csv
     from genreflow.predictions import Entry

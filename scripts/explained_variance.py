@@ -1,16 +1,19 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import figures, pca
+    from genreflow import figures, outcomes, pca
     from genreflow.predictions import marked
 
     params = snakemake.params
-    figures.explained_variance(
-        {
-            marked(name, params.marks): pca.read_curve(path, shares)
-            for (name, shares), path in zip(params.shares.items(), snakemake.input, strict=True)
-        },
-        snakemake.output[0],
-        title=f"Explained variance, {params.split}",
-        note=params.note,
-    )
+    curves, lacking = {}, []
+    for (name, shares), path in zip(params.shares.items(), snakemake.input, strict=True):
+        if reason := outcomes.reason_of(path):
+            lacking.append(f"{marked(name, params.marks)}: {reason}.")
+        else:
+            curves[marked(name, params.marks)] = pca.read_curve(path, shares)
+    title = f"Explained variance, {params.split}"
+    if curves:
+        note = " ".join([*lacking, params.note])
+        figures.explained_variance(curves, snakemake.output[0], title=title, note=note)
+    else:
+        figures.reason(" ".join(lacking), snakemake.output[0], title=title, note=params.note)

@@ -1,6 +1,6 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0]) as say:
+with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from genreflow import backend, features, ffnn, training
     from genreflow.files import read_table, write_csv
 

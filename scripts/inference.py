@@ -1,7 +1,8 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0], visible=True) as say:
-    from genreflow import backend, feature_table, inference, packs
+with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
+    from genreflow import backend, feature_table, inference, outcomes, packs
+    from genreflow.errors import NotPossible
     from genreflow.files import read_table, write_csv, write_text
 
     input, params, output = snakemake.input, snakemake.params, snakemake.output
@@ -18,10 +19,13 @@ with logged(snakemake.log[0], visible=True) as say:
     runs = [
         run
         for path in input.predictions
+        if not outcomes.reason_of(path)
         for run in packs.runs_of(
             path, folder=params.results, joined=params.joined, variants=params.variants
         )
     ]
+    if not runs:
+        raise NotPossible("no learner could be made, so that there is nothing to time")
     table = inference.measure(
         runs,
         tracks[chosen].tolist(),

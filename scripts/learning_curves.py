@@ -5,26 +5,30 @@ with logged(snakemake.log[0]):
 
     import pandas as pd
     from genreflow import figures
-    from genreflow.predictions import place
+    from genreflow.predictions import Entry, unmade
 
     params, output = snakemake.params, snakemake.output
+    entries = [Entry.from_path(path, params.results) for path in snakemake.input]
+    reasons = {learner: reason for (_, learner), reason in unmade(entries).items()}
     histories = defaultdict(dict)
-    for number, path in enumerate(snakemake.input):
-        histories[place(path, params.results)[1]][number] = pd.read_csv(path)
+    for number, entry in enumerate(entries):
+        if entry.learner not in reasons:
+            histories[entry.learner][number] = pd.read_csv(entry.predictions)
     family, monitors = snakemake.wildcards.family, params.monitors
     for learner, figure in zip(monitors, output.single, strict=True):
-        figures.learning_curves(
-            histories[learner],
-            figure,
-            title=f"{learner}, {family}",
-            note=params.note,
-            monitor=monitors[learner],
-        )
+        named = {"title": f"{learner}, {family}", "note": params.note}
+        if learner in reasons:
+            figures.reason(reasons[learner], figure, **named)
+            continue
+        figures.learning_curves(histories[learner], figure, **named, monitor=monitors[learner])
     for pair, figure in zip(params.pairs, output.pairs, strict=True):
+        named = {"title": f"{' and '.join(pair)}, {family}", "note": params.note}
+        if lacking := [f"{learner}: {reasons[learner]}" for learner in pair if learner in reasons]:
+            figures.reason("; ".join(lacking), figure, **named)
+            continue
         figures.learning_curve_pairs(
             {learner: histories[learner] for learner in pair},
             figure,
-            title=f"{' and '.join(pair)}, {family}",
-            note=params.note,
+            **named,
             monitor=monitors[pair[0]],
         )

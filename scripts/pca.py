@@ -1,6 +1,6 @@
 from genreflow.logs import logged
 
-with logged(snakemake.log[0]):
+with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow import features, pca
     from genreflow.files import read_table
 

@@ -1,7 +1,7 @@
 from genreflow.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import calibration, evaluate, significance
+    from genreflow import calibration, evaluate, outcomes, significance
     from genreflow.files import write_csv, write_text
     from genreflow.predictions import Entry
     from pandas import read_csv
@@ -10,14 +10,18 @@ with logged(snakemake.log[0]):
     input = snakemake.input
     entries = [Entry.from_path(path, params.results) for path in input.predictions]
     costs = {}
-    if input.inference:
+    if input.inference and not outcomes.reason_of(input.inference):
         timed = evaluate.inference_by_learner(read_csv(input.inference))
         costs = {
             "parameters": timed["parameters"].dropna().to_dict(),
             "inference_seconds": timed["seconds"].to_dict(),
         }
     comparison = evaluate.comparison(
-        entries, fma_small=params.fma_small, marks=params.marks, **costs
+        entries,
+        fma_small=params.fma_small,
+        marks=params.marks,
+        left_out=params.left_out,
+        **costs,
     )
     tests = significance.mcnemar(entries, marks=params.marks)
     write_csv(comparison, output.comparison)

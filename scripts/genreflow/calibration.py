@@ -7,6 +7,13 @@ import pandas as pd
 
 from genreflow.predictions import Entry, groups, marked
 
+COLUMNS = (
+    *("split", "learner"),
+    *("bin", "low", "high", "predictions", "confidence", "accuracy"),
+    "error",
+)
+"""Columns of the table of `reliability`."""
+
 BINS = 10
 """Bins of equal width between 0 and 1, unless other ones are asked for."""
 
@@ -91,4 +98,4 @@ def reliability(
         table.insert(0, "split", group.split)
         table.insert(1, "learner", marked(group.learner, marks))
         tables.append(table.assign(error=error(table)))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from genreflow import grid as grids
 from genreflow import pca as components
 from genreflow import prediction_table, skops_files
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.tracks import PARTS
 
 CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
@@ -224,7 +224,7 @@ def classify(
     fit_on
         The parts to learn from.
     folds
-        Number of folds.
+        Number of folds; fewer if a genre can't fill so many.
     pca
         Explained variance to keep, in (0, 1); None for no PCA.
     prepared
@@ -250,8 +250,11 @@ def classify(
     Raises
     ------
     GenreflowError
-        If the arrays do not fit together, values are not finite, a genre has nothing to learn
-        from or too little for the folds, or a setting is unknown or out of range.
+        If the arrays do not fit together, values are not finite, or a setting is unknown or out of
+        range.
+    NotPossible
+        If a genre has nothing to learn from or too little for two folds, or
+        there are too few tracks for the classifier, or more than `max_tracks`.
     """
     genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
     _check_tracks(x, genres, parts, track_ids, groups)
@@ -412,12 +415,12 @@ def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
     missing = sorted(set(genres) - set(genres[learn]))
     where = " and ".join(fit_on)
     if missing:
-        raise GenreflowError(
+        raise NotPossible(
             f"no track in {where} of the genres {_some(missing)}, which other parts have:"
             " choose another split, or leave these genres out"
         )
     if len(set(genres[learn])) < 2:
-        raise GenreflowError(f"fewer than two genres in {where}: there is nothing to tell apart")
+        raise NotPossible(f"fewer than two genres in {where}: there is nothing to tell apart")
     return learn
 
 
@@ -451,7 +454,7 @@ def _check_size(classifier, tracks, dimensions, max_tracks) -> None:
     sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions), "lda": dimensions}
     size = sizes.get(classifier, 0)
     if size > max_tracks:
-        raise GenreflowError(
+        raise NotPossible(
             f"{classifier} on {tracks} tracks x {dimensions} dimensions needs a matrix of"
             f" {size} x {size} numbers ({8e-9 * size**2:.0f} GB, and up to as much again a thread),"
             f" more than max_tracks = {max_tracks} allows: raise it if the memory is there, use PCA"

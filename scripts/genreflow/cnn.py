@@ -151,6 +151,10 @@ class SplitImages:
         """Height and width of an image."""
         return self.datasets[0].shape[1:]
 
+    def require_parts(self) -> None:
+        """Raise NotPossible unless a network can be trained, as `training.require_parts`."""
+        training.require_parts(self.parts, np.array(self.genres)[self.labels])
+
     def batches(
         self, parts: Sequence[str], *, batch_size: int, copies: bool = False, **settings: Any
     ) -> ImageBatches:
@@ -471,8 +475,14 @@ def fit(
     -------
     model : keras.Model
     history, predictions : pandas.DataFrame
+
+    Raises
+    ------
+    NotPossible
+        As `genreflow.training.require_parts` and `genreflow.training.predictions`.
     """
     with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
+        opened.require_parts()
         model, history = train(opened, variant, batch_size=batch_size, report=report, **settings)
         # Rows of a batch don't depend on each other, so prediction may read from disk.
         return model, history, predict(model, opened, variant, batch_size=batch_size)

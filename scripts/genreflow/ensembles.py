@@ -26,7 +26,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 
 from genreflow import grid, prediction_table, skops_files
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.predictions import Entry, genres_of, read_predictions
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
@@ -144,8 +144,9 @@ def average(entries: Iterable[Entry]) -> Result:
     ------
     GenreflowError
         If there are fewer than two learners, a file is refused by
-        `genreflow.predictions.read_predictions`, or learners differ in their genres, or in tracks,
-        their parts or genres.
+        `genreflow.predictions.read_predictions`, or learners differ in a track's part or genre.
+    NotPossible
+        If a member couldn't be made, or one lacks tracks or genres that another has.
     ValueError
         If the entries are of more than one split.
     """
@@ -183,6 +184,8 @@ def stack(
     Raises
     ------
     GenreflowError
+        As `average`.
+    NotPossible
         As `average`, and if a genre has fewer than two tracks (or groups) in validation.
     ValueError
         As `average`.
@@ -190,7 +193,7 @@ def stack(
     members = _gather(list(entries))
     held = (members.labels["part"] == "validation").to_numpy()
     if not held.any():
-        raise GenreflowError(
+        raise NotPossible(
             "a stacked ensemble learns from the validation part, and this split has none: set a"
             " share for it, or use the average"
         )
@@ -246,13 +249,10 @@ def _logarithms(arrays: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _folds(y: np.ndarray, groups, genres: list[str], folds: int, seed: int) -> list[grid.Fold]:
-    members = np.arange(len(y)) if groups is None else groups
-    fewest = min(len(np.unique(members[y == code])) for code in range(len(genres)))
-    count = max(2, min(folds, fewest))
     try:
-        return grid.make_folds(y, groups, genres, n_splits=count, seed=seed)
-    except GenreflowError as error:
-        raise GenreflowError(
+        return grid.make_folds(y, groups, genres, n_splits=folds, seed=seed)
+    except NotPossible as error:
+        raise NotPossible(
             f"a stacked ensemble learns from the validation part, which is too small: {error}; or"
             " use the average, which needs none"
         ) from error
@@ -284,7 +284,10 @@ def _gather(entries: list[Entry]) -> _Members:
 
 def _read(entry: Entry) -> pd.DataFrame:
     given = entry.predictions
-    frame = given if isinstance(given, pd.DataFrame) else read_predictions(given)
+    try:
+        frame = given if isinstance(given, pd.DataFrame) else read_predictions(given)
+    except NotPossible as error:
+        raise NotPossible(f"its member {_name(entry)}: {error}") from error
     return frame.set_index("track_id")
 
 
@@ -295,10 +298,12 @@ def _name(entry: Entry) -> str:
 def _check_alike(name: str, frame: pd.DataFrame, first: str, reference: pd.DataFrame) -> None:
     """Refuse members that don't speak of the same tracks and genres."""
     again = "Run the workflow again, so that all learners have the same corpus and split."
+    # Features of some tracks can't be computed, for example because they are too short.
+    members = "an ensemble needs members that know the same tracks and genres"
     if set(genres_of(frame)) != set(genres_of(reference)):
-        raise GenreflowError(
+        raise NotPossible(
             f"{name} has the genres {', '.join(genres_of(frame))}, but {first} has"
-            f" {', '.join(genres_of(reference))}. {again}"
+            f" {', '.join(genres_of(reference))}: {members}"
         )
     for lacking, other, tracks in (
         (name, first, reference.index.difference(frame.index)),
@@ -306,8 +311,8 @@ def _check_alike(name: str, frame: pd.DataFrame, first: str, reference: pd.DataF
     ):
         if len(tracks):
             some = ", ".join(tracks[:5]) + (" and others" if len(tracks) > 5 else "")
-            raise GenreflowError(
-                f"{lacking} lacks {len(tracks)} tracks that {other} has ({some}). {again}"
+            raise NotPossible(
+                f"{lacking} lacks {len(tracks)} tracks that {other} has ({some}): {members}"
             )
     ours = frame.loc[reference.index, ["part", "genre"]]
     differ = (ours != reference[["part", "genre"]]).any(axis=1)

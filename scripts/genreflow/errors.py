@@ -1,4 +1,4 @@
-"""The one exception that is meant for users."""
+"""The exceptions that are meant for users."""
 
 
 class GenreflowError(Exception):
@@ -6,4 +6,11 @@ class GenreflowError(Exception):
 
     The message names the file, key or track, says what was expected, and what to do.
     Scripts show it without a traceback.
+    """
+
+
+class NotPossible(GenreflowError):  # noqa: N818 (an outcome, not a fault)
+    """The data don't allow this learner, while everything is in order otherwise.
+
+    The message is the reason. The learner ends with it; all others go on.
     """

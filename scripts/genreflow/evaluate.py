@@ -15,6 +15,8 @@ The numbers, and what they mean:
 - The expected calibration error is that of `genreflow.calibration`. It is taken over the
   predictions of all runs together, as the reliability diagram shows them.
 - The baseline is what naming the most frequent genre of the test part each time would get.
+- A learner that couldn't be made (`genreflow.outcomes`), or that was left out beforehand, has a row
+  with the reason and no numbers, and none in any other table.
 - One learner is called better than another only where the tests of `genreflow.significance` say
   so; that two intervals don't overlap is no such test.
 """
@@ -26,9 +28,17 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
-from genreflow import calibration, markdown, published
-from genreflow.predictions import Entry, Group, groups, marked
+from genreflow import calibration, markdown, published, splits
+from genreflow.errors import NotPossible
+from genreflow.predictions import Entry, Group, groups, marked, unmade, with_reasons
 from genreflow.tracks import PARTS
+
+_COUNTS = ("seeds", "folds", "tracks")
+_MEASURES = (
+    *(f"{part}_accuracy" for part in PARTS),
+    *("test_low", "test_high", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
+    *("macro_f1", "log_loss", "top2_accuracy", "calibration_error", "baseline"),
+)
 
 
 def _spread(values: pd.Series) -> float:
@@ -98,6 +108,7 @@ def comparison(
     marks: Mapping[str, str] | None = None,
     parameters: Mapping[str, int] | None = None,
     inference_seconds: Mapping[str, float] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare learners, each split by itself.
 
@@ -114,6 +125,8 @@ def comparison(
         Number of parameters by learner (its name without a mark), as far as known.
     inference_seconds
         Time from a decoded clip to its prediction, one at a time [s], by learner likewise.
+    left_out
+        Why learners were left out beforehand, on all splits, by learner.
 
     Returns
     -------
@@ -127,24 +140,49 @@ def comparison(
         each counting the same however many tracks it has; NaN where there is one only);
         macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part); baseline;
         parameters and inference_seconds, NA where not given; and with `fma_small`
-        published, the study's test accuracy on this very split, or NaN. All shares between 0
-        and 1.
+        published, the study's test accuracy on this very split, or NaN; last reason, why a
+        learner couldn't be made: it comes after the others of its split, and has NA everywhere
+        else. All shares between 0 and 1.
 
     Raises
     ------
     GenreflowError
         As `genreflow.predictions.groups`.
     """
-    table = pd.DataFrame([_measured(group) for group in groups(entries)])
+    entries = list(entries)
+    table = pd.DataFrame(
+        [_measured(group) for group in groups(entries)],
+        columns=["split", "learner", *_COUNTS, *_MEASURES],
+    ).astype(dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_MEASURES, float))
     table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
     table["inference_seconds"] = table["learner"].map(inference_seconds or {}).astype(float)
     if fma_small:
         numbers = [published.accuracy(row.learner, row.split, "test") for row in table.itertuples()]
         table["published"] = pd.Series(numbers, dtype=float)
+    table = _and_unmade(table, entries, left_out or {})
     table["learner"] = [marked(learner, marks) for learner in table["learner"]]
     return table.sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
+
+
+def _and_unmade(
+    table: pd.DataFrame, entries: list[Entry], left_out: Mapping[str, str]
+) -> pd.DataFrame:
+    """Add a row for each learner that couldn't be made or was left out, with the reason."""
+    families = sorted({splits.family(entry.split) for entry in entries})
+    reasons = {(family, name): said for family in families for name, said in left_out.items()}
+    rows = [
+        {"split": family, "learner": learner, "reason": reason}
+        for (family, learner), reason in (reasons | unmade(entries)).items()
+    ]
+    return with_reasons(table, rows)
+
+
+def made(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a comparison that have numbers, those of the learners that were made."""
+    rows = table[table["test_accuracy"].notna()]
+    return rows.astype({name: int for name in _COUNTS if name in rows})
 
 
 def inference_by_learner(table: pd.DataFrame) -> pd.DataFrame:
@@ -162,6 +200,9 @@ def inference_by_learner(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = table[(table["step"] == "clip") & (table["device"] == "cpu")].set_index("name")
     return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
+
+
+_BY_GENRE = ("genre", "support", "recall", "precision", "f1")
 
 
 def _recall(group: Group) -> pd.DataFrame:
@@ -183,11 +224,7 @@ def _recall(group: Group) -> pd.DataFrame:
         {
             "split": group.split,
             "learner": group.learner,
-            "genre": group.genres,
-            "support": support,
-            "recall": recall,
-            "precision": precision,
-            "f1": f1,
+            **dict(zip(_BY_GENRE, (group.genres, support, recall, precision, f1), strict=True)),
         }
     )
 
@@ -212,7 +249,9 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
     GenreflowError
         As `comparison`.
     """
-    table = pd.concat([_recall(group) for group in groups(entries)], ignore_index=True)
+    none = pd.DataFrame(columns=["split", "learner", *_BY_GENRE])
+    tables = [_recall(group) for group in groups(entries)]
+    table = pd.concat(tables, ignore_index=True) if tables else none
     table["learner"] = [marked(learner, marks) for learner in table["learner"]]
     return table
 
@@ -235,9 +274,14 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
     ------
     GenreflowError
         As `comparison`.
+    NotPossible
+        If the learner couldn't be made.
     ValueError
         If the entries are of more than one learner or split.
     """
+    entries = list(entries)
+    for reason in unmade(entries).values():
+        raise NotPossible(reason)
     found = list(groups(entries))
     if len(found) > 1:
         raise ValueError("confusion takes the entries of one learner on one split")
@@ -258,6 +302,7 @@ _SHOWN = {
     "learner": ("Learner", markdown.escape),
     "genre": ("Genre", markdown.escape),
     "test": ("Test accuracy, % (95 % interval)", str),
+    "reason": ("Why it couldn't be made", markdown.escape),
     "fold_mean": ("Mean over folds, %", markdown.percent),
     "published": ("Published, %", lambda value: f"{100 * value:.2f}"),
     "baseline": ("Chance, %", markdown.percent),
@@ -308,15 +353,21 @@ def to_markdown(table: pd.DataFrame, *, note: str = "", level: int = 2) -> str:
     if "test_accuracy" in table:
         table = table.assign(
             test=[
-                f"{markdown.percent(row.test_accuracy)} ({_interval(row.test_low, row.test_high)})"
+                None
+                if pd.isna(row.test_accuracy)
+                else f"{markdown.percent(row.test_accuracy)}"
+                f" ({_interval(row.test_low, row.test_high)})"
                 for row in table.itertuples()
             ]
         )
     return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note, level)
 
 
-def _said(rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
+def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     """Say in words which learner of one split is ahead, and whether that means anything."""
+    count, rows = len(rows), made(rows)
+    if rows.empty:
+        return f"{split}: none of {count} learners could be made; the table says why."
     first, others = rows.iloc[0], rows.iloc[1:]
     tied = 0 if tests is None else len(others) - _beaten(first["learner"], first["split"], tests)
     if others.empty:
@@ -338,6 +389,8 @@ def _said(rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
             f" McNemar's test, corrected for many comparisons, doesn't tell {tied} of "
             f"{len(others)} other learners from it, so that it isn't shown to be the best."
         )
+    if count > len(rows):
+        said += f" {count - len(rows)} of {count} learners couldn't be made; the table says why."
     return said
 
 
@@ -363,7 +416,8 @@ def summary(table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str
     -------
     str
         One line a split: the learner with the highest test accuracy, its interval and chance.
-        It is called best only if the tests say that it is better than each of the others.
+        It is called best only if the tests say that it is better than each of the others. Then how
+        many couldn't be made.
     """
-    lines = [_said(rows, tests) for _, rows in table.groupby("split", sort=False)]
+    lines = [_said(split, rows, tests) for split, rows in table.groupby("split", sort=False)]
     return "\n".join([*lines, note] if note else lines)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow import feature_table
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.files import read_table, write_csv
 
 
@@ -196,7 +196,7 @@ def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.Da
     matrix
         A feature matrix.
     split
-        Column track_id, and any others.
+        Columns track_id and part, and any others.
 
     Returns
     -------
@@ -208,16 +208,17 @@ def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.Da
 
     Raises
     ------
-    GenreflowError
-        If none of them has features.
+    NotPossible
+        If none of them has features, or none of those to test with.
     """
     read = feature_table.read_matrix(matrix)
     row_of = {track_id: row for row, track_id in enumerate(read.track_ids)}
     has = split["track_id"].isin(row_of)
-    if not has.any():
-        raise GenreflowError(
-            f"{matrix} has no features of any track of the split; left_out.csv of its stage says "
-            "why"
+    test = split["part"] == "test"
+    if not has.any() or (test.any() and not (has & test).any()):
+        which = "any track of the test part" if has.any() else "any track"
+        raise NotPossible(
+            f"{matrix} has no features of {which} of the split; left_out.csv of its stage says why"
         )
     found = split[has].reset_index(drop=True)
     rows = [row_of[track_id] for track_id in found["track_id"]]

@@ -113,10 +113,16 @@ def fit(
     scores : pandas.DataFrame
         One row a part: part, loss (with the penalty, as the study prints it), accuracy, and the
         network's number of parameters.
+
+    Raises
+    ------
+    NotPossible
+        As `genreflow.training.require_parts` and `genreflow.training.predictions`.
     """
     genres = sorted(set(split["genre"]))
     labels = np.searchsorted(genres, split["genre"].to_numpy(dtype=str))
     parts = split["part"].to_numpy()
+    training.require_parts(parts, split["genre"].to_numpy())
 
     def batches(part: str, shuffle_seed: int | None = None) -> FeatureBatches:
         of_part = parts == part

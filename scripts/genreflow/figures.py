@@ -127,6 +127,23 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
+def reason(said: str, path: str | Path, *, title: str, note: str = "") -> None:
+    """Draw nothing but why there is nothing to draw.
+
+    Parameters
+    ----------
+    said
+        The reason.
+    path
+        The SVG to write.
+    title, note
+        Above and below it.
+    """
+    lines = textwrap.wrap(said, 76)
+    with drawing(path, 6.0, 0.4 + 0.17 * len(lines), title=title, note=note) as figure:
+        figure.text(0.02, 0.5, "\n".join(lines), va="center", fontsize=9, color="#444444")
+
+
 def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note: str = "") -> None:
     """Draw which genres are taken for which.
 
@@ -380,7 +397,8 @@ def accuracy_intervals(
     Parameters
     ----------
     table
-        What `evaluate.comparison` returned. Its published numbers, if any, are drawn too.
+        What `evaluate.comparison` returned. Its published numbers, if any, are drawn too; learners
+        that couldn't be made are not.
     path
         The SVG to write.
     title
@@ -388,6 +406,10 @@ def accuracy_intervals(
     note
         In small letters below it.
     """
+    table = table[table["test_accuracy"].notna()]
+    if table.empty:
+        reason("No learner could be made; the table says why.", path, title=title, note=note)
+        return
     splits = list(table.groupby("split", sort=False))
     rows = [len(part) for _, part in splits]
     names = max(len(name) for name in table["learner"])
@@ -399,7 +421,8 @@ def accuracy_intervals(
         for axes, (split, part) in zip(panels, splits, strict=True):
             _intervals(axes, part)
             low, high = part["tracks"].min(), part["tracks"].max()
-            axes.set_title(f"{split}, {low if low == high else f'{low} to {high}'} test tracks")
+            count = f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+            axes.set_title(f"{split}, {count} test tracks")
         panels[-1].set_xlabel("test accuracy, with 95 % interval")
         panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         drawn = table.filter(["test_high", "published", "baseline"])

@@ -28,12 +28,13 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, StratifiedGroupKFold, StratifiedKFold
+from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def make_folds(
     names
         The genres' names, for messages.
     n_splits
-        Number of folds, at least 2.
+        Number of folds, at least 2; fewer, with a line in the log, if a genre can't fill so many.
     seed
         Of the shuffling.
 
@@ -97,31 +98,38 @@ def make_folds(
     Raises
     ------
     GenreflowError
-        If a genre has too few groups (or tracks) for as many folds.
+        If fewer than 2 folds are asked for.
+    NotPossible
+        If a genre has too few groups (or tracks) for 2 folds.
     """
     if n_splits < 2:
         raise GenreflowError(f"{n_splits} folds: cross-validation needs at least 2")
     unit = "tracks" if groups is None else "artists (groups)"
     members = np.arange(len(y)) if groups is None else groups
-    for code, name in enumerate(names):
-        count = len(np.unique(members[y == code]))
-        if count < n_splits:
-            raise GenreflowError(
-                f"genre {name!r} has {count} {unit} to learn from, fewer than the {n_splits} folds:"
-                " ask for fewer folds, add tracks, or leave the genre out"
-            )
+    counts = [len(np.unique(members[y == code])) for code in range(len(names))]
+    rarest = int(np.argmin(counts))
+    why = f"genre {names[rarest]!r} has {counts[rarest]} {unit} to learn from"
+    if counts[rarest] < 2:
+        raise NotPossible(f"{why}, and two folds need two: add tracks, or leave the genre out")
+    for count in range(min(n_splits, counts[rarest]), 1, -1):
+        folds = _folds(y, groups, count, seed)
+        uneven = [codes for train, test in folds if (codes := _held_whole(y, train, test))]
+        if not uneven:
+            if count < n_splits:
+                log.warning("%d folds instead of %d: %s", count, n_splits, why)
+            return folds
+        why = f"the groups are so uneven that a fold holds all of genre {names[uneven[0][0]]!r}"
+    raise NotPossible(f"{why}: add tracks of other {unit}, or leave the genre out")
+
+
+def _folds(y, groups, count: int, seed: int) -> list[Fold]:
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-    folds = list(
-        splitter(n_splits, shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups)
-    )
-    for train, test in folds:
-        missing = sorted(set(range(len(names))) - set(y[train]))
-        if missing or not len(test):
-            what = f"genre {names[missing[0]]!r}" if missing else "no genre at all"
-            raise GenreflowError(
-                f"the groups are so uneven that a fold holds all of {what}: ask for fewer folds"
-            )
-    return folds
+    return list(splitter(count, shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups))
+
+
+def _held_whole(y, train, test) -> list[int]:
+    """Return the codes of the genres that a fold leaves nothing of; of any if it is empty."""
+    return np.setdiff1d(y, y[train]).tolist() if len(test) else [int(y[0])]
 
 
 def check_grid(estimator: BaseEstimator, grid: Mapping[str, Sequence], name: str) -> None:
@@ -222,7 +230,16 @@ def fit(
     class_weight
         ``"balanced"`` or None. Classifiers without this parameter get equal priors, or the weights
         by track.
+
+    Raises
+    ------
+    NotPossible
+        If there are too few tracks for this classifier.
     """
+    if isinstance(estimator, MLPClassifier):
+        estimator.set_params(validation_fraction=_validation_fraction(estimator, y))
+    if isinstance(estimator, LinearDiscriminantAnalysis) and len(y) <= len(np.unique(y)):
+        raise NotPossible(f"it needs more than {len(y)} tracks to learn {len(y)} genres from")
     if isinstance(estimator, LinearSVC):
         return _fit_linear(estimator, x, y, class_weight)
     if class_weight is None:
@@ -233,6 +250,21 @@ def fit(
         classes = len(np.unique(y))
         return estimator.set_params(priors=np.full(classes, 1 / classes)).fit(x, y)
     return estimator.fit(x, y, sample_weight=compute_sample_weight(class_weight, y))
+
+
+def _validation_fraction(estimator: MLPClassifier, y: np.ndarray) -> float:
+    """Return the share that an MLP holds out to stop by, raised to a track of each genre."""
+    share, (codes, counts) = estimator.validation_fraction, np.unique(y, return_counts=True)
+    if not estimator.early_stopping:
+        return share
+    held = max(np.ceil(share * len(y)), len(codes))
+    if counts.min() < 2 or len(y) - held < len(codes):
+        raise NotPossible(
+            "it holds out a track of each genre to stop the training by, and needs others to learn "
+            f"from: there are {len(y)} tracks in all, {counts.min()} of the rarest genre"
+        )
+    # Half a track less, for the number is rounded up.
+    return share if held == np.ceil(share * len(y)) else float((held - 0.5) / len(y))
 
 
 def decision_values(estimator: BaseEstimator, x: np.ndarray) -> np.ndarray:

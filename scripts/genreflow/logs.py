@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genreflow import watch
-from genreflow.errors import GenreflowError
+from genreflow import outcomes, watch
+from genreflow.errors import GenreflowError, NotPossible
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
@@ -20,7 +20,9 @@ DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EI
 
 
 @contextmanager
-def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str], None]]:
+def logged(
+    path: str | Path, *, visible: bool = False, outputs: Iterable[str | Path] = ()
+) -> Iterator[Callable[[str], None]]:
     """Send all that the block prints to a log, and end a user's error without a traceback.
 
     Whatever writes to the file descriptors 1 and 2 is caught, libraries in C too. The block's
@@ -33,6 +35,9 @@ def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str
     visible
         Leave what is printed on the terminal, for progress bars: the log then holds what is said
         and a user's error only.
+    outputs
+        Of a job that makes a learner: if the data don't allow it, they get the reason, and the job
+        ends well. Without them that is an error as any other.
 
     Yields
     ------
@@ -55,6 +60,9 @@ def logged(path: str | Path, *, visible: bool = False) -> Iterator[Callable[[str
         try:
             yield say
         except GenreflowError as error:
+            if isinstance(error, NotPossible) and list(outputs):
+                outcomes.end(outputs, error, say)
+                return
             print(error, file=log)
             sys.exit(1)
         except KeyboardInterrupt:

@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import genreflow
-from genreflow.errors import GenreflowError
+from genreflow import outcomes
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.files import write_json, write_text
 
 FORMAT = 1
@@ -270,6 +271,7 @@ def _winner(path: Path) -> dict[str, Any]:
     """Return the settings that a search found, if there was one."""
     import yaml
 
+    outcomes.require(path)
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
@@ -381,12 +383,15 @@ def model_file(run: Run) -> str:
     ------
     GenreflowError
         If there is none.
+    NotPossible
+        If it couldn't be made of its data.
     """
     found = [path for name in _MODELS if (path := Path(run.folder) / name).exists()]
     if not found:
         raise GenreflowError(
             f"{run.folder} has no {' or '.join(_MODELS)}: run the workflow until it is trained"
         )
+    outcomes.require(found[0])
     return str(found[0])
 
 
@@ -660,10 +665,16 @@ def choose(
     GenreflowError
         If there is nothing to choose from, no learner has that name, a file is of another split
         than the first, or no track is in the validation part.
+    NotPossible
+        If the one that is named couldn't be made of its data. The best is one of those that could.
     """
-    from genreflow.predictions import Entry
+    from genreflow.predictions import Entry, unmade
 
     entries = [Entry.from_path(path, folder) for path in predictions]
+    reasons = {learner: reason for (_, learner), reason in unmade(entries).items()}
+    if name in reasons:
+        raise NotPossible(f"{name} can't be made of these data: {reasons[name]}")
+    entries = [entry for entry in entries if entry.learner not in reasons]
     splits = sorted({entry.split for entry in entries})
     if len(splits) > 1:
         raise GenreflowError(

@@ -25,7 +25,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.extmath import svd_flip
 from threadpoolctl import threadpool_limits
 
-from genreflow.errors import GenreflowError
+from genreflow import outcomes
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.files import atomic
 
 BLOCK = 1024
@@ -133,12 +134,13 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
     Raises
     ------
     GenreflowError
-        If `share` is not in (0, 1), there are fewer than two tracks, a value is not finite or no
-        column varies.
+        If `share` is not in (0, 1), or a value is not finite.
+    NotPossible
+        If there are fewer than two tracks, or no column varies.
     """
     check_share(share)
     if len(x) < 2:
-        raise GenreflowError(f"PCA on {len(x)} tracks: it needs two at least")
+        raise NotPossible(f"PCA needs two tracks at least to learn from, not {len(x)}")
     with threadpool_limits(threads):
         scaler, centre = _fit_scaler(x)
         variances, vectors = _eigenvectors(_inner_products(x, scaler, centre), len(x) - 1, share)
@@ -234,7 +236,7 @@ def _eigenvectors(products, degrees: int, share: float) -> tuple[np.ndarray, np.
     values = eigh_tridiagonal(diagonal, beside, eigvals_only=True, lapack_driver="sterf")
     variances = np.maximum(values[::-1], 0) / degrees
     if not variances.any():
-        raise GenreflowError("PCA on features of which none varies: there is nothing to explain")
+        raise NotPossible("PCA on features of which none varies: there is nothing to explain")
     size = _size(_cumulative(variances), share)
     _, vectors = eigh_tridiagonal(
         diagonal,
@@ -303,6 +305,8 @@ def load(path: str | Path, *, share: float | None = None) -> Decomposition:
     ------
     GenreflowError
         If the file is missing, damaged or no decomposition.
+    NotPossible
+        If it couldn't be made of its data.
     """
     with _opened(path) as file:
         variances = file["variances"][:]
@@ -337,6 +341,7 @@ def read_curve(path: str | Path, shares: Iterable[float]) -> Curve:
 @contextmanager
 def _opened(path: str | Path) -> Iterator[h5py.File]:
     """Open a decomposition; whatever is wrong with it in the block is the user's to mend."""
+    outcomes.require(path)
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genreflow import splits
+from genreflow import outcomes, splits
 from genreflow.errors import GenreflowError
 from genreflow.tracks import PARTS
 
@@ -133,7 +134,10 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         a prediction has no probability column, a probability isn't within [0, 1], those of a
         track don't sum to 1 within 0.001, or a track appears twice. The message names file,
         line and track.
+    NotPossible
+        If the file holds the reason why there are no predictions.
     """
+    outcomes.require(path)
     try:
         frame = pd.read_csv(
             path, dtype=dict.fromkeys(LABELS, str), keep_default_na=False, index_col=False
@@ -231,7 +235,7 @@ def groups(entries: Iterable[Entry]) -> Iterator[Group]:
     Yields
     ------
     Group
-        Sorted by split, then learner.
+        Sorted by split, then learner. None for those that `unmade` gives a reason for.
 
     Raises
     ------
@@ -239,15 +243,66 @@ def groups(entries: Iterable[Entry]) -> Iterator[Group]:
         If there are no entries, a file is refused by `read_predictions`, folds are missing or
         overlap, there is nothing to test, or seeds or repeats test different tracks.
     """
-    together: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        together.setdefault((splits.family(entry.split), entry.learner), []).append(entry)
+    together = _together(entries)
     if not together:
         raise GenreflowError(
             "There are no predictions to evaluate: configure at least one learner and one split."
         )
     for (split, learner), members in sorted(together.items()):
-        yield _group(learner, split, members)
+        if not _reason(members):
+            yield _group(learner, split, members)
+
+
+def unmade(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
+    """Return why learners couldn't be made of their data, by split family and learner.
+
+    Parameters
+    ----------
+    entries
+        Of any learners; of those that were made nothing is returned. Whatever file a learner ends
+        in will do in the place of its predictions.
+
+    Returns
+    -------
+    dict of str
+        A learner that lacks one of its folds or seeds has no row of its own in any table, so that
+        the reason names the first that is lacking, unless all are for the same reason.
+    """
+    reasons = {key: _reason(members) for key, members in sorted(_together(entries).items())}
+    return {key: reason for key, reason in reasons.items() if reason}
+
+
+def with_reasons(table: pd.DataFrame, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Add the column reason, and below the rows of learners that couldn't be made."""
+    records = [*table.to_dict("records"), *rows]
+    whole = pd.DataFrame(records, columns=[*table.columns, "reason"])
+    return whole.astype(table.dtypes.to_dict())
+
+
+def _together(entries: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
+    """Gather entries by split family and learner."""
+    together: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        together.setdefault((splits.family(entry.split), entry.learner), []).append(entry)
+    return together
+
+
+def _reason(entries: list[Entry]) -> str:
+    """Return why a learner of these entries couldn't be made, "" if it could."""
+    reasons = {
+        entry: reason
+        for entry in entries
+        if not isinstance(entry.predictions, pd.DataFrame)
+        and (reason := outcomes.reason_of(entry.predictions))
+    }
+    if not reasons:
+        return ""
+    first, reason = next(iter(reasons.items()))
+    if len(reasons) == len(entries) and len(set(reasons.values())) == 1:
+        return reason
+    places = [f"fold {first.split}"] if _FOLD.fullmatch(first.split) else []
+    places += [] if first.seed is None else [f"seed {first.seed}"]
+    return f"{', '.join(places)}: {reason}" if places else reason
 
 
 def _group(learner: str, split: str, entries: list[Entry]) -> Group:

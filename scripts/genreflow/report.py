@@ -45,7 +45,15 @@ _SECTIONS = {
 """Name of a figure's file -> the section that it stands in, if that isn't its learner's."""
 _PLACED = ("comparison", "genres")
 """Tables that have a place of their own in the page."""
-_FIRST = ("learner", "test_accuracy", "interval", "published", "macro_f1", "validation_accuracy")
+_FIRST = (
+    "learner",
+    "test_accuracy",
+    "interval",
+    "reason",
+    "published",
+    "macro_f1",
+    "validation_accuracy",
+)
 _LAST = ("baseline", "tracks", "seeds", "folds")
 """Columns of the ranking; what lies between is in the order of the comparison."""
 _PAIRS, _OTHERS = "Learning curves side by side", "Further figures"
@@ -185,6 +193,7 @@ def _content(
     """Gather what the page shows of the files."""
     tracks = read_table(files.require("corpus/tracks.csv"))
     comparison = pd.read_csv(files.require("tables/comparison.csv"))
+    made = evaluate.made(comparison)
     parts = _parts(files)
     for split in sorted(set(comparison["split"]) - set(parts)):
         files.require(f"corpus/splits/{split}.csv")
@@ -201,7 +210,7 @@ def _content(
     learners, clips = _learners(files, comparison, figures, listed, marks)
     tables = _further_tables(files)
     tests = _tests(tables)
-    if "inference" in tables:
+    if "inference" in tables and "step" in tables["inference"]:
         tables |= _inference(tables.pop("inference"), marks)
     excluded = _excluded(files)
     return {
@@ -210,10 +219,10 @@ def _content(
         "summary": evaluate.summary(comparison, tests).splitlines(),
         "limits": [
             *limits,
-            *_few_tracks(comparison),
+            *_few_tracks(made),
             *_shared(parts, tracks),
-            *_chosen_by_test(comparison),
-            *_one_seed(files, comparison),
+            *_chosen_by_test(made),
+            *_one_seed(files, made),
         ],
         "facts": _facts(tracks, excluded, parts, learners),
         "counts": [_counts(split, own, tracks) for split, own in parts.items()],
@@ -376,7 +385,7 @@ def _crossing(parts: pd.DataFrame) -> tuple[int, int]:
 
 
 def _chosen_by_test(comparison: pd.DataFrame) -> list[str]:
-    count = int(comparison.groupby("split").size().max())
+    count = int(comparison.groupby("split").size().max()) if len(comparison) else 0
     if count < 2:
         return []
     return [
@@ -401,6 +410,7 @@ def _one_seed(files: _Files, comparison: pd.DataFrame) -> list[str]:
 
 def _ranking(split: str, rows: pd.DataFrame) -> Table:
     """Lay out the comparison of one split: first who, how well, and between which bounds."""
+    made = set(evaluate.made(rows)["learner"])
     ends = zip(rows["test_low"], rows["test_accuracy"], rows["test_high"], strict=True)
     shown = rows.drop(columns=["split", "test_low", "test_high"]).assign(interval=list(ends))
     first = [name for name in _FIRST if name in shown]
@@ -411,13 +421,15 @@ def _ranking(split: str, rows: pd.DataFrame) -> Table:
         caption=f"Split {split}, by test accuracy",
         write={
             "interval": _interval,
-            "learner": lambda name: Cell(name, link=_anchor(split, name)),
+            "learner": lambda name: Cell(name, link=_anchor(split, name) if name in made else ""),
         },
     )
 
 
 def _interval(ends: tuple[float, float, float]) -> Cell:
     low, _, high = ends
+    if pd.isna(low):
+        return Cell("")
     return Cell(f"{100 * low:.1f} to {100 * high:.1f}", value=low, bar=ends)
 
 
@@ -449,12 +461,19 @@ def _learners(
     rows = dict(zip(order, comparison.itertuples(), strict=True))
     by_genre = _by_genre(files)
     learners, clips = [], {}
-    for split, name in filter(entries.__contains__, order):
+    made = evaluate.made(comparison)
+    for split, name in zip(made["split"], made["learner"], strict=True):
+        if (split, name) not in entries:
+            continue
         learner, said = _learner(name, rows[split, name], entries[split, name], listed[split])
         place = f"{split}/{entries[split, name][0].learner}"
         own = figures.take(lambda figure, place=place: _is_of(figure, place))
         learners.append(replace(learner, figures=own, by_genre=by_genre.get((split, name))))
         clips[learner.anchor] = said
+    # What is left would stand among the further figures, and say but the reason.
+    for split, name in set(entries) - set(zip(made["split"], made["learner"], strict=True)):
+        place = f"{split}/{entries[split, name][0].learner}"
+        figures.drop(lambda figure, place=place: _is_of(figure, place))
     return learners, clips
 
 

@@ -54,6 +54,7 @@ _TEXT = (
     "path",
     "interval",
     "longest_job",
+    "reason",
 )
 """Columns that are no numbers, whatever their names look like."""
 

@@ -274,7 +274,14 @@ def search(
     -------
     pandas.DataFrame
         As `hyperband` returns it, with the column note.
+
+    Raises
+    ------
+    NotPossible
+        As `genreflow.training.require_parts`.
     """
+    with _open(task) as images:
+        images.require_parts()
     Path(task.folder).mkdir(parents=True, exist_ok=True)
     notes: dict[int, str] = {}
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from genreflow import outcomes
 from genreflow.errors import GenreflowError
 from genreflow.files import atomic, rewrite_archive
 
@@ -57,7 +58,10 @@ def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     GenreflowError
         If the file is missing, truncated, not a model of this project, or holds types that are not
         in `TRUSTED`.
+    NotPossible
+        If the model couldn't be made of its data.
     """
+    outcomes.require(path)
     try:
         return build(skops.io.load(path, trusted=list(TRUSTED)))
     except FileNotFoundError as error:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow import predictions, published, splits
+from genreflow import markdown, outcomes, predictions, published, splits
 from genreflow.errors import GenreflowError
 from genreflow.tracks import PARTS
 
 
-def ffnn(paths: Iterable[str | Path], *, results: str | Path, fma_small: bool) -> pd.DataFrame:
+def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -> pd.DataFrame:
     """Compare the feed-forward networks, as tables 1 and 2 of the study.
 
     Parameters
@@ -30,11 +30,14 @@ def ffnn(paths: Iterable[str | Path], *, results: str | Path, fma_small: bool) -
         One row a network and split (a cross-validation is one split): split, learner,
         parameters; PART_loss and PART_accuracy for each part, means over seeds and folds; and
         with `fma_small` published_PART_loss and published_PART_accuracy, NaN where the study has
-        none. Losses are those that training minimises, the L2 penalty included.
+        none; last reason, why a network couldn't be made, whose other numbers are NaN then. Losses
+        are those that training minimises, the L2 penalty included.
     """
-    rows = []
+    rows, unmade = [], _unmade(paths, results)
     for path in paths:
         split, learner, _ = predictions.place(path, results)
+        if (splits.family(split), learner) in unmade:
+            continue
         scores = pd.read_csv(path).set_index("part")
         row = {"split": splits.family(split), "learner": learner}
         row["parameters"] = int(scores["parameters"].iloc[0])
@@ -42,7 +45,10 @@ def ffnn(paths: Iterable[str | Path], *, results: str | Path, fma_small: bool) -
             row |= {f"{part}_{metric}": scores.loc[part, metric] for part in PARTS}
         rows.append(row)
     keys = ["split", "learner", "parameters"]
-    table = pd.DataFrame(rows).groupby(keys, sort=False, as_index=False).mean()
+    measured = [f"{part}_{metric}" for metric in ("loss", "accuracy") for part in PARTS]
+    table = pd.DataFrame(rows, columns=[*keys, *measured])
+    table = table.groupby(keys, sort=False, as_index=False).mean()
+    table["parameters"] = table["parameters"].astype("Int64")
     if fma_small:
         for metric in ("loss", "accuracy"):
             for part in PARTS:
@@ -50,7 +56,16 @@ def ffnn(paths: Iterable[str | Path], *, results: str | Path, fma_small: bool) -
                     published.value(row.learner, row.split, part, metric)
                     for row in table.itertuples()
                 ]
-    return table
+    reasons = [
+        {"split": split, "learner": learner, "reason": reason}
+        for (split, learner), reason in unmade.items()
+    ]
+    return predictions.with_reasons(table, reasons)
+
+
+def _unmade(paths: Iterable[str | Path], results: str | Path) -> dict[tuple[str, str], str]:
+    """Return why learners couldn't be made, by split and learner."""
+    return predictions.unmade(predictions.Entry.from_path(path, results) for path in paths)
 
 
 def classifiers(
@@ -81,14 +96,19 @@ def classifiers(
         folds; best_parameters (JSON; of the folds' the most frequent, then ``share``
         says in how many of them); and with `fma_small` published_split, the one that the study
         measured the learner on, and, only where it is this one, published_components,
-        published_cv, published_test and published_parameters.
+        published_cv, published_test and published_parameters; last reason, why a classifier
+        couldn't be made, whose other numbers are NaN then.
     """
-    rows = [_classifier(Path(path), results) for path in paths if Path(path).name == "best.json"]
-    if not rows:
+    found = [Path(path) for path in paths if Path(path).name == "best.json"]
+    if not found:
         raise GenreflowError("there is no best.json of any classifier to make the table from")
+    unmade = _unmade(found, results)
+    rows = [_classifier(path, results) for path in found]
+    rows = [row for row in rows if (row["split"], row["learner"]) not in unmade]
     keys = ["split", "learner", "features", "pca", "classifier"]
+    measured = ["dimensions", "components", "cv_accuracy", "test_accuracy", "best_parameters"]
     table = (
-        pd.DataFrame(rows)
+        pd.DataFrame(rows, columns=[*keys, *measured])
         .groupby(keys, sort=False)
         .agg(
             dimensions=("dimensions", "max"),
@@ -99,10 +119,15 @@ def classifiers(
             share=("best_parameters", lambda texts: (texts == texts.mode().iloc[0]).mean()),
         )
         .reset_index()
+        .astype({"dimensions": "Int64", "components": "Int64"})
     )
     if fma_small:
         study = [_published(row.learner, row.split) for row in table.itertuples()]
         table = table.join(pd.DataFrame(study))
+    reasons = [
+        {**_named(split, learner), "reason": reason} for (split, learner), reason in unmade.items()
+    ]
+    table = predictions.with_reasons(table, reasons)
     for column in ("learner", "features"):
         table[column] = [predictions.marked(name, marks) for name in table[column]]
     return table
@@ -110,21 +135,30 @@ def classifiers(
 
 def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
     split, learner, _ = predictions.place(path, results)
-    features, share, classifier = learner.removeprefix("classify/").rsplit("/", 2)
+    named = _named(splits.family(split), learner)
+    if outcomes.reason_of(path):
+        return named
     found = predictions.read_predictions(path.with_name("predictions.csv"))
     test = found[found["part"] == "test"]
     best = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        "split": splits.family(split),
-        "learner": learner,
-        "features": features,
-        "pca": share.removeprefix("pca-") if share != "all" else "",
-        "classifier": classifier,
+    return named | {
         "dimensions": best["dimensions"],
         "components": best["components"],
         "cv_accuracy": best["cv_accuracy"],
         "test_accuracy": (test["predicted"] == test["genre"]).mean(),
         "best_parameters": json.dumps(best["parameters"]),
+    }
+
+
+def _named(split: str, learner: str) -> dict[str, str]:
+    """Return what tells a classifier."""
+    features, share, classifier = learner.removeprefix("classify/").rsplit("/", 2)
+    return {
+        "split": split,
+        "learner": learner,
+        "features": features,
+        "pca": share.removeprefix("pca-") if share != "all" else "",
+        "classifier": classifier,
     }
 
 
@@ -153,6 +187,7 @@ def to_markdown(table: pd.DataFrame, *, note: str) -> str:
     for split, rows in table.groupby("split", sort=False):
         shown = rows.drop(columns="split").dropna(axis="columns", how="all")
         shown.columns = [column.replace("_", " ") for column in shown.columns]
+        shown = shown.astype(object).where(shown.notna(), None)
         blocks += [f"## Split {split}", shown.to_markdown(index=False, floatfmt=".3f")]
         blocks += [f"*{note}*"] if note else []
     return "\n\n".join(blocks)
@@ -178,6 +213,11 @@ def classifiers_to_markdown(table: pd.DataFrame, *, note: str) -> str:
         blocks += [_wide(rows, _accuracies, _published_accuracies, sizes=True)]
         blocks += ["Best parameters:", _wide(rows, _best, _published_best, sizes=False)]
         blocks += _of_other_splits(rows, split)
+        lacking = rows[rows["reason"].notna()]
+        blocks += [
+            f"{markdown.escape(row.learner)}: {markdown.escape(row.reason)}"
+            for row in lacking.itertuples()
+        ]
         blocks += [f"*{note}*"] if note else []
     return "\n\n".join(blocks)
 
@@ -186,15 +226,20 @@ def _wide(rows: pd.DataFrame, cell, published_cell, *, sizes: bool) -> str:
     """Lay out one split: a row each for features and share, with the study's own row below."""
     lines = []
     for (features, share), group in rows.groupby(["features", "pca"], sort=False):
-        first = group.iloc[0]
+        sized = group.dropna(subset="dimensions")
         ours = {"features": features, "PCA": share or "none"}
         study = {"features": "published", "PCA": share}
-        if sizes:
+        if sizes and len(sized):
+            first = sized.iloc[0]
             ours |= {"size": str(first["dimensions"]), "size after PCA": str(first["components"])}
         measured = group.dropna(subset="published_cv") if "published_cv" in group else group[:0]
         if sizes and len(measured):
             study["size after PCA"] = f"{measured['published_components'].iloc[0]:.0f}"
-        lines.append(ours | {row.classifier: cell(row) for row in group.itertuples()})
+        cells = {
+            row.classifier: cell(row) if pd.isna(row.reason) else "not possible"
+            for row in group.itertuples()
+        }
+        lines.append(ours | cells)
         if len(measured):
             cells = {row.classifier: published_cell(row) for row in measured.itertuples()}
             lines.append(study | cells)

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from genreflow import prediction_table
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.files import atomic, rewrite_archive
+from genreflow.tracks import PARTS
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
 """Columns of a history; the losses are those that training minimises."""
@@ -24,6 +25,23 @@ IMPROVES = {"val_loss": "min", "loss": "min", "val_accuracy": "max"}
 
 SCHEDULES = {"constant": 1.0, "cosine": 0.0}
 """Share of the learning rate that is left at the end of each schedule."""
+
+
+def require_parts(parts: np.ndarray, genres: np.ndarray) -> None:
+    """Raise NotPossible unless a network can be trained, stopped and tested.
+
+    Parameters
+    ----------
+    parts, genres : text, shape (n,)
+        Of each track.
+    """
+    purposes = ("to learn from", "to stop the training by", "to test with")
+    for part, purpose in zip(PARTS, purposes, strict=True):
+        if part not in parts:
+            raise NotPossible(f"no track is in the {part} part, {purpose}")
+    lacking = sorted(set(genres) - set(genres[parts == PARTS[0]]))
+    if lacking:
+        raise NotPossible(f"genre {lacking[0]!r} has no track in the training part to learn from")
 
 
 class EpochOrder:
@@ -331,7 +349,17 @@ def predictions(
     -------
     pandas.DataFrame
         track_id, part, genre, predicted, and p_GENRE for each genre.
+
+    Raises
+    ------
+    NotPossible
+        If a probability isn't finite, for the training diverged.
     """
+    if not np.isfinite(probabilities).all():
+        raise NotPossible(
+            "the training diverged, so that probabilities are not finite: a lower learning rate may"
+            " help"
+        )
     return prediction_table.make(
         probabilities,
         track_ids=track_ids,

@@ -9,7 +9,7 @@ import skops.io
 from genreflow import classify as module
 from genreflow import grid as grids
 from genreflow.classify import GRIDS, classify, inverse_temperature, load, preprocessing, save
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -473,6 +473,7 @@ def test_fits_that_stop_early_are_told_once(caplog):
 
 def broken(kind):
     x, genres, parts, ids = corpus()
+    few = np.flatnonzero(genres == "Pop")[0]
     if kind == "not finite":
         x[[3, 8], [0, 1]] = np.nan, np.inf
     elif kind == "rows":
@@ -484,9 +485,13 @@ def broken(kind):
     elif kind == "genre":
         genres[-1] = "Jazz"
     elif kind == "few":
-        genres = np.where((genres == "Pop") & (np.arange(len(x)) > 20), "Rock", genres)
+        genres = np.where((genres == "Pop") & (np.arange(len(x)) != few), "Rock", genres)
     elif kind == "one":
         genres[:] = "Rock"
+    elif kind == "pairs":  # two tracks of each genre, so that a fold learns from one
+        parts[:] = "test"
+        for genre in GENRES:
+            parts[np.flatnonzero(genres == genre)[:2]] = "training"
     return x, genres, parts, ids
 
 
@@ -497,11 +502,7 @@ def broken(kind):
         ("rows", {}, "239 rows of features, but 240 genres"),
         ("flat", {}, r"shape \(240,\): expected \(tracks, dimensions\)"),
         ("part", {}, "part 'train': expected one of training, validation, test"),
-        ("genre", {}, "no track in training of the genres Jazz"),
-        ("few", {}, "genre 'Pop' has . tracks to learn from, fewer than the 10 folds"),
-        ("one", {}, "fewer than two genres in training"),
         ("", {"folds": 1}, "1 folds: cross-validation needs at least 2"),
-        ("", {"groups": np.arange(240) // 20}, r"genre '.*' has \d+ artists \(groups\)"),
         ("", {"groups": np.arange(3)}, "240 rows of features, but 3 groups"),
         ("", {"fit_on": ("training", "test")}, "expected some of training, validation"),
         ("", {"fit_on": ()}, "expected some of training, validation"),
@@ -514,12 +515,64 @@ def broken(kind):
         ("", {"classifier": "svm-linear", "grid": {"tol": [1]}}, "svm-linear lacks 'C'"),
         ("", {"pca": 1.5}, "explained variance of 1.5"),
         ("", {"class_weight": "even"}, "class_weight is 'even'"),
-        ("", {"max_tracks": 100}, "svm-rbf on 180 tracks x 30 dimensions needs a matrix of 180 x"),
     ],
 )
 def test_bad_input_is_named(kind, settings, message):
-    with pytest.raises(GenreflowError, match=message):
+    with pytest.raises(GenreflowError, match=message) as raised:
         classify(*broken(kind), **{"classifier": "svm-rbf", **settings})
+    assert raised.type is GenreflowError
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        ("genre", {}, "no track in training of the genres Jazz"),
+        ("few", {}, "genre 'Pop' has 1 tracks to learn from, and two folds need two"),
+        ("few", {"groups": np.arange(240) % 2}, r"genre 'Pop' has 1 artists \(groups\)"),
+        ("one", {}, "fewer than two genres in training"),
+        ("", {"max_tracks": 100}, "svm-rbf on 180 tracks x 30 dimensions needs a matrix of 180 x"),
+        ("pairs", {"classifier": "lda"}, "more than 4 tracks to learn 4 genres"),
+        ("pairs", {"classifier": "mlp"}, "4 tracks in all, 1 of the rarest genre"),
+    ],
+)
+def test_what_the_data_dont_allow_has_its_reason(kind, settings, message):
+    with pytest.raises(NotPossible, match=message):
+        classify(*broken(kind), **{"classifier": "svm-rbf", **settings})
+
+
+def test_as_many_folds_as_the_rarest_genre_fills(caplog):
+    data = corpus(tracks=24, classes=3)
+    learn = data[2] == "training"
+    y = np.unique(data[1][learn], return_inverse=True)[1]
+    fewest = np.bincount(y).min()
+    ours = classify(*data, classifier="svm-linear", folds=10)
+    assert f"{fewest} folds instead of 10: genre" in caplog.text
+    asked = classify(*data, classifier="svm-linear", folds=int(fewest))
+    pd.testing.assert_frame_equal(ours.predictions, asked.predictions)
+    assert ours.best == asked.best
+
+
+def test_uneven_groups_make_fewer_folds():
+    # Of three folds by artist one would hold both artists of the second genre, or all three.
+    y = np.repeat([0, 1], [12, 12])
+    groups = np.concatenate([np.arange(12), [20] * 10, [21, 22]])
+    folds = grids.make_folds(y, groups, ["Folk", "Rock"], n_splits=12, seed=0)
+    assert 2 <= len(folds) <= 3
+    assert all(set(y[train]) == {0, 1} and len(test) for train, test in folds)
+
+
+@pytest.mark.parametrize(("tracks", "classes"), [(16, 2), (24, 4)])
+def test_an_mlp_holds_out_a_track_of_each_genre_where_a_tenth_is_less(tracks, classes):
+    x, genres, _, ids = corpus(tracks=tracks + 4, classes=classes)
+    parts = np.where(np.arange(tracks + 4) < tracks, "training", "test")
+    result = classify(x, genres, parts, ids, classifier="mlp", grid=SMALL["mlp"], folds=3)
+    share = result.model.pipeline[-1].validation_fraction
+    assert np.ceil(share * tracks) == classes
+
+
+def test_an_mlp_holds_out_a_tenth_where_that_is_enough():
+    result = classify(*corpus(), classifier="mlp", grid=SMALL["mlp"], folds=2)
+    assert result.model.pipeline[-1].validation_fraction == 0.1
 
 
 def test_a_model_refuses_features_of_another_size():

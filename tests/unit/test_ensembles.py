@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from genreflow import ensembles, evaluate, grid
-from genreflow.errors import GenreflowError
+from genreflow import ensembles, evaluate, grid, outcomes
+from genreflow.errors import GenreflowError, NotPossible
 from genreflow.predictions import Entry, read_predictions
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -167,10 +167,10 @@ def test_few_tracks_of_a_genre_make_fewer_folds():
     pd.testing.assert_frame_equal(ours.predictions, three.predictions)
     for left, said in ((1, "1 tracks"), (0, "0 tracks")):
         part[rare[left:]] = "training"
-        with pytest.raises(GenreflowError, match=rf"too small: genre 'Folk' has {said}.*average"):
+        with pytest.raises(NotPossible, match=rf"too small: genre 'Folk' has {said}.*average"):
             ensembles.stack([changed(entry, part=part) for entry in members])
     part[part == "validation"] = "training"
-    with pytest.raises(GenreflowError, match="this split has none"):
+    with pytest.raises(NotPossible, match="this split has none"):
         ensembles.stack([changed(entry, part=part) for entry in members])
 
 
@@ -245,6 +245,14 @@ def test_members_that_do_not_fit_are_named(spoil, said):
             GenreflowError, match=said.replace("/1 lacks", "/0 lacks").replace("/0 has", "/1 has")
         ):
             ensembles.average([spoil(first), second])
+
+
+@pytest.mark.parametrize("combine", [ensembles.average, ensembles.stack])
+def test_an_ensemble_of_a_member_that_is_not_possible_is_not_possible(combine, tmp_path):
+    outcomes.write_reason(tmp_path / "predictions.csv", "too few tracks")
+    lacking = Entry("learner/9", "official", 4, tmp_path / "predictions.csv")
+    with pytest.raises(NotPossible, match=r"^its member learner/9, seed 4: too few tracks$"):
+        combine([*entries(2), lacking])
 
 
 def test_an_ensemble_is_of_several_learners_on_one_split():

@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import evaluate, published, significance
+from genreflow import calibration, evaluate, outcomes, published, significance
+from genreflow.errors import NotPossible
 from genreflow.predictions import Entry
 from genreflow.tracks import PARTS
 from sklearn import metrics
@@ -537,3 +538,91 @@ class TestPublished:
         table = published.results()
         table["value"] = 0.0
         assert published.accuracy("cnn/simple", "official", "test") == 0.3975
+
+
+class TestNotPossible:
+    """Learners that couldn't be made of their data, or were left out beforehand."""
+
+    def entry(
+        self, folder, learner="ffnn/4", split="official", seed=None, reason="too few | tracks"
+    ):
+        path = folder / split / learner / str(seed) / "predictions.csv"
+        outcomes.write_reason(path, reason)
+        return Entry(learner, split, seed, path)
+
+    def others(self):
+        return [
+            Entry(name, "official", None, random_predictions(seed))
+            for seed, name in enumerate("abc")
+        ]
+
+    def test_they_come_last_with_their_reason_and_no_numbers(self, tmp_path):
+        others = self.others()
+        entries = [self.entry(tmp_path), *others]
+        settings = {"marks": {"ffnn": "random weights"}, "parameters": {"a": 7, "ffnn/4": 9}}
+        settings |= {"fma_small": True, "inference_seconds": {"ffnn/4": 1.0}}
+        table = evaluate.comparison(entries, **settings, left_out={"cnn/big": "no weights"})
+        alone = evaluate.comparison(others, **settings)
+        pd.testing.assert_frame_equal(table.iloc[:3], alone, check_dtype=False)
+        last = table.iloc[3:]
+        assert last["learner"].tolist() == ["cnn/big", "ffnn/4 (random weights)"]
+        assert last["reason"].tolist() == ["no weights", "too few | tracks"]
+        assert last.drop(columns=["split", "learner", "reason"]).isna().all(axis=None)
+        assert alone["reason"].isna().all()
+        # As CSV, whole numbers stay whole.
+        table.to_csv(tmp_path / "comparison.csv", index=False)
+        assert "official,ffnn/4 (random weights),,,," in (tmp_path / "comparison.csv").read_text()
+        read = pd.read_csv(tmp_path / "comparison.csv")
+        assert evaluate.made(read)["tracks"].tolist() == alone["tracks"].tolist()
+
+    def test_markdown_and_summary_say_so(self, tmp_path):
+        table = evaluate.comparison([self.entry(tmp_path), *self.others()], fma_small=False)
+        for shown in (table, evaluate.made(table)):
+            text = evaluate.to_markdown(shown)
+            assert "nan" not in text.lower() and "<na>" not in text.lower()
+            assert ("too few \\| tracks" in text) == (len(shown) == 4)
+        table.to_csv(tmp_path / "comparison.csv", index=False)
+        for shown in (table, pd.read_csv(tmp_path / "comparison.csv")):
+            said = evaluate.summary(shown, significance.mcnemar(self.others()))
+            assert "1 of 4 learners couldn't be made" in said
+            assert f"on {table['tracks'][0]} tracks" in said
+        assert "couldn't" not in evaluate.summary(evaluate.made(table))
+
+    def test_other_tables_leave_them_out(self, tmp_path):
+        others = self.others()
+        entries = [self.entry(tmp_path), *others]
+        for make in (evaluate.recall, calibration.reliability, significance.mcnemar):
+            pd.testing.assert_frame_equal(make(entries), make(others))
+        with pytest.raises(NotPossible, match=r"^too few . tracks$"):
+            evaluate.confusion(entries[:1])
+
+    def test_nothing_but_reasons(self, tmp_path):
+        entries = [self.entry(tmp_path), self.entry(tmp_path, "ffnn/8")]
+        table = evaluate.comparison(entries, fma_small=True)
+        assert table["reason"].tolist() == ["too few | tracks"] * 2
+        full = [Entry("a", "official", None, random_predictions(0)), *self.others()[1:]]
+        for make in (evaluate.recall, calibration.reliability, significance.mcnemar):
+            assert make(entries).columns.tolist() == make(full).columns.tolist()
+            assert make(entries).empty
+        assert evaluate.summary(table) == (
+            "official: none of 2 learners could be made; the table says why."
+        )
+        assert "too few" in evaluate.to_markdown(table)
+
+    def test_a_fold_is_named(self, tmp_path):
+        entries = cross_validation(1, 5)
+        third = self.entry(tmp_path, "cnn/simple", entries[2].split, reason="no jazz")
+        table = evaluate.comparison([*entries[:2], third, *entries[3:]], fma_small=False)
+        assert table["reason"].tolist() == ["fold cv-1x5-r1-f03: no jazz"]
+
+    def test_fold_and_seed_are_named(self, tmp_path):
+        entries = cross_validation(1, 2, seeds=(0, 1))
+        second = self.entry(tmp_path, "cnn/simple", entries[3].split, 1, "no jazz")
+        table = evaluate.comparison([*entries[:3], second], fma_small=False)
+        assert table["reason"].tolist() == ["fold cv-1x2-r1-f02, seed 1: no jazz"]
+
+    def test_one_reason_for_all_folds_needs_no_name(self, tmp_path):
+        names = [entry.split for entry in cross_validation(1, 3)]
+        entries = [self.entry(tmp_path, "cnn/simple", name, reason="no jazz") for name in names]
+        table = evaluate.comparison(entries, fma_small=False)
+        assert table["reason"].tolist() == ["no jazz"]

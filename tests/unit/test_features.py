@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import soundfile
 from genreflow import feature_table, features, handcrafted
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, NotPossible
 
 SETTINGS = {"features": ["mfcc", "zcr"], "rates": "native", "duration": 2.0}
 
@@ -115,8 +115,12 @@ def test_features_of_a_split_come_in_its_order(tmp_path):
     assert rows["track_id"].tolist() == ["c", "a"]
     assert missing == ["x"]
     assert "1 have none: x" in features.said(rows, missing)
-    with pytest.raises(GenreflowError, match="no features of any track"):
+    with pytest.raises(NotPossible, match="no features of any track of the split"):
         features.of_split(tmp_path / "x.h5", split.iloc[[1]])
+    with pytest.raises(NotPossible, match="no features of any track of the test part"):
+        features.of_split(tmp_path / "x.h5", split.iloc[1:])
+    learnt, *_ = features.of_split(tmp_path / "x.h5", split.iloc[2:])
+    np.testing.assert_array_equal(learnt, [[0, 1]])
 
 
 def test_split_gets_the_genres_of_the_manifest(tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from genreflow import backend, ffnn
+from genreflow.errors import NotPossible
 from sklearn.preprocessing import StandardScaler
 
 PARAMETERS = {  # units -> parameters that the study prints, for 518 features and 8 genres
@@ -107,3 +108,23 @@ def test_best_weights_are_restored():
     found = scores.set_index("part").loc["validation", "loss"]
     assert len(history) < 40
     assert found == pytest.approx(history["val_loss"].min(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ({"part": "validation"}, "no track is in the validation part, to stop the training by"),
+        ({"part": "test"}, "no track is in the test part"),
+        ({"part": "training", "genre": "Samba"}, "genre 'Samba' has no track in the training part"),
+    ],
+)
+def test_too_few_tracks_have_their_reason(lost, said):
+    x, split = corpus()
+    gone = (split[list(lost)] == pd.Series(lost)).all(axis=1)
+    with pytest.raises(NotPossible, match=said):
+        fit(x[~gone], split[~gone].reset_index(drop=True))
+
+
+def test_a_training_that_diverges_has_its_reason():
+    with pytest.raises(NotPossible, match="diverged"):
+        fit(*corpus(), learning_rate=1e30)

@@ -483,3 +483,25 @@ class TestExplainedVariance:
     def test_refuses_no_curves(self, tmp_path):
         with pytest.raises(ValueError, match="no explained variances"):
             figures.explained_variance({}, tmp_path / "a.svg", title="T")
+
+
+class TestReason:
+    @pytest.mark.parametrize("count", [1, 60])
+    def test_it_can_be_read(self, tmp_path, count):
+        said = " ".join(["genre 'Jazz' has 1 track to learn from"] * count)
+        figures.reason(said, tmp_path / "a.svg", title="cnn/simple, official", note=NOTE)
+        assert cut(tmp_path / "a.svg") == []
+        words = texts(tmp_path / "a.svg")
+        assert {"cnn/simple, official", NOTE} <= set(words)
+        assert said in " ".join(words)
+
+    def test_accuracies_leave_out_what_was_not_made(self, tmp_path):
+        numbers = {"test_low": 0.2, "test_accuracy": 0.3, "test_high": 0.4, "baseline": 0.1}
+        rows = [{"learner": "good", "tracks": 9, **numbers}, {"learner": "bad", "reason": "few"}]
+        table = pd.DataFrame(rows).assign(split="official")
+        figures.accuracy_intervals(table, tmp_path / "a.svg")
+        words = texts(tmp_path / "a.svg")
+        assert "good" in words and "bad" not in words
+        assert "official, 9 test tracks" in words
+        figures.accuracy_intervals(table.iloc[1:], tmp_path / "b.svg")
+        assert "No learner could be made; the table says why." in texts(tmp_path / "b.svg")

@@ -57,6 +57,34 @@ def test_a_visible_job_leaves_its_bars_on_the_terminal(job):
     assert sorted(terminal.splitlines()) == ["bar", "half"]
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "content"),
+    [
+        ("NotPossible('too few')", 0, "reason\ntoo few\n"),
+        ("GenreflowError('no network')", 1, None),
+        ("ValueError('a bug')", 1, None),
+        ("OSError(28, 'No space left on device')", 1, None),
+        ("MemoryError()", 1, None),
+    ],
+)
+def test_only_what_the_data_dont_allow_ends_well(job, tmp_path, raised, code, content):
+    outputs = [tmp_path / "seed-0" / name for name in ("model.keras", "predictions.csv")]
+    ended, log, terminal = job(
+        f"from genreflow.errors import GenreflowError, NotPossible\nraise {raised}",
+        f", outputs={list(map(str, outputs))}",
+    )
+    assert ended == code
+    assert [path.read_text() if path.exists() else None for path in outputs] == [content] * 2
+    if content:
+        assert log == terminal == f"{tmp_path}/seed-0 can't be made of these data: too few\n"
+
+
+def test_a_job_that_makes_no_learner_fails_for_what_the_data_dont_allow(job):
+    block = "from genreflow.errors import NotPossible\nraise NotPossible('too few')"
+    code, log, terminal = job(block)
+    assert (code, log, terminal) == (1, "too few\n", "")
+
+
 def test_an_error_for_the_user_has_no_traceback(job):
     code, log, _ = job(
         "from genreflow.errors import GenreflowError\nraise GenreflowError('tracks.csv: no column')"

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import classify, feature_table, packs
-from genreflow.errors import GenreflowError
+from genreflow import classify, feature_table, outcomes, packs
+from genreflow.errors import GenreflowError, NotPossible
 from sklearn.metrics import log_loss
 from statsmodels.stats.proportion import proportion_confint
 from unit.made_predictions import GENRES, drawn_predictions
@@ -401,6 +401,18 @@ def test_what_cant_be_chosen_from_is_refused(tmp_path):
         packs.choose([first], folder=tmp_path, name="classify/z")
     with pytest.raises(GenreflowError, match="name the one"):
         packs.choose([first], folder=tmp_path, seen=["classify/a"])
+
+
+def test_a_learner_that_is_not_possible_is_never_chosen(tmp_path):
+    paths = [
+        write(tmp_path, "cnn/a", with_validation(9), seed=0),
+        write(tmp_path, "cnn/a", with_validation(9), seed=1),
+        write(tmp_path, "cnn/b", with_validation(2), seed=0),
+    ]
+    outcomes.write_reason(paths[1], "it diverged")
+    assert packs.choose(paths, folder=tmp_path) == paths[2]
+    with pytest.raises(NotPossible, match=r"^cnn/a can't be made .*: seed 1: it diverged$"):
+        packs.choose(paths, folder=tmp_path, name="cnn/a")
 
 
 def test_without_validation_a_learner_has_to_be_named(tmp_path):

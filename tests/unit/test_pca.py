@@ -153,7 +153,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     [
         (features(20, 30), 1.0, "explained variance of 1.0: expected one in"),
         (features(20, 30), 0, "explained variance of 0: expected one in"),
-        (features(1, 30), 0.9, "PCA on 1 tracks"),
+        (features(1, 30), 0.9, "PCA needs two tracks at least to learn from, not 1"),
         (np.ones((20, 30), np.float32), 0.9, "none varies"),
         (np.where(np.eye(20, 30) > 0, np.nan, 1), 0.9, "not finite"),
     ],

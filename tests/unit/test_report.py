@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 import small_results
-from genreflow import report, report_clips, report_tables
+from genreflow import figures, outcomes, report, report_clips, report_tables
 from genreflow.errors import GenreflowError
 from genreflow.files import write_csv
 from genreflow.predictions import read_predictions
@@ -278,6 +278,30 @@ def test_links_lead_somewhere(results, page):
             assert unquote(link["href"][1:]) in ids
         else:
             assert (results / link["href"]).is_file()
+
+
+@pytest.mark.parametrize("lost", [["cnn/simple"], list(small_results.LEARNERS)])
+def test_learners_that_are_not_possible_are_shown_with_the_reason(own, lost):
+    reason = "genre <b>Jazz</b> has 1 track"
+    for learner in lost:
+        for path in (own / "official" / learner).rglob("predictions.csv"):
+            outcomes.write_reason(path, reason)
+    small_results.write_tables(own)
+    figures.reason(reason, own / "figures/official/cnn/simple/learning_curves.svg", title="curves")
+    page = Page(write(own))
+    heading, *rows = page.tables["Split official, by test accuracy"]
+    shown = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}
+    assert len(shown) == len(small_results.LEARNERS)
+    assert shown["cnn/simple"]["Reason"] == reason
+    assert set(shown["cnn/simple"].values()) == {"cnn/simple", reason, ""}
+    others = [name for name in shown if not shown[name]["Reason"]]
+    assert len(others) == len(shown) - len(lost)
+    linked = {unquote(link["href"]) for link in page.of("a")}
+    assert {f"#official/{name}".replace(" ", "_") for name in others} <= linked
+    assert "#official/cnn/simple" not in linked
+    test_links_lead_somewhere(own, page)
+    assert "Learning curves: official/cnn/simple" not in page.text
+    assert f"{len(lost)} of 3 learners couldn't be made" in page.text or not others
 
 
 def test_same_files_give_the_same_bytes(results, text):

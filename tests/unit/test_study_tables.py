@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 import pytest
-from genreflow import study_tables
+from genreflow import outcomes, study_tables
 from genreflow.errors import GenreflowError
 
 
@@ -162,6 +162,51 @@ def test_parameters_of_some_folds_are_called_so(tmp_path):
     text = study_tables.classifiers_to_markdown(table, note="")
     assert "C 10 (50% of folds)" in text
     assert "published" not in text
+
+
+def test_networks_that_are_not_possible_have_a_row_with_the_reason(tmp_path):
+    paths = [
+        write_scores(tmp_path / "grouped/ffnn/64/seed-0", [0.6, 0.5, 0.4], [1, 2, 3]),
+        write_scores(tmp_path / "grouped/ffnn/64/seed-1", [0.8, 0.7, 0.6], [2, 3, 4]),
+        write_scores(tmp_path / "grouped/ffnn/32/seed-0", [0.1, 0.1, 0.1], [5, 5, 5], 4),
+    ]
+    outcomes.write_reason(paths[1], "it diverged")
+    table = study_tables.ffnn(paths, results=tmp_path, fma_small=True)
+    assert table["learner"].tolist() == ["ffnn/32", "ffnn/64"]
+    assert table["parameters"].tolist() == [4, pd.NA]
+    assert table["reason"].tolist()[1:] == ["seed 1: it diverged"]
+    assert table.iloc[0]["test_accuracy"] == pytest.approx(0.1)
+    shown = study_tables.to_markdown(table, note="")
+    assert "seed 1: it diverged" in shown and "nan" not in shown.lower()
+    outcomes.write_reason(paths[2], "it diverged, too")
+    none = study_tables.ffnn(paths, results=tmp_path, fma_small=False)
+    assert none["reason"].tolist() == ["it diverged, too", "seed 1: it diverged"]
+
+
+def test_classifiers_that_are_not_possible_have_a_row_with_the_reason(tmp_path):
+    folder = tmp_path / "official/classify/handcrafted/all"
+    paths = write_classifier(folder / "svm-rbf", {"C": 1}, 0.5, 2)
+    paths += write_classifier(folder / "mlp", {"alpha": 1}, 0.25, 3)
+    for path in paths[2:]:
+        outcomes.write_reason(path, "too few | tracks")
+    table = study_tables.classifiers(paths, results=tmp_path, fma_small=True)
+    assert table["learner"].tolist()[1:] == ["classify/handcrafted/all/mlp"]
+    last = table.iloc[1]
+    assert (last["features"], last["classifier"]) == ("handcrafted", "mlp")
+    assert last["reason"] == "too few | tracks"
+    assert pd.isna(last["test_accuracy"]) and pd.isna(last["dimensions"])
+    text = study_tables.classifiers_to_markdown(table, note="")
+    heading, _, ours = cells(text, "Accuracy, cross-validated / test:")[:3]
+    assert dict(zip(heading, ours, strict=True)) == {
+        **{"features": "handcrafted", "PCA": "none", "size": "5", "size after PCA": "3"},
+        **{"svm-rbf": "0.500 / 0.500", "mlp": "not possible"},
+    }
+    assert "classify/handcrafted/all/mlp: too few \\| tracks" in text
+    for path in paths[:2]:
+        outcomes.write_reason(path, "too few")
+    none = study_tables.classifiers(paths, results=tmp_path, fma_small=False)
+    assert none["reason"].notna().all() and len(none) == 2
+    assert "nan" not in study_tables.classifiers_to_markdown(none, note="").lower()
 
 
 def test_no_classifier_is_an_error(tmp_path):
