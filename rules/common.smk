@@ -22,7 +22,8 @@ from snakemake.logging import logger
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from genreflow import config as configuration
-from genreflow import digest, files, locks, sources, splits, tracks, watch
+from genreflow import sources, splits, tracks
+from genreflow.runtime import digest, files, locks, watch
 from genreflow.errors import GenreflowError
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.

@@ -1,11 +1,12 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
     from pathlib import Path
 
     import yaml
-    from genreflow import backend, cnn, digest, training
-    from genreflow.files import read_table, write_csv
+    from genreflow import backend, cnn, training
+    from genreflow.runtime import digest
+    from genreflow.runtime.files import read_table, write_csv
 
     wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
     seed, settings, variant = int(wildcards.seed), dict(params.fit), dict(params.variant)

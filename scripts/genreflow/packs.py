@@ -22,7 +22,7 @@ from typing import Any
 
 import genreflow
 from genreflow.errors import GenreflowError
-from genreflow.files import write_json, write_text
+from genreflow.runtime.files import write_json, write_text
 
 FORMAT = 1
 """Of pack.json; a pack of another one is refused."""

@@ -26,7 +26,7 @@ from sklearn.utils.extmath import svd_flip
 from threadpoolctl import threadpool_limits
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 BLOCK = 1024
 """How many columns (or rows) are looked at together."""

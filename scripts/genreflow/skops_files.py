@@ -10,7 +10,7 @@ import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic, rewrite_archive
+from genreflow.runtime.files import atomic, rewrite_archive
 
 TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from genreflow import prediction_table
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic, rewrite_archive
+from genreflow.runtime.files import atomic, rewrite_archive
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
 """Columns of a history; the losses are those that training minimises."""

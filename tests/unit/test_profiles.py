@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
-from genreflow import digest
+from genreflow.runtime import digest
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))

@@ -614,7 +614,7 @@ def test_every_module_and_script_has_its_row():
 def test_digests_of_code_are_the_same_in_every_process():
     """Sets of names have another order in each process."""
     program = (
-        "import sys; from pathlib import Path; from genreflow import digest;"
+        "import sys; from pathlib import Path; from genreflow.runtime import digest;"
         "print([digest.code(path) for path in sorted(Path(sys.path[0]).glob('*.py'))])"
     )
     printed = {

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from genreflow import digest
+from genreflow.runtime import digest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 REAL = sorted(path.name for path in SCRIPTS.iterdir() if path.suffix in (".py", ".sh"))
@@ -14,7 +14,7 @@ REAL = sorted(path.name for path in SCRIPTS.iterdir() if path.suffix in (".py", 
 def digests(scripts, names, *, hash_seed="random"):
     """Hash scripts in a process of its own: within one, hashes are remembered."""
     program = (
-        "import sys; from pathlib import Path; from genreflow import digest\n"
+        "import sys; from pathlib import Path; from genreflow.runtime import digest\n"
         "for name in sys.argv[2:]: print(digest.code(Path(sys.argv[1], name)))"
     )
     done = subprocess.run(
@@ -31,13 +31,13 @@ def digests(scripts, names, *, hash_seed="random"):
 def scripts(tmp_path):
     """Make scripts and a package in which a module imports another in every way there is."""
     package = tmp_path / "scripts" / "genreflow"
-    package.mkdir(parents=True)
-    shutil.copy(SCRIPTS / "genreflow" / "digest.py", package)
+    (package / "runtime").mkdir(parents=True)
+    shutil.copy(SCRIPTS / "genreflow" / "runtime" / "digest.py", package / "runtime")
     files = {
-        "job.py": "from genreflow.logs import logged\nif logged:\n    from genreflow import a\n",
+        "job.py": "from genreflow.log import logged\nif logged:\n    from genreflow import a\n",
         "plain.sh": "echo wav\n",
         "genreflow/__init__.py": "",
-        "genreflow/logs.py": "import os\n",
+        "genreflow/log.py": "import os\n",
         "genreflow/a.py": "def f():\n    from genreflow.b import g\n    import genreflow.c as c\n",
         "genreflow/b.py": "import numpy.linalg\nfrom genreflow import d\n",
         "genreflow/c.py": "class C:\n    def m(self):\n        import genreflow.e\n",
@@ -52,7 +52,7 @@ def scripts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "module", ["job", *(f"genreflow/{name}" for name in ("logs", "a", "b", "c", "d", "e"))]
+    "module", ["job", *(f"genreflow/{name}" for name in ("log", "a", "b", "c", "d", "e"))]
 )
 def test_an_edit_of_what_a_script_uses_changes_its_hash(scripts, module):
     before = digests(scripts, ["job.py"])

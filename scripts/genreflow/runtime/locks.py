@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from genreflow.files import SKEW
+from genreflow.runtime.files import SKEW
 
 NAME = "genreflow.lock"
 """The file in the folder ``.snakemake`` that the run holds; its time is that of the last start."""

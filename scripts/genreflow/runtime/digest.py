@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 DATA = (".csv", ".css", ".js", ".j2")
 """How files beside the modules end that count as code where a module names them."""
@@ -63,8 +63,9 @@ def _direct(path: Path) -> frozenset[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.Constant) and str(node.value).endswith(DATA):
             data.add(node.value)
-    modules = {f"{name.split('.')[1]}.py" for name in names if name.startswith(f"{PACKAGE.name}.")}
-    return frozenset(file for name in modules | data if (file := PACKAGE / name).is_file())
+    inner = [name.split(".")[1:] for name in names if name.startswith(f"{PACKAGE.name}.")]
+    files = data | {f"{'/'.join(parts)}.py" for parts in inner}
+    return frozenset(file for name in files if (file := PACKAGE / name).is_file())
 
 
 def work(*described: object, files: Iterable[str | Path]) -> str:

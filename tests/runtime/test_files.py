@@ -3,7 +3,7 @@ import os
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.files import (
+from genreflow.runtime.files import (
     atomic,
     read_table,
     require_past,

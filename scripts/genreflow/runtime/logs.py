@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genreflow import watch
 from genreflow.errors import GenreflowError
+from genreflow.runtime import watch
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
