@@ -43,7 +43,7 @@ def test_whatever_uses_tensorflow_has_the_card_for_itself():
     using = {
         name
         for name in NAMES
-        if (script := ROOT / f"scripts/{name}.py").exists() and backend in digest._imported(script)
+        if (script := ROOT / f"scripts/{name}.py").exists() and backend in digest.closure(script)
     }
     assert "cnn" in using
     settings = profile("gpu")
