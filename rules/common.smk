@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import threading
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -93,7 +92,6 @@ def checked(function, *args, **kwargs):
 if workflow.is_main_process:
     checked(files.require_writable, ".snakemake")
     checked(files.require_room, ".")
-CLOCK_WENT_BACK = locks.clock_went_back(".snakemake")
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 
 with open(workflow.source_path("../config/schema.yaml")) as schema:
@@ -101,12 +99,6 @@ with open(workflow.source_path("../config/schema.yaml")) as schema:
 
 RESULTS = f"results/{config['corpus']['name']}"
 LISTING = f"{RESULTS}/corpus/listing.json"
-
-if ALONE and CLOCK_WENT_BACK and files.settle_times(RESULTS, now=time.time()):
-    logger.warning(
-        f"The clock was set back since the last run. What is in {RESULTS} seemed to come from the "
-        "future; it counts as old now, and what it was made from is looked at again."
-    )
 
 
 def read_listing():
@@ -118,9 +110,9 @@ def read_listing():
         listing = checked(
             sources.list_tracks, config["corpus"], results=RESULTS, seed=config["seed"]
         )
-        checked(
-            files.require_past, (one.path for one in listing.tracks), now=time.time()
-        )
+        paths = (LISTING, *(track.path for track in listing.tracks))
+        if warning := files.future_warning(paths):
+            logger.warning(warning)
         # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
         if not listing.problem and (ALONE or not os.path.exists(LISTING)):
             checked(files.require_writable, RESULTS)

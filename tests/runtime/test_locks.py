@@ -53,16 +53,3 @@ def test_asking_twice_is_harmless(tmp_path):
     lock = snakemakes_lock(tmp_path / "new")
     assert locks.drop_stale(tmp_path / "new") is True
     assert lock.exists(), "they are this run's own"
-
-
-def test_a_clock_that_went_back_is_noticed_once(tmp_path):
-    assert not locks.clock_went_back(tmp_path), "nothing ran here yet"
-    with_program = f"from genreflow.runtime import locks; locks.drop_stale({str(tmp_path)!r})"
-    run = [sys.executable, "-c", with_program]
-    subprocess.run(run, env={**os.environ, "PYTHONPATH": str(SCRIPTS)}, check=True)
-    assert not locks.clock_went_back(tmp_path)
-    lock = tmp_path / locks.NAME
-    os.utime(lock, (lock.stat().st_atime, lock.stat().st_mtime + 3600))
-    assert locks.clock_went_back(tmp_path)
-    subprocess.run(run, env={**os.environ, "PYTHONPATH": str(SCRIPTS)}, check=True)
-    assert not locks.clock_went_back(tmp_path)
