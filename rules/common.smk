@@ -1,29 +1,23 @@
 # Everything that the rules compute: lists of inputs, names, settings.
 
-import functools
 import gc
 import os
 import shutil
 import sys
-import threading
-import time
 from collections import defaultdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 import imageio_ffmpeg
-import snakemake.common
-import snakemake.jobs
-import snakemake.rules
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-from snakemake.scheduling.job_scheduler import JobScheduler
 
 from genreflow import config as configuration
-from genreflow import digest, files, locks, sources, splits, tracks, watch
+from genreflow import sources, splits, tracks
 from genreflow.errors import GenreflowError
+from genreflow.runtime import digest, files, locks, patches, watch
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
 gc.set_threshold(200_000, 100, 100)
@@ -34,51 +28,7 @@ os.environ.update(
     GENREFLOW_SCRIPTS=str(Path(workflow.basedir) / "scripts"),
 )
 os.environ[watch.RUN] = str(os.getpid())
-
-
-def reevaluate_once(scheduler, delay):
-    """Let one timer at a time wake Snakemake's scheduler.
-
-    By itself it starts a timer at each wake-up, so that every finished job adds a wake-up a second
-    for good: after 8,000 clips the scheduler takes a whole core from the trainings.
-    """
-    waiting = getattr(scheduler, "reevaluation", None)
-    if waiting is None or not waiting.is_alive():
-        scheduler.reevaluation = threading.Timer(delay, scheduler._open_jobs.release)
-        scheduler.reevaluation.daemon = True
-        scheduler.reevaluation.start()
-
-
-JobScheduler._schedule_reevalutation = reevaluate_once
-
-# The plugin for SLURM doesn't tell a group's job that it is one: each clip would start a Snakemake.
-if "snakemake_executor_plugin_slurm" in sys.modules:
-    slurm = sys.modules["snakemake_executor_plugin_slurm"]
-    slurm.common_settings.pass_group_args = True
-
-# Snakemake inspects each function's signature anew for every job: a tenth of a dry run.
-if not hasattr(snakemake.rules.get_function_params, "cache_info"):
-    cached_params = functools.cache(snakemake.common.get_function_params)
-    snakemake.common.get_function_params = snakemake.rules.get_function_params = (
-        cached_params
-    )
-
-
-# The logger of the default profile shows no single jobs of a dry run; Snakemake describes each one
-# nevertheless, inputs, outputs, message and command: a quarter of a dry run.
-if not hasattr(snakemake.jobs.Job.log_info, "described"):
-    describe = snakemake.jobs.Job.log_info
-
-    @functools.wraps(describe)
-    def log_info(job, *args, **kwargs):
-        """Describe a job where it is shown."""
-        workflow = job.dag.workflow
-        shown_by = workflow.output_settings.log_handler_settings
-        if not (workflow.dryrun and list(shown_by) == ["rich"]):
-            describe(job, *args, **kwargs)
-
-    log_info.described = True
-    snakemake.jobs.Job.log_info = log_info
+patches.apply()
 
 
 def checked(function, *args, **kwargs):
@@ -92,7 +42,6 @@ def checked(function, *args, **kwargs):
 if workflow.is_main_process:
     checked(files.require_writable, ".snakemake")
     checked(files.require_room, ".")
-CLOCK_WENT_BACK = locks.clock_went_back(".snakemake")
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 
 with open(workflow.source_path("../config/schema.yaml")) as schema:
@@ -100,12 +49,6 @@ with open(workflow.source_path("../config/schema.yaml")) as schema:
 
 RESULTS = f"results/{config['corpus']['name']}"
 LISTING = f"{RESULTS}/corpus/listing.json"
-
-if ALONE and CLOCK_WENT_BACK and files.settle_times(RESULTS, now=time.time()):
-    logger.warning(
-        f"The clock was set back since the last run. What is in {RESULTS} seemed to come from the "
-        "future; it counts as old now, and what it was made from is looked at again."
-    )
 
 
 def read_listing():
@@ -117,9 +60,9 @@ def read_listing():
         listing = checked(
             sources.list_tracks, config["corpus"], results=RESULTS, seed=config["seed"]
         )
-        checked(
-            files.require_past, (one.path for one in listing.tracks), now=time.time()
-        )
+        paths = (LISTING, *(track.path for track in listing.tracks))
+        if warning := files.future_warning(paths):
+            logger.warning(warning)
         # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
         if not listing.problem and (ALONE or not os.path.exists(LISTING)):
             checked(files.require_writable, RESULTS)

@@ -1,10 +1,10 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     from pathlib import Path
 
     from genreflow import audio
-    from genreflow.files import write_csv
+    from genreflow.runtime.files import write_csv
 
     ids = snakemake.params.tracks
     logs = [Path(snakemake.params.logs, f"{track_id}.log") for track_id in ids]

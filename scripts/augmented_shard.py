@@ -1,8 +1,8 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     from genreflow import augment
-    from genreflow.files import read_table
+    from genreflow.runtime.files import read_table
     from genreflow.tracks import PARTS
 
     split = read_table(snakemake.input.split)

@@ -1,4 +1,4 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     from genreflow import transfer

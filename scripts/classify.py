@@ -1,8 +1,8 @@
-from genreflow.logs import logged, paced
+from genreflow.runtime.logs import logged, paced
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from genreflow import classify, features, pca, splits
-    from genreflow.files import read_table, write_csv, write_json
+    from genreflow.runtime.files import read_table, write_csv, write_json
 
     wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
     tracks = read_table(snakemake.input.tracks)

@@ -1,8 +1,8 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     from genreflow import study_tables
-    from genreflow.files import write_csv, write_text
+    from genreflow.runtime.files import write_csv, write_text
 
     params, output = snakemake.params, snakemake.output
     table = study_tables.classifiers(

@@ -1,12 +1,13 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from pathlib import Path
 
     import yaml
-    from genreflow import backend, cnn, digest, outcomes, training
+    from genreflow import backend, cnn, training
     from genreflow.errors import NotPossible
-    from genreflow.files import read_table, write_csv
+    from genreflow.runtime import digest, outcomes
+    from genreflow.runtime.files import read_table, write_csv
 
     wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
     seed, settings, variant = int(wildcards.seed), dict(params.fit), dict(params.variant)

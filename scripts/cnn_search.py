@@ -1,12 +1,13 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
     import shutil
     from pathlib import Path
 
     import yaml
-    from genreflow import backend, cnn, digest, search
-    from genreflow.files import write_csv, write_text
+    from genreflow import backend, cnn, search
+    from genreflow.runtime import digest
+    from genreflow.runtime.files import write_csv, write_text
 
     wildcards, params, input = snakemake.wildcards, snakemake.params, snakemake.input
     settings, fit, variant = dict(params.search), dict(params.fit), dict(params.variant)

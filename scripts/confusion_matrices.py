@@ -1,10 +1,11 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import evaluate, figures, outcomes
+    from genreflow import evaluate, figures
     from genreflow.errors import NotPossible
-    from genreflow.files import atomic
     from genreflow.predictions import Entry, marked
+    from genreflow.runtime import outcomes
+    from genreflow.runtime.files import atomic
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]

@@ -1,4 +1,4 @@
-from genreflow.logs import logged, paced
+from genreflow.runtime.logs import logged, paced
 
 with logged(snakemake.log[0]) as say:
     from genreflow import demo

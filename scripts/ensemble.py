@@ -1,9 +1,9 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow import ensembles, splits
-    from genreflow.files import read_table, write_csv
     from genreflow.predictions import Entry
+    from genreflow.runtime.files import read_table, write_csv
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input.predictions]

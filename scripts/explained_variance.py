@@ -1,8 +1,9 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import figures, outcomes, pca
+    from genreflow import figures, pca
     from genreflow.predictions import marked
+    from genreflow.runtime import outcomes
 
     params = snakemake.params
     curves, lacking = {}, []

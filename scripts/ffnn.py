@@ -1,8 +1,8 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from genreflow import backend, features, ffnn, training
-    from genreflow.files import read_table, write_csv
+    from genreflow.runtime.files import read_table, write_csv
 
     wildcards, output = snakemake.wildcards, snakemake.output
     seed = int(wildcards.seed)

@@ -1,9 +1,10 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
-    from genreflow import backend, feature_table, inference, outcomes, packs
+    from genreflow import backend, feature_table, inference, packs
     from genreflow.errors import NotPossible
-    from genreflow.files import read_table, write_csv, write_text
+    from genreflow.runtime import outcomes
+    from genreflow.runtime.files import read_table, write_csv, write_text
 
     input, params, output = snakemake.input, snakemake.params, snakemake.output
     threads = min(params.threads, snakemake.threads)

@@ -1,8 +1,8 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow import features, pca
-    from genreflow.files import read_table
+    from genreflow.runtime.files import read_table
 
     wildcards, params = snakemake.wildcards, snakemake.params
     split = read_table(snakemake.input.split)

@@ -1,8 +1,9 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     import pandas as pd
-    from genreflow import figures, outcomes
+    from genreflow import figures
+    from genreflow.runtime import outcomes
 
     params = snakemake.params
     for title, path, figure in zip(params.titles, snakemake.input, snakemake.output, strict=True):

@@ -1,8 +1,8 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
     from genreflow import splits
-    from genreflow.files import read_table, write_csv
+    from genreflow.runtime.files import read_table, write_csv
 
     tracks = read_table(snakemake.input[0])
     name, params = snakemake.wildcards.split, snakemake.params

@@ -1,9 +1,10 @@
-from genreflow.logs import logged
+from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import calibration, evaluate, outcomes, significance
-    from genreflow.files import write_csv, write_text
+    from genreflow import calibration, evaluate, significance
     from genreflow.predictions import Entry
+    from genreflow.runtime import outcomes
+    from genreflow.runtime.files import write_csv, write_text
     from pandas import read_csv
 
     params, output = snakemake.params, snakemake.output

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 from genreflow.spectrograms import open_images
 
 FILLS = ("mean", "zero")

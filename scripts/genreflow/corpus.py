@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.errors import GenreflowError
-from genreflow.files import read_table, write_csv, write_json
+from genreflow.runtime.files import read_table, write_csv, write_json
 from genreflow.tracks import Listing, Track, read_listing
 
 

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 from genreflow.tracks import PARTS, Track
 
 if TYPE_CHECKING:

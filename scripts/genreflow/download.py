@@ -22,7 +22,7 @@ from tqdm import tqdm
 from urllib3.util import Retry
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 CHUNK = 2**16
 """Bytes read at once. A connection that breaks loses at most so many of those that came."""

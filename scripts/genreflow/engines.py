@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic, write_json
+from genreflow.runtime.files import atomic, write_json
 
 # OpenVINO reports each conversion over the network unless this package is missing.
 sys.modules["openvino_telemetry"] = None

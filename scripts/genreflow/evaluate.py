@@ -15,7 +15,7 @@ The numbers, and what they mean:
 - The expected calibration error is that of `genreflow.calibration`. It is taken over the
   predictions of all runs together, as the reliability diagram shows them.
 - The baseline is what naming the most frequent genre of the test part each time would get.
-- A learner that couldn't be made (`genreflow.outcomes`), or that was left out beforehand, has a row
+- A learner that couldn't be made (`runtime.outcomes`), or that was left out beforehand, has a row
   with the reason and no numbers, and none in any other table.
 - One learner is called better than another only where the tests of `genreflow.significance` say
   so; that two intervals don't overlap is no such test.

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 """The statistics of a feature, in the order of FMA's columns."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from genreflow import feature_table
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.files import read_table, write_csv
+from genreflow.runtime.files import read_table, write_csv
 
 
 def extract_shard(

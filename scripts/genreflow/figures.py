@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFor
 from matplotlib.transforms import Bbox
 
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 """The columns of a training history, one row an epoch."""

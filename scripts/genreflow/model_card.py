@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow import evaluate, markdown
-from genreflow.files import read_table
 from genreflow.packs import Pack
 from genreflow.predictions import Entry, marked
+from genreflow.runtime.files import read_table
 
 _UNKNOWN = "not known"
 

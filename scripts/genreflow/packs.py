@@ -21,9 +21,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import genreflow
-from genreflow import outcomes
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.files import write_json, write_text
+from genreflow.runtime import outcomes
+from genreflow.runtime.files import write_json, write_text
 
 FORMAT = 1
 """Of pack.json; a pack of another one is refused."""

@@ -25,9 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.extmath import svd_flip
 from threadpoolctl import threadpool_limits
 
-from genreflow import outcomes
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.files import atomic
+from genreflow.runtime import outcomes
+from genreflow.runtime.files import atomic
 
 BLOCK = 1024
 """How many columns (or rows) are looked at together."""

@@ -34,7 +34,7 @@ import numpy as np
 
 from genreflow import audio, packs
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 from genreflow.sources import SUFFIXES
 
 if TYPE_CHECKING:

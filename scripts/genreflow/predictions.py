@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genreflow import outcomes, splits
+from genreflow import splits
 from genreflow.errors import GenreflowError
+from genreflow.runtime import outcomes
 from genreflow.tracks import PARTS
 
 LABELS = ("track_id", "part", "genre", "predicted")

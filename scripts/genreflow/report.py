@@ -23,10 +23,10 @@ from statsmodels.stats.proportion import proportion_confint
 
 from genreflow import costs, evaluate, report_clips, report_tables, significance, splits
 from genreflow.errors import GenreflowError
-from genreflow.files import read_table, write_text
 from genreflow.predictions import Entry, marked, read_predictions
 from genreflow.report_figures import Figure, Figures
 from genreflow.report_tables import Cell, Table
+from genreflow.runtime.files import read_table, write_text
 from genreflow.thumbnails import thumbnails
 from genreflow.tracks import PARTS
 

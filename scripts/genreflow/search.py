@@ -25,9 +25,10 @@ import keras_tuner
 import pandas as pd
 from keras_tuner.oracles import HyperbandOracle
 
-from genreflow import backend, cnn, training, watch
+from genreflow import backend, cnn, training
 from genreflow.errors import GenreflowError
-from genreflow.files import read_table, write_json
+from genreflow.runtime import watch
+from genreflow.runtime.files import read_table, write_json
 
 COLUMNS = ["trial", "bracket", "round", "continues", "initial_epoch", "epochs", "score"]
 """Columns of a table of trials, before those of the hyper-parameters."""

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from genreflow import outcomes
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic, rewrite_archive
+from genreflow.runtime import outcomes
+from genreflow.runtime.files import atomic, rewrite_archive
 
 TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -20,7 +20,7 @@ import scipy.sparse
 
 from genreflow.audio import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 DYNAMIC_RANGE = 80.0
 """Everything further below the loudest value counts as this far below [dB], as in

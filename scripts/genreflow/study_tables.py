@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow import markdown, outcomes, predictions, published, splits
+from genreflow import markdown, predictions, published, splits
 from genreflow.errors import GenreflowError
+from genreflow.runtime import outcomes
 from genreflow.tracks import PARTS
 
 

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 PARTS = ("training", "validation", "test")
 """The parts of a split, in the order in which tables show them."""

@@ -13,7 +13,7 @@ import pandas as pd
 
 from genreflow import prediction_table
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.files import atomic, rewrite_archive
+from genreflow.runtime.files import atomic, rewrite_archive
 from genreflow.tracks import PARTS
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]

@@ -16,7 +16,7 @@ import soxr
 from genreflow import engines, feature_table, spectrograms, synthesis
 from genreflow.audio import FULL_SCALE
 from genreflow.errors import GenreflowError
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 DTYPES = ("float16", "float32")
 """How features are stored."""

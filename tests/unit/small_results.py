@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 from genreflow import evaluate, figures, significance
-from genreflow.files import write_csv
 from genreflow.predictions import Entry
+from genreflow.runtime.files import write_csv
 from genreflow.spectrograms import Settings, write_shard
 
 GENRES = ["</script><script>alert(1)</script>", "Drum & \"Bass\" 'n' <b>Co</b>", "Folk"]

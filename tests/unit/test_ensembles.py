@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from genreflow import ensembles, evaluate, grid, outcomes
+from genreflow import ensembles, evaluate, grid
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.predictions import Entry, read_predictions
+from genreflow.runtime import outcomes
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from unit.made_predictions import GENRES, drawn_predictions

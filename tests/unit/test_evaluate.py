@@ -4,9 +4,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import calibration, evaluate, outcomes, published, significance
+from genreflow import calibration, evaluate, published, significance
 from genreflow.errors import NotPossible
 from genreflow.predictions import Entry
+from genreflow.runtime import outcomes
 from genreflow.tracks import PARTS
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint

@@ -9,8 +9,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow import classify, feature_table, outcomes, packs
+from genreflow import classify, feature_table, packs
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.runtime import outcomes
 from sklearn.metrics import log_loss
 from statsmodels.stats.proportion import proportion_confint
 from unit.made_predictions import GENRES, drawn_predictions

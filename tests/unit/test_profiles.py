@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import yaml
-from genreflow import digest
+from genreflow.runtime import digest
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
@@ -43,7 +43,7 @@ def test_whatever_uses_tensorflow_has_the_card_for_itself():
     using = {
         name
         for name in NAMES
-        if (script := ROOT / f"scripts/{name}.py").exists() and backend in digest._imported(script)
+        if (script := ROOT / f"scripts/{name}.py").exists() and backend in digest.closure(script)
     }
     assert "cnn" in using
     settings = profile("gpu")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from genreflow import classify, feature_table
-from genreflow.files import read_table
+from genreflow.runtime.files import read_table
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))

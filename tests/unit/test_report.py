@@ -14,11 +14,12 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 import small_results
-from genreflow import figures, outcomes, report, report_clips, report_tables
+from genreflow import figures, report, report_clips, report_tables
 from genreflow.errors import GenreflowError
-from genreflow.files import write_csv
 from genreflow.predictions import read_predictions
 from genreflow.report_figures import Figures
+from genreflow.runtime import outcomes
+from genreflow.runtime.files import write_csv
 from small_results import ARTIST, GENRES, MARKS, REASON, TITLE
 
 NAMED = "classify/vgg16/fc1/pca-0.90/svm-rbf (random weights)"

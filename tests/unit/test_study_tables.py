@@ -2,8 +2,9 @@ import json
 
 import pandas as pd
 import pytest
-from genreflow import outcomes, study_tables
+from genreflow import study_tables
 from genreflow.errors import GenreflowError
+from genreflow.runtime import outcomes
 
 
 def write_scores(folder, accuracies, losses, parameters=10):

@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import harness
+import imports
 import pytest
 import yaml
 from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
@@ -502,143 +501,51 @@ def test_a_new_variant_trains_that_variant_alone(finished_module, plan):
     }
 
 
-# Code: each file that can be edited, and the rules that it makes stale.
+# Code: what an edit makes stale.
 
-TABLES = ["tables", "ffnn_table", "classify_table", "confusion_matrices", "learning_curves"]
-OF_TABLES = ["tables", "confusion_matrices"]
-"""What reads all predictions."""
+RULES = {"spectrograms.py": ("spectrograms", "augmented")}
+"""Rules that aren't named after their script."""
 
-DRAWN = [
-    *("accuracy_figure", "calibration_figure", "confusion_matrices", "learning_curves"),
-    *("search_figures", "explained_variance"),
-]
-TRANSFER = ["backbone", "backbone_shard", "backbone_features", "joined_features"]
-CNN = ["cnn_search", "cnn"]
-GALLERIES = ["genre_gallery", "copies_gallery", "online_gallery"]
-IMAGES = ["spectrogram_shard", "spectrograms", "augmented_shard", "augmented", *CNN, *GALLERIES]
-FEATURES = ["handcrafted_shard", "handcrafted", "ffnn", "pca", "classify"]
-ALL_PYTHON = ["audit", "spectrogram_shard", "handcrafted_shard", "backbone"]  # and all after these
 
-MODULES = {
-    "audio": ["audit", *IMAGES, *TRANSFER],
-    "augment": ["augmented_shard", *CNN, "online_gallery"],
-    "backbones": [*TRANSFER, *CNN, "online_gallery"],
-    "backend": [*CNN, "ffnn", "online_gallery", "backbone", "backbone_shard"],
-    "calibration": OF_TABLES,
-    "classify": ["classify"],
-    "cnn": CNN,
-    "config": [],
-    "corpus": ["manifest"],
-    "costs": ["report"],
-    "demo": [],
-    "digest": CNN,
-    "download": [*TRANSFER, *CNN, "online_gallery"],
-    "engines": TRANSFER,
-    "errors": ALL_PYTHON,
-    "ensembles": ["ensemble"],
-    "evaluate": OF_TABLES,
-    "feature_table": [*FEATURES, *TRANSFER],
-    "features": FEATURES,
-    "ffnn": ["ffnn"],
-    "figures": [*DRAWN, *GALLERIES],
-    "files": ALL_PYTHON,
-    "fma": [],
-    "galleries": GALLERIES,
-    "grid": ["classify"],
-    "handcrafted": FEATURES,
-    "locks": [],
-    "logs": ALL_PYTHON,
-    "markdown": OF_TABLES,
-    "model_card": [],
-    "networks": [*CNN, "online_gallery"],
-    "online": [*CNN, "online_gallery"],
-    "onnx_backbone": [],
-    "inference": [],  # TINY times nothing
-    "packs": [],
-    "pca": ["pca", "classify", "explained_variance"],
-    "predict": [],
-    "prediction_table": [*CNN, "ffnn", "classify", "ensemble"],
-    "predictions": [*TABLES, "explained_variance", "ensemble"],
-    "provenance": ["report"],
-    "published": [*OF_TABLES, "ffnn_table", "classify_table"],
-    "report": ["report"],
-    "report_clips": ["report"],
-    "report_figures": ["report"],
-    "report_tables": ["report"],
-    "search": ["cnn_search"],
-    "sources": [],
-    "spectrograms": [*IMAGES, *TRANSFER],
-    "significance": ["tables"],
-    "skops_files": ["classify", "ensemble"],
-    "splits": ["split", "classify", *TABLES, "explained_variance", "ensemble"],
-    "study_tables": ["ffnn_table", "classify_table"],
-    "synthesis": TRANSFER,
-    "thumbnails": ["report"],
-    "tracks": [
-        *("manifest", "split", "augmented_shard", *CNN, *FEATURES[2:], *TABLES),
-        *("explained_variance", "online_gallery", "ensemble"),
-    ],
-    "training": [*CNN, "ffnn"],
-    "transfer": TRANSFER,
-    "weights": [*TRANSFER, *CNN, "online_gallery"],
-    "__init__": [],
-    "watch": ALL_PYTHON,
-}
+def rules_that_use(scripts):
+    """Return the rules of a finished run that run scripts, and all that follow them."""
+    rules = {rule for script in scripts for rule in RULES.get(script, (Path(script).stem,))}
+    return with_followers(*(rules & EVERYTHING))
 
-DEMO_MODULES = {
-    "demo": ["demo_metadata", "demo_clips"],
-    "synthesis": ["demo_metadata", "demo_clips"],
-    "digest": [],
-    "sources": [],
-}
+
+EDITS = {".py": "EDITED = True", ".sh": "true"}
 
 
 @pytest.fixture
 def edit(tmp_path):
-    """Return a function that appends a comment to a file of a new checkout."""
+    """Return a function that edits files of a new checkout; a comment where it can't be code."""
 
-    def edited(path):
+    def edited(*paths, text=None):
         checkout = harness.copy_code(tmp_path / "checkout")
-        with (checkout / path).open("a") as file:
-            file.write("\n# an edit\n")
+        for path in paths:
+            with (checkout / path).open("a") as file:
+                file.write(f"\n{text or EDITS.get(Path(path).suffix, '# an edit')}\n")
         return checkout
 
     return edited
 
 
-def test_every_module_and_script_has_its_row():
-    library = {path.stem for path in ROOT.glob("scripts/genreflow/*.py")}
-    assert library == set(MODULES)
-
-
-def test_digests_of_code_are_the_same_in_every_process():
-    """Sets of names have another order in each process."""
-    program = (
-        "import sys; from pathlib import Path; from genreflow import digest;"
-        "print([digest.code(path) for path in sorted(Path(sys.path[0]).glob('*.py'))])"
-    )
-    printed = {
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"import sys; sys.path[0] = {str(ROOT / 'scripts')!r}; {program}",
-            ],
-            env=os.environ | {"PYTHONHASHSEED": str(seed)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in range(8)
-    }
-    assert len(printed) == 1
-
-
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(
+    "module", ["evaluate", "features", "figures", "handcrafted", "spectrograms", "tracks"]
+)
 def test_editing_a_module_reruns_its_dependants(finished_module, plan, edit, module):
     checkout = edit(f"scripts/genreflow/{module}.py")
-    expected = with_followers(*MODULES[module])
+    expected = rules_that_use(imports.users(f"genreflow.{module}"))
+    assert set() != expected != EVERYTHING
     assert rules_of(plan(finished_module, root=checkout)) == expected
+
+
+def test_comments_and_what_makes_a_job_change_nothing(finished_module, plan, edit):
+    code = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("scripts/**/*.py")]
+    checkout = edit(*code, text='"""A docstring."""\n\n# A comment.')
+    for path in checkout.glob("scripts/genreflow/runtime/*.py"):
+        path.write_text(path.read_text() + "EDITED = True\n")
+    assert plan(finished_module, root=checkout) == set()
 
 
 def test_editing_the_published_results_reruns_the_tables(finished_module, plan, edit):
@@ -654,8 +561,7 @@ SCRIPT_FILES = sorted(path.name for path in (ROOT / "scripts").iterdir() if path
 
 @pytest.mark.parametrize("script", SCRIPT_FILES)
 def test_editing_a_script_reruns_its_rule(finished_module, plan, edit, script):
-    rules = {"spectrograms.py": ("spectrograms", "augmented")}.get(script, (Path(script).stem,))
-    expected = with_followers(*rules) if EVERYTHING.issuperset(rules) else set()
+    expected = rules_that_use([script])
     assert rules_of(plan(finished_module, root=edit(f"scripts/{script}"))) == expected
 
 
@@ -667,11 +573,13 @@ def test_comments_in_rules_and_configuration_change_nothing(finished_module, pla
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", DEMO_MODULES)
+@pytest.mark.parametrize("module", ["demo", "synthesis", "sources"])
 def test_editing_a_module_of_the_demo_corpus(demo_template, plan, edit, tmp_path, module):
     work = tmp_path / "work"
     shutil.copytree(demo_template, work)
     checkout = edit(f"scripts/genreflow/{module}.py")
     planned = plan(work, base=DEMO, root=checkout, targets=DEMO_TARGETS)
     made = {"demo_metadata", "demo_clips", "wav", "audit", "manifest"}
-    assert rules_of(planned) == with_followers(*DEMO_MODULES[module]) & made
+    scripts = imports.users(f"genreflow.{module}")
+    stale = with_followers(*(Path(script).stem for script in scripts if "demo_" in script))
+    assert rules_of(planned) == stale & made

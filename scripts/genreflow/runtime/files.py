@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -131,64 +132,23 @@ SKEW = 60.0
 """Clocks of several machines may differ by this much [s]."""
 
 
-def require_past(paths: Iterable[str | Path], *, now: float) -> None:
-    """Refuse files from the future: what is made from them would always seem older than they are.
+def future_warning(paths: Iterable[str | Path]) -> str:
+    """Return a warning of files from the future, whose changes don't show; "" if there are none.
 
-    Parameters
-    ----------
-    paths
-        Those that aren't there don't count.
-    now
-        The present time [s since 1970].
-
-    Raises
-    ------
-    GenreflowError
-        If the time of one is later than that, by more than `SKEW`.
+    Those that aren't there don't count.
     """
-    found = []
+    found, latest = [], time.time() + SKEW
     for path in paths:
         with suppress(OSError):
-            if os.stat(path).st_mtime > now + SKEW:  # noqa: PTH116 (of thousands of paths)
+            if os.stat(path).st_mtime > latest:  # noqa: PTH116 (of thousands of paths)
                 found.append(path)
-    if found:
-        others = f" and {len(found) - 1} other files have" if len(found) > 1 else " has"
-        raise GenreflowError(
-            f"{found[0]}{others} a time in the future, by this machine's clock: set the clock "
-            "right, or give what lies in the future the present time (touch)"
-        )
-
-
-TEN_YEARS = 10 * 365 * 86400
-
-
-def settle_times(folder: str | Path, *, now: float) -> int:
-    """Move times that lie in the future far into the past, and keep their order.
-
-    A clock that was set back leaves such times. What changes afterwards would seem older than what
-    was made before; now it is newer, so that its content is looked at.
-
-    Parameters
-    ----------
-    folder
-        All files below it.
-    now
-        The present time [s since 1970].
-
-    Returns
-    -------
-    int
-        How many files had a time in the future.
-    """
-    times = {
-        path: path.stat().st_mtime_ns
-        for path in Path(folder).rglob("*")
-        if path.is_file() and path.stat().st_mtime > now
-    }
-    back = max(times.values(), default=0) - round((now - TEN_YEARS) * 1e9)
-    for path, time in times.items():
-        os.utime(path, ns=(time - back, time - back))
-    return len(times)
+    if not found:
+        return ""
+    return (
+        f"{len(found)} files are dated in the future (first: {found[0]}): what changes in them, or "
+        "in what they were made from, may not be noticed. Set the clock right, or give them the "
+        "present time (touch)"
+    )
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":

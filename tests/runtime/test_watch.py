@@ -11,7 +11,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 JOB = """
 import ctypes, time
-from genreflow import watch
+from genreflow.runtime import watch
 watch.INTERVAL, watch.GRACE = 0.05, 0.1
 watch.end_with_run()
 print("runs", flush=True)

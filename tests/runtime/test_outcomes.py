@@ -1,7 +1,8 @@
 import pytest
-from genreflow import classify, ensembles, outcomes, packs, pca
+from genreflow import classify, ensembles, packs, pca
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.predictions import read_predictions
+from genreflow.runtime import outcomes
 
 REASON = 'genre "Jazz, hot" has\n1 track'
 SAID = 'genre "Jazz, hot" has 1 track'

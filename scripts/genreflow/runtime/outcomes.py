@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from genreflow.errors import NotPossible
-from genreflow.files import atomic
+from genreflow.runtime.files import atomic
 
 COLUMN = "reason"
 """The only column of a file that stands for a learner that couldn't be made."""

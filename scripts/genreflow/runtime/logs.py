@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genreflow import outcomes, watch
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.runtime import outcomes, watch
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""

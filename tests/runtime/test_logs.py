@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from genreflow import logs
+from genreflow.runtime import logs
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -15,7 +15,8 @@ def job(tmp_path):
 
     def run(block, options=""):
         log = tmp_path / "logs" / "job.log"
-        program = f"from genreflow.logs import logged\nwith logged({str(log)!r}{options}) as say:\n"
+        program = "from genreflow.runtime.logs import logged\n"
+        program += f"with logged({str(log)!r}{options}) as say:\n"
         program += "".join(f"    {line}\n" for line in block.splitlines())
         done = subprocess.run(
             [sys.executable, "-c", program],

@@ -1,30 +1,14 @@
 """Locks that a killed run left behind."""
 
 import fcntl
-import os
 import threading
-import time
 from pathlib import Path
 from typing import TextIO
 
-from genreflow.files import SKEW
-
 NAME = "genreflow.lock"
-"""The file in the folder ``.snakemake`` that the run holds; its time is that of the last start."""
+"""The file in the folder ``.snakemake`` that the run holds."""
 
 _held: dict[Path, TextIO] = {}
-
-
-def clock_went_back(folder: str | Path) -> bool:
-    """Tell whether the last run, by its own clock, began in the future. Ask before `drop_stale`.
-
-    Parameters
-    ----------
-    folder
-        The folder ``.snakemake`` of the working folder.
-    """
-    lock = Path(folder, NAME)
-    return lock.exists() and lock.stat().st_mtime > time.time() + SKEW
 
 
 def drop_stale(folder: str | Path) -> bool:
@@ -56,7 +40,6 @@ def drop_stale(folder: str | Path) -> bool:
         threading.Thread(target=fcntl.flock, args=(file, fcntl.LOCK_EX), daemon=True).start()
         return False
     _held[folder] = file
-    os.utime(file.fileno())
     for lock in (folder / "locks").glob("*.lock"):
         lock.unlink(missing_ok=True)
     return True

@@ -1,15 +1,15 @@
 import os
+import time
 
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.files import (
+from genreflow.runtime.files import (
     atomic,
+    future_warning,
     read_table,
-    require_past,
     require_room,
     require_writable,
-    settle_times,
     write_csv,
     write_text,
 )
@@ -85,22 +85,6 @@ def test_a_table_comes_back_as_text(tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table)
 
 
-def test_times_in_the_future_become_old_in_their_order(tmp_path):
-    now = 1_000_000_000
-    for name, seconds in {"sub/first": 50, "sub/second": 51, "past": -5}.items():
-        write_text(tmp_path / name, "")
-        os.utime(tmp_path / name, (now + seconds, now + seconds))
-    assert settle_times(tmp_path, now=now) == 2
-    first, second, past = (
-        (tmp_path / name).stat().st_mtime for name in ("sub/first", "sub/second", "past")
-    )
-    assert past == now - 5
-    assert second - first == 1
-    assert second < now - 86400
-    assert settle_times(tmp_path, now=now) == 0
-    assert settle_times(tmp_path / "nowhere", now=now) == 0
-
-
 @pytest.mark.usefixtures("permissions_hold")
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     require_writable(tmp_path / "new" / "results")
@@ -109,15 +93,15 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         require_writable(tmp_path / "new" / "results")
 
 
-def test_files_from_the_future_are_refused(tmp_path):
-    now = 1_000_000_000
+def test_files_from_the_future_are_counted_and_the_first_is_named(tmp_path):
+    now = time.time()
     paths = [tmp_path / name for name in ("past", "soon", "future", "later", "missing")]
     for path, seconds in zip(paths, (-5, 5, 3600, 7200), strict=False):
         write_text(path, "")
         os.utime(path, (now + seconds, now + seconds))
-    require_past([*paths[:2], paths[4]], now=now)
-    with pytest.raises(GenreflowError, match=r"future and 1 other files have .* \(touch\)"):
-        require_past(paths, now=now)
+    warning = future_warning(paths)
+    assert warning.startswith(f"2 files are dated in the future (first: {tmp_path}/future): ")
+    assert future_warning([*paths[:2], paths[4]]) == ""
 
 
 def test_a_full_disk_is_refused(tmp_path):

@@ -1,0 +1,31 @@
+"""Faults of Snakemake that make a run burn a core or a cluster, mended until it mends them.
+
+The only module of the library that imports Snakemake. Each patch has a test that fails once
+Snakemake no longer has the fault.
+"""
+
+import sys
+import threading
+
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+
+def apply() -> None:
+    """Mend what is known of Snakemake 9.27 and its plugin for SLURM 2.8; twice is harmless."""
+    JobScheduler._schedule_reevalutation = _wake_once
+    if "snakemake_executor_plugin_slurm" in sys.modules:
+        # The jobs of a group aren't told that they are one: each clip would start a Snakemake.
+        sys.modules["snakemake_executor_plugin_slurm"].common_settings.pass_group_args = True
+
+
+def _wake_once(scheduler: JobScheduler, delay: float) -> None:
+    """Let one timer at a time wake the scheduler.
+
+    By itself it starts a timer at each wake-up, so that every finished job adds a wake-up a second
+    for as long as jobs wait for their turn.
+    """
+    waiting = getattr(scheduler, "reevaluation", None)
+    if waiting is None or not waiting.is_alive():
+        scheduler.reevaluation = threading.Timer(delay, scheduler._open_jobs.release)
+        scheduler.reevaluation.daemon = True
+        scheduler.reevaluation.start()

@@ -1,0 +1,27 @@
+"""What scripts import, as Python's own finder of modules sees it."""
+
+from functools import cache
+from modulefinder import ModuleFinder
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+PYTHON = sorted(path.name for path in SCRIPTS.glob("*.py"))
+WITHOUT_RESULT = ("genreflow.errors", "genreflow.runtime")
+"""What of the library decides nothing that a result holds."""
+
+
+@cache
+def modules(script):
+    """Return the files of the library that a script imports, directly or not, by their names."""
+    finder = ModuleFinder(path=[str(SCRIPTS)])
+    finder.run_script(str(SCRIPTS / script))
+    return {
+        name: Path(module.__file__)
+        for name, module in finder.modules.items()
+        if name.startswith("genreflow.") and not name.startswith(WITHOUT_RESULT)
+    }
+
+
+def users(module):
+    """Return the scripts that import a module of the library."""
+    return {script for script in PYTHON if module in modules(script)}
