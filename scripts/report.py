@@ -3,8 +3,7 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
-    from genreflow import report
-    from genreflow.runtime import provenance
+    from genreflow import provenance, report
 
     params = snakemake.params
     size = report.write(
