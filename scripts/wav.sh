@@ -5,14 +5,28 @@
 # a bug) is an error.
 set -uo pipefail
 
-source="$1" wav="$2" rate="$3" max_samples="$4" read="$5"
+source="$1" wav="$2" rate="$3" max_samples="$4" read="$5" patience="${GENREFLOW_DECODE_SECONDS:-60}"
+
+# Numbers end up in ffmpeg's filters and in Bash's arithmetic, both of which can run what they hold.
+number() { # NAME VALUE PATTERN
+    local LC_ALL=C # in which 0-9 are ten digits
+    [[ $2 =~ ^($3)$ ]] && return
+    printf 'wav.sh: %s is %q; expected a number such as 22050\n' "$1" "$2" >&2
+    exit 2
+}
+whole='[1-9][0-9]{0,14}'
+number RATE "$rate" "$whole"
+number MAX_SAMPLES "$max_samples" "$whole"
+number SECONDS_TO_READ "$read" "$whole([.][0-9]{1,15})?"
+number GENREFLOW_DECODE_SECONDS "$patience" "0|$whole"
+
 part="$(dirname -- "$wav")/.part-$(basename -- "$wav")"
 trap 'rm -f -- "$part"' EXIT
 
 # A clip that takes more is damaged: 384 kHz with 8 channels take a tenth of a second for each.
 # Processor time, for a slow disk or a busy machine says nothing about a clip. A machine that is
 # slow itself may be given more.
-limit=$((${GENREFLOW_DECODE_SECONDS:-60} + ${read%.*}))
+limit=$((patience + ${read%.*}))
 ulimit -S -t "$limit"
 
 # Recordings only: a playlist would play other files. No picture needs memory of this size [bytes].

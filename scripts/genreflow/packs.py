@@ -10,23 +10,28 @@ runs no code when it is loaded is up to how its members are loaded (`genreflow.p
 """
 
 import hashlib
-import json
 import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import genreflow
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.pack_description import (
+    FORMAT,
+    Audit,
+    Description,
+    Model,
+    Source,
+    needs_images,
+    parse,
+)
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import write_json, write_text
-
-FORMAT = 1
-"""Of pack.json; a pack of another one is refused."""
 
 PACKAGES = (
     "genreflow",
@@ -50,106 +55,17 @@ _MODELS = ("model.keras", "model.skops")
 _COMBINER = "combiner.skops"
 
 
-@dataclass(frozen=True)
-class Audit:
-    """Which audio can't be used.
-
-    Attributes
-    ----------
-    min_duration
-        What is shorter [s].
-    silence_level
-        A tenth of a second below this level is silent [dB of full scale, RMS].
-    min_sounding
-        What has a smaller share that sounds is silent.
-    """
-
-    min_duration: float
-    silence_level: float
-    min_sounding: float
-
-
-@dataclass(frozen=True)
-class Source:
-    """Features that a model takes, as a pack knows them.
-
-    Attributes
-    ----------
-    kind
-        ``handcrafted``, or ``network`` for a cut of an image network.
-    settings
-        handcrafted: features, rates and duration, as for `genreflow.handcrafted`. network: folder
-        (within the pack), cut, dtype (that features were stored in), engine.
-    """
-
-    kind: str
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model of a pack.
-
-    Attributes
-    ----------
-    learner
-        Its name; the seeds of one learner share it.
-    file
-        Within the pack.
-    features
-        What it takes, side by side; empty for a network that takes images.
-    crop_frames, crops
-        Length and number of the crops that a network of images predicts by; 0 for whole images.
-    """
-
-    learner: str
-    file: str
-    features: tuple[Source, ...] = ()
-    crop_frames: int = 0
-    crops: int = 1
-
-
-@dataclass(frozen=True)
-class Pack:
+@dataclass(frozen=True, kw_only=True)
+class Pack(Description):
     """What `read` knows of a pack.
 
     Attributes
     ----------
     folder
         Where it is.
-    learner, split, seed
-        What was packed; the seed is None for a learner without.
-    genres
-        In the order of the probabilities.
-    clip
-        How much audio a model looks at [s].
-    audit
-        Which audio can't be used.
-    images
-        `genreflow.spectrograms.Settings` as plain values; None if no model needs images.
-    models
-        One, or the members of an ensemble.
-    combiner
-        The file of what makes one learner of several (`genreflow.ensembles`); None for a single
-        model.
-    versions
-        Of the packages that the pack was made with.
-    members
-        The SHA-256 of each file.
     """
 
     folder: Path
-    learner: str
-    split: str
-    seed: int | None
-    genres: tuple[str, ...]
-    clip: float
-    audit: Audit
-    images: dict[str, Any] | None
-    models: tuple[Model, ...]
-    combiner: str | None
-    versions: dict[str, str]
-    members: dict[str, str]
 
     @property
     def uses_keras(self) -> bool:
@@ -332,11 +248,12 @@ def export(
     folder = Path(folder)
     with _replaced(folder) as part:
         models = [_add_model(part, number, run) for number, run in enumerate(runs, start=1)]
-        settings = image_settings(images) if any(map(_needs_images, models)) else None
+        settings = image_settings(images) if any(map(needs_images, models)) else None
         if combiner is not None:
             _copy(Path(combiner), part / _COMBINER)
         pack = Pack(
             folder=folder,
+            format=FORMAT,
             learner=learner,
             split=split,
             seed=seed,
@@ -349,9 +266,10 @@ def export(
             versions={name: _version(name) for name in PACKAGES},
             members={path: sha256(part / path) for path in sorted(_files(part))},
         )
-        described = {"format": FORMAT} | asdict(pack)
+        described = asdict(pack)
         del described["folder"]
         write_json(described, part / _DESCRIPTION)
+        parse(part / _DESCRIPTION)
         card = model_card.write(pack, table, corpus=corpus, note=note, marks=marks, tracks=tracks)
         write_text(part / _CARD, card)
     return pack
@@ -498,10 +416,6 @@ def image_settings(images: str | Path | None) -> dict[str, Any]:
     return {known.name: found[known.name] for known in fields(spectrograms.Settings)}
 
 
-def _needs_images(model: Model) -> bool:
-    return not model.features or any(source.kind == "network" for source in model.features)
-
-
 def _longest_features(models: Sequence[Model]) -> float:
     return max(source.settings["duration"] for model in models for source in model.features)
 
@@ -533,8 +447,15 @@ def _files(folder: Path) -> Iterator[str]:
     """Yield what lies in a pack's sub-folders, and the combiner: all that is ever loaded."""
     for path in folder.rglob("*"):
         place = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in place.parts)
-        if path.is_file() and not hidden and (len(place.parts) > 1 or path.name == _COMBINER):
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        # Before any is read: links lead out of the pack, pipes never end.
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise GenreflowError(
+                f"{str(path)!r} is not a plain file: a pack has no links, pipes or devices. "
+                "Get the pack again"
+            )
+        if path.is_file() and (len(place.parts) > 1 or path.name == _COMBINER):
             yield place.as_posix()
 
 
@@ -559,38 +480,13 @@ def read(folder: str | Path) -> Pack:
     Raises
     ------
     GenreflowError
-        If it isn't a pack, or one of another format; if a member is missing, changed or truncated,
-        or a file is there that the pack doesn't list.
+        If it isn't a pack, one of another format, or a value of its description is of the wrong
+        type or out of range; if a member is missing, changed or truncated, or something is there
+        that the pack doesn't list.
     """
     folder = Path(folder)
-    path = folder / _DESCRIPTION
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise GenreflowError(
-                f"{path} has the format {content['format']!r}, expected {FORMAT}: use the version "
-                "of genreflow that made it, or export it anew"
-            )
-        pack = _described(folder, content)
-        _check_members(pack)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise GenreflowError(f"{path}: no pack is described there ({error})") from None
-    return pack
-
-
-def _described(folder: Path, content: Mapping[str, Any]) -> Pack:
-    values = {key: value for key, value in content.items() if key != "format"}
-    values["audit"] = Audit(**content["audit"])
-    values["genres"] = tuple(map(str, content["genres"]))
-    values["models"] = tuple(
-        Model(**{**model, "features": tuple(Source(**source) for source in model["features"])})
-        for model in content["models"]
-    )
-    pack = Pack(folder=folder, **values)
-    if not pack.models or not pack.genres or not pack.clip > 0:
-        raise ValueError("it has no models, no genres or no length of a clip")
-    if len(pack.models) > 1 and pack.combiner is None:
-        raise ValueError("it has several models and no combiner")
+    pack = Pack(**vars(parse(folder / _DESCRIPTION)), folder=folder)
+    _check_members(pack)
     return pack
 
 
@@ -609,13 +505,7 @@ def _check_members(pack: Pack) -> None:
             "export the pack anew"
         )
     for name, expected in pack.members.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise GenreflowError(
-                f"{pack.folder / _DESCRIPTION} names the member {name!r}, which would lie outside "
-                "of the pack: don't use it"
-            )
-        _check_member(pack.folder / path, expected)
+        _check_member(pack.folder / name, expected)
 
 
 def _check_member(path: Path, expected: str) -> None:

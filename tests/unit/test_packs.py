@@ -258,6 +258,28 @@ def test_what_the_system_leaves_in_folders_does_no_harm(pack):
     assert packs.read(pack).learner == LEARNER
 
 
+@pytest.mark.parametrize("kind", ["link", "folder's link", "pipe"])
+def test_what_is_not_a_plain_file_is_refused_before_anything_is_read(pack, kind):
+    model = pack / "models" / "1" / "model.skops"
+    if kind == "link":
+        model.rename(pack.parent / "elsewhere")
+        model.symlink_to(pack.parent / "elsewhere")
+    elif kind == "pipe":
+        model.unlink()
+        os.mkfifo(model)
+    else:
+        (pack / "models").rename(pack.parent / "elsewhere")
+        (pack / "models").symlink_to(pack.parent / "elsewhere")
+    with pytest.raises(GenreflowError, match="not a plain file"):
+        packs.read(pack)
+
+
+def test_what_could_not_be_read_is_not_exported(tmp_path, finished):
+    with pytest.raises(GenreflowError, match="split: expected no control characters"):
+        export(tmp_path / "pack", finished, split="a\nb")
+    assert not (tmp_path / "pack").exists()
+
+
 @pytest.mark.parametrize("place", ["../outside.skops", "{folder}/outside.skops"])
 def test_a_member_outside_of_the_pack_is_refused(pack, place):
     outside = pack.parent / "outside.skops"

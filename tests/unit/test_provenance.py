@@ -2,7 +2,7 @@ import subprocess
 
 import keras
 import sklearn
-from genreflow import provenance
+from genreflow.runtime import provenance
 
 
 def test_versions_are_those_that_are_imported():

@@ -1,6 +1,7 @@
 """The Bash script of the rule `wav`, run as Snakemake runs it."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -374,9 +375,36 @@ def test_a_wrong_setting_is_an_error(tmp_path, wav, param, there):
         soundfile.write(source, music(44100), 44100)
     else:
         source.write_text("broken")
-    code, log = run(source, wav, **{param: "many"})
+    for wrong in ("many", "", "-1", "1e3", "0x10", "1;2", "9" * 20, "1\n"):
+        code, log = run(source, wav, **{param: wrong})
+        assert_failed(wav, code)
+        assert code == 2 and "expected a number" in log and not re.search(r"[^ -~\n]", log)
+
+
+def test_no_number_can_be_a_filter(tmp_path, wav):
+    """What a stranger's pack could name as its rate would write a file, as the first part shows."""
+    source, written = tmp_path / "clip.wav", tmp_path / "written"
+    soundfile.write(source, music(44100), 44100)
+    rate = f"22050,ametadata=mode=print:file={written},aresample=22050"
+    encode(wav, "-i", source, "-af", f"aresample={rate}:resampler=soxr")
+    assert written.exists()
+    written.unlink()
+    wav.unlink()
+    code, log = run(source, wav, sample_rate=rate)
     assert_failed(wav, code)
-    assert log
+    assert code == 2 and "RATE is 22050" in log
+    assert not written.exists()
+
+
+@pytest.mark.parametrize("hidden", ["HOME[$(touch written)]", "1 1", "-1", "08x"])
+def test_no_number_can_be_a_command(tmp_path, wav, hidden):
+    source = tmp_path / "clip.wav"
+    soundfile.write(source, music(44100), 44100)
+    limit = f"export GENREFLOW_DECODE_SECONDS={shlex.quote(hidden)}\n"
+    code, log = run(source, wav, before=limit, cwd=tmp_path)
+    assert_failed(wav, code)
+    assert code == 2 and "GENREFLOW_DECODE_SECONDS" in log
+    assert not (tmp_path / "written").exists()
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path, wav):
