@@ -15,8 +15,8 @@ fault for real on a tiny corpus and then checked what is said here; `make reliab
 tests and writes this page. A test that fails leaves no row.
 
 "Same files" means: run again, and every file below `results/` is byte by byte that of an
-undisturbed run (but for logs, measured times, and the report, which shows those), nothing is left
-over, and no process still runs.
+undisturbed run (of models their weights; but for logs, measured times, and the report, which shows
+those), nothing is left over, and no process still runs.
 """
 
 TABLE = """| fault | stage | rounds | what the user sees | outcome |

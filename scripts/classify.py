@@ -1,15 +1,15 @@
 from genreflow.runtime.logs import logged, paced
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
-    from genreflow import classify, features, pca, splits
+    from genreflow import classify, feature_table, pca, splits
     from genreflow.runtime.files import read_table, write_csv, write_json
 
     wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
     tracks = read_table(snakemake.input.tracks)
-    split = features.labelled(snakemake.input.split, tracks)
-    x, split, missing = features.of_split(snakemake.input.matrix, split)
+    split = feature_table.labelled(snakemake.input.split, tracks)
+    x, split, missing = feature_table.of_split(snakemake.input.matrix, split)
     name = f"classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier}"
-    say(f"{name}, {wildcards.split}: {features.said(split, missing)}")
+    say(f"{name}, {wildcards.split}: {feature_table.said(split, missing)}")
     share = None if wildcards.pca == "all" else float(wildcards.pca.removeprefix("pca-"))
     prepared = None
     if snakemake.input.pca:

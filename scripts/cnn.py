@@ -16,7 +16,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         variant = cnn.with_values(variant, yaml.safe_load(Path(input.winner).read_text()))
     if input.weights:
         variant["weights"] = input.weights
-    fingerprint = digest.work(
+    fingerprint = digest.fingerprint(
         variant, settings, params.code, seed, snakemake.threads, files=sorted(set(input))
     )
     checkpoint = training.Checkpoint(

@@ -15,7 +15,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         variant["weights"] = input.weights
     space = cnn.spread(settings.pop("space"), variant)
     factor, seed = settings.pop("factor"), settings["seed"]
-    fingerprint = digest.work(
+    fingerprint = digest.fingerprint(
         variant,
         params.search,
         fit,

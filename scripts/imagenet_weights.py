@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True):
-    from genreflow import weights
+    from genreflow import imagenet_weights
 
-    weights.fetch(snakemake.wildcards.network, snakemake.output[0], top=True)
+    imagenet_weights.fetch(snakemake.wildcards.network, snakemake.output[0], top=True)

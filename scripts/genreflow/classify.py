@@ -359,10 +359,7 @@ def predictions_table(
 
 
 def save(model: Model, path: str | Path) -> None:
-    """Write a model as a skops file, which loads without running code.
-
-    The same model has the same bytes.
-    """
+    """Write a model as a skops file, which loads without running code."""
     content = {"pipeline": model.pipeline, "inverse_temperature": model.inverse_temperature}
     skops_files.write(content, path)
 

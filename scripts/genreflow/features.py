@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from genreflow import feature_table
-from genreflow.errors import GenreflowError, NotPossible
-from genreflow.runtime.files import read_table, write_csv
+from genreflow.errors import GenreflowError
+from genreflow.runtime.files import write_csv
 
 
 def extract_shard(
@@ -181,51 +181,3 @@ def published(
 
 def _write_reasons(path: str | Path, reasons: dict[str, str]) -> None:
     write_csv(pd.DataFrame(sorted(reasons.items()), columns=["track_id", "reason"]), path)
-
-
-def labelled(split: str | Path, tracks: pd.DataFrame) -> pd.DataFrame:
-    """Read a split and add each track's genre from the manifest."""
-    return read_table(split).merge(tracks[["track_id", "genre"]], on="track_id", how="left")
-
-
-def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame, list[str]]:
-    """Return the features of a split's tracks.
-
-    Parameters
-    ----------
-    matrix
-        A feature matrix.
-    split
-        Columns track_id and part, and any others.
-
-    Returns
-    -------
-    x : numpy.ndarray of float32, shape (tracks, dimensions)
-    split : pandas.DataFrame
-        The rows of the split that have features, in the order of `x`.
-    missing : list of str
-        The tracks of the split that have none.
-
-    Raises
-    ------
-    NotPossible
-        If none of them has features, or none of those to test with.
-    """
-    read = feature_table.read_matrix(matrix)
-    row_of = {track_id: row for row, track_id in enumerate(read.track_ids)}
-    has = split["track_id"].isin(row_of)
-    test = split["part"] == "test"
-    if not has.any() or (test.any() and not (has & test).any()):
-        which = "any track of the test part" if has.any() else "any track"
-        raise NotPossible(
-            f"{matrix} has no features of {which} of the split; left_out.csv of its stage says why"
-        )
-    found = split[has].reset_index(drop=True)
-    rows = [row_of[track_id] for track_id in found["track_id"]]
-    return read.x[rows], found, split["track_id"][~has].tolist()
-
-
-def said(split: pd.DataFrame, missing: Sequence[str]) -> str:
-    """Say in a line how many tracks have features, and name those that don't."""
-    line = f"{len(split)} tracks have features"
-    return line + (f"; {len(missing)} have none: {', '.join(missing)}" if missing else "")

@@ -1,6 +1,5 @@
 """Fitted scikit-learn objects in files that load without running code."""
 
-import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from genreflow.errors import GenreflowError
 from genreflow.runtime import outcomes
-from genreflow.runtime.files import atomic, rewrite_archive
+from genreflow.runtime.files import atomic
 
 TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -23,23 +22,9 @@ T = TypeVar("T")
 
 
 def write(content: Mapping[str, Any], path: str | Path) -> None:
-    """Write named objects as a skops file. The same content has the same bytes."""
+    """Write named objects as a skops file."""
     with atomic(path) as part:
         skops.io.dump(dict(content), part)
-        rewrite_archive(part, _without_addresses)
-
-
-def _without_addresses(members: dict[str, bytes]) -> dict[str, bytes]:
-    """Give numbers to the objects of a skops file, which names them by their addresses."""
-    schema = members.pop("schema.json").decode()
-    addresses = dict.fromkeys(re.findall(r'"__id__": (\d+)', schema))
-    number = {address: str(place) for place, address in enumerate(addresses, start=1)}
-
-    def numbered(text: str) -> str:
-        return re.sub(r"\d+", lambda digits: number.get(digits[0], digits[0]), text)
-
-    renamed = {numbered(name): content for name, content in members.items()}
-    return renamed | {"schema.json": numbered(schema).encode()}
 
 
 def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:

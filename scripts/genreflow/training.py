@@ -1,7 +1,6 @@
 """Training of Keras networks: what the CNNs and the FFNNs share."""
 
 import json
-import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 
 from genreflow import prediction_table
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.runtime.files import atomic, rewrite_archive
+from genreflow.runtime.files import atomic
 from genreflow.tracks import PARTS
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
@@ -300,30 +299,9 @@ def optimizer(learning_rate: Any, *, weight_decay: float) -> keras.optimizers.Op
 
 
 def save(model: keras.Model, path: str | Path) -> None:
-    """Save a model as ``.keras``, with the same bytes for the same model.
-
-    Keras notes the time and the addresses of objects in the archive; both are replaced, so that a
-    model that was trained again can be compared with the first.
-    """
+    """Save a model as ``.keras``."""
     with atomic(path) as part:
         model.save(part)
-        rewrite_archive(part, _without_time_and_place)
-
-
-def _without_time_and_place(members: dict[str, bytes]) -> dict[str, bytes]:
-    metadata = json.loads(members["metadata.json"])
-    metadata.pop("date_saved", None)
-    config = members["config.json"].decode()
-    seen: dict[str, str] = {}
-    config = re.sub(
-        r'("shared_object_id": )(\d+)',
-        lambda found: found[1] + seen.setdefault(found[2], str(len(seen))),
-        config,
-    )
-    return members | {
-        "metadata.json": json.dumps(metadata).encode(),
-        "config.json": config.encode(),
-    }
 
 
 def predictions(

@@ -250,7 +250,7 @@ def test_work_is_known_again_by_settings_and_files(tmp_path):
     file.write_bytes(b"1234")
 
     def now(**settings):
-        return digest.work({"epochs": 3, **settings}, "code", files=[file])
+        return digest.fingerprint({"epochs": 3, **settings}, "code", files=[file])
 
     first = now()
     assert now() == first

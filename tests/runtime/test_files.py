@@ -101,6 +101,9 @@ def test_files_from_the_future_are_counted_and_the_first_is_named(tmp_path):
         os.utime(path, (now + seconds, now + seconds))
     warning = future_warning(paths)
     assert warning.startswith(f"2 files are dated in the future (first: {tmp_path}/future): ")
+    assert future_warning(paths[:3]).startswith(
+        f"1 file is dated in the future (first: {paths[2]})"
+    )
     assert future_warning([*paths[:2], paths[4]]) == ""
 
 

@@ -179,9 +179,7 @@ def test_few_tracks_of_a_genre_make_fewer_folds():
 def test_a_combiner_comes_back_from_its_file_and_predicts_the_same(make, tmp_path):
     members = entries(3)
     result = make(members)
-    for name in ("a.skops", "b.skops"):
-        ensembles.save(make(members).combiner, tmp_path / name)
-    assert (tmp_path / "a.skops").read_bytes() == (tmp_path / "b.skops").read_bytes()
+    ensembles.save(result.combiner, tmp_path / "a.skops")
     again = ensembles.load(tmp_path / "a.skops")
     assert (again.members, again.genres) == ([e.learner for e in members], GENRES)
     test = parts_of(members[0].predictions)["test"]

@@ -110,16 +110,16 @@ def test_features_of_a_split_come_in_its_order(tmp_path):
     x = np.arange(6, dtype=np.float32).reshape(3, 2)
     feature_table.write_matrix(tmp_path / "x.h5", x, ["a", "b", "c"], ["p", "q"], {})
     split = pd.DataFrame({"track_id": ["c", "x", "a"], "part": ["test", "test", "training"]})
-    found, rows, missing = features.of_split(tmp_path / "x.h5", split)
+    found, rows, missing = feature_table.of_split(tmp_path / "x.h5", split)
     np.testing.assert_array_equal(found, [[4, 5], [0, 1]])
     assert rows["track_id"].tolist() == ["c", "a"]
     assert missing == ["x"]
-    assert "1 have none: x" in features.said(rows, missing)
+    assert "1 have none: x" in feature_table.said(rows, missing)
     with pytest.raises(NotPossible, match="no features of any track of the split"):
-        features.of_split(tmp_path / "x.h5", split.iloc[[1]])
+        feature_table.of_split(tmp_path / "x.h5", split.iloc[[1]])
     with pytest.raises(NotPossible, match="no features of any track of the test part"):
-        features.of_split(tmp_path / "x.h5", split.iloc[1:])
-    learnt, *_ = features.of_split(tmp_path / "x.h5", split.iloc[2:])
+        feature_table.of_split(tmp_path / "x.h5", split.iloc[1:])
+    learnt, *_ = feature_table.of_split(tmp_path / "x.h5", split.iloc[2:])
     np.testing.assert_array_equal(learnt, [[0, 1]])
 
 
@@ -128,7 +128,7 @@ def test_split_gets_the_genres_of_the_manifest(tmp_path):
         tmp_path / "split.csv", index=False
     )
     tracks = pd.DataFrame({"track_id": ["01", "2", "3"], "genre": ["Jazz", "Polka", "Jazz"]})
-    found = features.labelled(tmp_path / "split.csv", tracks)
+    found = feature_table.labelled(tmp_path / "split.csv", tracks)
     assert found.to_dict("list") == {
         "track_id": ["2", "01"],
         "part": ["test", "training"],

@@ -1,6 +1,3 @@
-import time
-import zipfile
-
 import keras
 import numpy as np
 import pandas as pd
@@ -101,19 +98,6 @@ def test_a_saved_model_predicts_the_same(tmp_path):
     data = Points(1, 60)
     one, other = (m.predict(data, verbose=0) for m in (model, loaded))
     np.testing.assert_array_equal(one, other)
-
-
-def test_a_model_trained_again_has_the_same_bytes(tmp_path):
-    for name in ("one", "two"):
-        model = network()
-        train(model, epochs=2)
-        training.save(model, tmp_path / f"{name}.keras")
-        time.sleep(1.1)  # Keras notes the second
-    one, two = ((tmp_path / f"{name}.keras").read_bytes() for name in ("one", "two"))
-    assert one == two
-    with zipfile.ZipFile(tmp_path / "one.keras") as archive:
-        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        assert archive.testzip() is None
 
 
 def test_a_model_that_cannot_be_saved_leaves_the_old_one(tmp_path):

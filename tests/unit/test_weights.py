@@ -12,7 +12,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from genreflow import backbones, weights
+from genreflow import backbones, imagenet_weights, weights
 from genreflow.errors import GenreflowError
 from keras.src.utils import file_utils
 
@@ -33,7 +33,7 @@ def test_the_published_files_are_those_that_keras_itself_asks_for(monkeypatch, n
         raise AskedError(origin, file_hash or "")
 
     monkeypatch.setattr(file_utils, "get_file", ask)
-    with weights.PUBLISHED.open(newline="") as file:
+    with imagenet_weights.PUBLISHED.open(newline="") as file:
         rows = {(row["network"], row["top"]): row for row in csv.DictReader(file)}
     assert len(rows) == 2 * len(NETWORKS)
     for name in names:
@@ -77,7 +77,7 @@ def serve(tmp_path):
 
 def get(table, path, **settings):
     settings = {"top": False, "progress": False, "retries": 1, "backoff": 0, **settings}
-    return weights.fetch("Small", path, table=table, **settings)
+    return imagenet_weights.fetch("Small", path, table=table, **settings)
 
 
 def test_a_published_file_is_downloaded_and_checked(serve, tmp_path):
@@ -103,7 +103,7 @@ def test_a_truncated_download_is_never_used(serve, tmp_path, known):
 
 def test_a_network_without_published_weights_is_answered_with_those_that_have(serve, tmp_path):
     with pytest.raises(GenreflowError, match=r"no ImageNet weights of Huge.*Small.*random"):
-        weights.fetch("Huge", tmp_path / "x.h5", top=True, table=serve(b""))
+        imagenet_weights.fetch("Huge", tmp_path / "x.h5", top=True, table=serve(b""))
 
 
 # --- loading

@@ -14,6 +14,7 @@ from genreflow import (
     classify,
     cnn,
     ensembles,
+    feature_table,
     features,
     ffnn,
     packs,
@@ -186,7 +187,7 @@ class Corpus:
         return table
 
     def _ffnn(self, folder, name, rest):
-        x, split, _ = features.of_split(self._matrix("handcrafted"), self.split)
+        x, split, _ = feature_table.of_split(self._matrix("handcrafted"), self.split)
         backend.configure(threads=1, seed=0)
         model, _, table, _ = ffnn.fit(
             x,
@@ -207,7 +208,7 @@ class Corpus:
 
     def _classify(self, folder, name, rest):
         matrix, _, classifier = rest.rsplit("/", 2)
-        x, split, _ = features.of_split(self._matrix(matrix), self.split)
+        x, split, _ = feature_table.of_split(self._matrix(matrix), self.split)
         columns = (split["genre"], split["part"], split["track_id"])
         result = classify.classify(x, *columns, classifier=classifier, folds=2)
         classify.save(result.model, folder / "model.skops")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import yaml
@@ -133,10 +134,22 @@ def copied(source, target):
     return target
 
 
+def content(path):
+    """Return the bytes of a file; of a saved model those of its arrays.
+
+    Keras and skops note times and addresses in the JSON beside them.
+    """
+    if path.suffix not in (".keras", ".skops"):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        names = (name for name in archive.namelist() if not name.endswith(".json"))
+        return sorted(map(archive.read, names))
+
+
 def made_files(workdir):
-    """Return the bytes of everything below results, but for logs and measurements."""
+    """Return the content of everything below results, but for logs and measurements."""
     return {
-        str(path.relative_to(workdir)): path.read_bytes()
+        str(path.relative_to(workdir)): content(path)
         for path in sorted(Path(workdir, "results").rglob("*"))
         if path.is_file()
         and not {"logs", "benchmarks"} & set(path.parts)

@@ -126,7 +126,7 @@ def _files_of(name: str) -> frozenset[Path]:
     return frozenset(path for file in counted if (path := PACKAGE / file).is_file())
 
 
-def work(*described: object, files: Iterable[str | Path]) -> str:
+def fingerprint(*described: object, files: Iterable[str | Path]) -> str:
     """Return a hash of what a piece of work is done with, to know again what it left half done.
 
     Parameters

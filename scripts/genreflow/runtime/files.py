@@ -4,8 +4,7 @@ import json
 import os
 import shutil
 import time
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,25 +43,6 @@ def atomic(path: str | Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def rewrite_archive(path: Path, edit: Callable[[dict[str, bytes]], dict[str, bytes]]) -> None:
-    """Edit the members of a zip in place, and give them a fixed order and time.
-
-    So the same content has the same bytes, whenever it was saved.
-
-    Parameters
-    ----------
-    path
-        The archive, not compressed afterwards.
-    edit
-        From the members by name to those to be written.
-    """
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in sorted(edit(members).items()):
-            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -144,10 +124,11 @@ def future_warning(paths: Iterable[str | Path]) -> str:
                 found.append(path)
     if not found:
         return ""
+    files = "1 file is" if len(found) == 1 else f"{len(found)} files are"
     return (
-        f"{len(found)} files are dated in the future (first: {found[0]}): what changes in them, or "
-        "in what they were made from, may not be noticed. Set the clock right, or give them the "
-        "present time (touch)"
+        f"{files} dated in the future (first: {found[0]}): what changes in them, or in what they "
+        "were made from, may not be noticed. Set the clock right, or give them the present time "
+        "(touch)"
     )
 
 
