@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,12 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 JOB = """
-import ctypes, time
+import ctypes, signal, time
 from genreflow.runtime import watch
-watch.INTERVAL, watch.GRACE = 0.05, 0.1
+watch.INTERVAL, watch.GRACE = 0.05, {grace}
 watch.end_with_run()
-print("runs", flush=True)
-{}
+runs = lambda: print("runs", flush=True)
+{block}
 """
 
 RUN = """
@@ -25,14 +24,24 @@ os.environ["GENREFLOW_RUN"] = str(os.getpid())
 print(subprocess.run([sys.executable, "-c", sys.argv[1]]).returncode)
 """
 
-SLEEP = "time.sleep(600)"
+SLEEP = "runs(); time.sleep(600)"
 
 DEAF = """
+signal.signal(signal.SIGINT, lambda *_: None)
+runs()
 mutex = ctypes.create_string_buffer(64)
 for _ in range(2):
     ctypes.CDLL(None).pthread_mutex_lock(mutex)
 """
 """A library in C that does not return when a signal comes."""
+
+TIDY = """
+try:
+    runs()
+    time.sleep(600)
+except KeyboardInterrupt:
+    print("cleaned", flush=True)
+"""
 
 
 @pytest.fixture
@@ -40,9 +49,9 @@ def run():
     """Start a run with one job; both end with the test."""
     begun = []
 
-    def start(block):
+    def start(block, *, grace=0.1):
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, JOB.format(block)],
+            [sys.executable, "-c", RUN, JOB.format(block=block, grace=grace)],
             env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
             stdout=subprocess.PIPE,
             text=True,
@@ -67,17 +76,16 @@ def test_a_job_ends_with_its_run(run, block):
 
 def test_an_interrupt_ends_a_job_that_does_not_hear_it(run):
     process = run(DEAF)
-    time.sleep(1)  # until the library is at work
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=30)[0] == f"{-signal.SIGKILL}\n"
 
 
 def test_an_interrupted_job_may_clean_up(run):
-    process = run("try: time.sleep(600)\nexcept KeyboardInterrupt: print('cleaned', flush=True)")
+    process = run(TIDY, grace=600)
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=30)[0] == "cleaned\n0\n"
 
 
 def test_a_job_goes_on_while_its_run_lives(run):
-    process = run("time.sleep(0.3)")
+    process = run("runs(); time.sleep(0.3)")
     assert process.communicate(timeout=30)[0] == "0\n"
