@@ -4,7 +4,6 @@ import functools
 import gc
 import json
 import os
-import shlex
 import shutil
 import sys
 import threading
@@ -976,13 +975,6 @@ def notes():
     return " ".join(filter(None, [note(), of_backbones]))
 
 
-def command():
-    """Return the command that goes on with this run, as it was given."""
-    return os.environ.get("GENREFLOW_COMMAND") or shlex.join(
-        [os.path.basename(sys.argv[0]), *sys.argv[1:]]
-    )
-
-
 def show_results():
     """Say where the table is, what it says and what is not in it, once a whole run has ended."""
     text = Path(RESULTS, "tables", "summary.txt")
@@ -1002,4 +994,4 @@ def say_how_to_go_on():
         logger.error(f"No space left on device: the disk of {RESULTS} is full")
     failed = getattr(workflow.scheduler, "failed", ())
     jobs = sorted((str(job), ", ".join(map(str, job.log))) for job in failed)
-    logger.info(f"\n{ending.failures(jobs, command())}")
+    logger.info(f"\n{ending.failures(jobs, ending.command(sys.argv, os.environ))}")

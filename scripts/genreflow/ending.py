@@ -2,8 +2,9 @@
 
 import csv
 import json
+import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 NAMED = 5
@@ -61,6 +62,21 @@ def failures(jobs: Sequence[tuple[str, str]], command: str) -> str:
             f"  {command}",
         ]
     )
+
+
+def command(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the command that started a run, for a shell.
+
+    Parameters
+    ----------
+    argv
+        Of the process.
+    environment
+        What started the process, such as make, may give its own command as GENREFLOW_COMMAND.
+    """
+    program = Path(argv[0]).name
+    called = ["python", "-m", "snakemake"] if program == "__main__.py" else [program]
+    return environment.get("GENREFLOW_COMMAND") or shlex.join([*called, *argv[1:]])
 
 
 def some(names: Sequence[str]) -> str:

@@ -113,8 +113,9 @@ def fetch_all(
             listed = "\n".join(f"  - {_described(one, table)}" for one in absent)
             raise GenreflowError(
                 f"{error}.\nNot there yet:\n{listed}\n"
-                "To run without them, start the same command without `fetch`: the learners that "
-                "need them are left out, and named. Or bring the files from another computer."
+                "To run without them, call snakemake with the same options but without `fetch`: it "
+                "leaves out the learners that need them, and names them. Or bring the files from "
+                "another computer."
             ) from error
 
 

@@ -1,6 +1,7 @@
 """A run says at its end what it left out, what failed, and how it goes on."""
 
 import json
+import shlex
 
 from genreflow import ending
 
@@ -44,3 +45,12 @@ def test_an_interrupted_run_names_no_job():
     said = ending.failures([], "snakemake --cores 2")
     assert "failed" not in said
     assert said.endswith("  snakemake --cores 2")
+
+
+def test_the_command_is_given_as_a_shell_takes_it():
+    argv = ["/env/bin/snakemake", "--config", "corpus={'audio': 'my music'}"]
+    said = ending.command(argv, {})
+    assert shlex.split(said) == ["snakemake", *argv[1:]]
+    argv[0] = "/env/lib/snakemake/__main__.py"
+    assert ending.command(argv, {}).startswith("python -m snakemake --config ")
+    assert ending.command(argv, {"GENREFLOW_COMMAND": "make run"}) == "make run"

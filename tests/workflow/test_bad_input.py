@@ -151,7 +151,6 @@ def test_fetch_without_network_says_what_is_lacking_and_how_to_do_without(corpus
     work = harness.copied(corpus, tmp_path / "work")
     sha256 = "ab" * 32
     backbones = {
-        "VGG16": ["fc1"],
         "audio": {
             "kind": "onnx",
             "network": "http://127.0.0.1:9/audio.onnx",
@@ -171,14 +170,17 @@ def test_fetch_without_network_says_what_is_lacking_and_how_to_do_without(corpus
     proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
     shown = harness.snakemake(work, "fetch", "--configfile", "given.yaml", env=proxies)
     assert shown.returncode != 0
-    said = " ".join(shown.stderr.split())
+    log = (work / "results/tiny/logs/fetch.log").read_text()
     for word in (
         "VGG16.h5: ImageNet weights of VGG16, 553 MB, from storage.googleapis.com",
         f"resources/onnx/{sha256}.onnx from http://127.0.0.1:9/audio.onnx",
-        "start the same command without `fetch`",
+        "with the same options but without `fetch`",
     ):
-        assert said.count(word) == 1, shown.stderr
-    assert "Traceback" not in shown.stderr
+        assert log.count(word) == 1, log
+    assert shown.stderr.count("Not there yet:") == 1
+    assert "fetch: results/tiny/logs/fetch.log" in shown.stderr
+    assert "--configfile given.yaml" in shown.stderr.partition("give the same command")[2]
+    assert "Traceback" not in log + shown.stderr
     assert not (work / "resources").exists() or not list((work / "resources").rglob("*.*"))
 
 
