@@ -993,5 +993,6 @@ def say_how_to_go_on():
     if os.path.exists(RESULTS) and shutil.disk_usage(RESULTS).free < files.ROOM:
         logger.error(f"No space left on device: the disk of {RESULTS} is full")
     failed = getattr(workflow.scheduler, "failed", ())
-    jobs = sorted((str(job), ", ".join(map(str, job.log))) for job in failed)
+    single = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
+    jobs = sorted((job.name, ", ".join(map(str, job.log))) for job in single)
     logger.info(f"\n{ending.failures(jobs, ending.command(sys.argv, os.environ))}")
