@@ -44,8 +44,6 @@ wildcard_constraints:
     cut=r"[A-Za-z0-9_]+",
     ensemble=r"[a-z0-9][a-z0-9-]*",
     joined=r"[A-Za-z0-9_]+",
-    network=r"[A-Za-z0-9]+",
-    sha256=r"[0-9a-f]{64}",
 
 
 # On a cluster these run beside Snakemake: downloads, and what takes seconds.
@@ -63,11 +61,9 @@ localrules:
     fetch,
     ffnn_table,
     genre_gallery,
-    imagenet_weights,
     learning_curves,
     manifest,
     online_gallery,
-    onnx_network,
     search_figures,
     spectrograms,
     split,
@@ -92,6 +88,7 @@ rule wavs:
 
 
 more_memory_by_attempt()
+say_plan()
 
 
 onsuccess:

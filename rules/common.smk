@@ -1,6 +1,7 @@
 # Everything that the rules compute: lists of inputs, names, settings.
 
 import gc
+import json
 import os
 import shutil
 import sys
@@ -15,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from genreflow import config as configuration
-from genreflow import sources, splits, tracks
+from genreflow import ending, plan, sources, splits, tracks
 from genreflow.errors import GenreflowError
 from genreflow.runtime import digest, files, locks, patches, watch
 
@@ -51,8 +52,23 @@ RESULTS = f"results/{config['corpus']['name']}"
 LISTING = f"{RESULTS}/corpus/listing.json"
 
 
+LACKING = "GENREFLOW_LACKING"
+
+
+def lacking_downloads():
+    """Return the files to be downloaded that aren't there; jobs get what the main process found.
+
+    So the learners stay the same while a run goes on, whatever comes meanwhile.
+    """
+    if workflow.is_main_process or LACKING not in os.environ:
+        wanted = [one["path"] for one in plan.downloads(config)]
+        absent = [path for path in wanted if not os.path.exists(path)]
+        os.environ[LACKING] = json.dumps(absent)
+    return json.loads(os.environ[LACKING])
+
+
 def read_listing():
-    """List the tracks once, in the main process; jobs read what it found.
+    """List the tracks once, in the main process, and plan the run; jobs read what it found.
 
     So the tracks stay the same while a run goes on, whatever happens to the corpus meanwhile.
     """
@@ -63,25 +79,40 @@ def read_listing():
         paths = (LISTING, *(track.path for track in listing.tracks))
         if warning := files.future_warning(paths):
             logger.warning(warning)
+        made = checked(plan.make, config, listing.tracks, lacking=lacking_downloads())
         # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
         if not listing.problem and (ALONE or not os.path.exists(LISTING)):
             checked(files.require_writable, RESULTS)
             tracks.write_listing(listing, LISTING)
-        return listing
-    return tracks.read_listing(LISTING)
+        return listing, made
+    listing = tracks.read_listing(LISTING)
+    return listing, plan.make(config, listing.tracks, lacking=lacking_downloads())
 
 
-listing = read_listing()
+listing, PLAN = read_listing()
 TRACKS = {track.track_id: track for track in listing.tracks}
 SHARDS = defaultdict(list)
 for track in listing.tracks:
     number = tracks.shard_of(track.track_id, config["corpus"]["shards"])
     SHARDS[str(number)].append(track)
-SPLITS = checked(splits.expand, config["splits"])
+SPLITS = PLAN.splits
 SPLIT_PATTERN = splits.PATTERN
 FAMILIES = list(dict.fromkeys(map(splits.family, SPLITS)))
 FAMILY_PATTERN = "|".join(FAMILIES)
 MAX_SAMPLES = round(config["audio"]["duration"] * config["audio"]["sample_rate"])
+
+
+def say_plan():
+    """Say beforehand what `auto` stands for, and which learners are left out."""
+    if not workflow.is_main_process or "fetch" in sys.argv:
+        return
+    if PLAN.choice:
+        logger.info(PLAN.choice)
+    reasons = defaultdict(list)
+    for learner, reason in PLAN.left_out.items():
+        reasons[reason].append(learner)
+    for reason, names in reasons.items():
+        logger.warning(f"Left out: {ending.some(names)}: {reason}.")
 
 
 def more_memory_by_attempt():
@@ -328,7 +359,7 @@ def network_of_variant(wildcards):
 def searches():
     """Return the split and the variant of each search of a run."""
     variants = config["cnn"]["variants"]
-    searched = [name for name in config["cnn"]["run"] if variants[name]["search"]]
+    searched = [name for name in PLAN.variants if variants[name]["search"]]
     return [(split, name) for split in SPLITS for name in searched]
 
 
@@ -352,11 +383,6 @@ def handcrafted_shards(wildcards):
 
 
 # ffnn
-
-
-def ffnn_names():
-    """Return the name of each network: the units of its hidden layers."""
-    return ["-".join(map(str, units)) for units in config["ffnn"]["units"]]
 
 
 def ffnn_settings():
@@ -397,36 +423,13 @@ def weights_file(wildcards):
 
 def weights_of(settings):
     """Return the file of the weights that settings of a network name, if there is one."""
-    network, weights = settings["network"], settings["weights"]
-    if weights == "random" or network.endswith(".keras"):
-        return []
-    if weights == "imagenet":
-        return f"{config['transfer']['folder']}/weights/{network}.h5"
-    return weights
-
-
-def onnx_url(backbone):
-    return backbone["kind"] == "onnx" and backbone["network"].startswith("http")
+    return plan.weights_file(settings, config["transfer"]["folder"]) or []
 
 
 def network_file(wildcards):
     """Return the file of a backbone that is not one of keras.applications."""
     backbone = BACKBONES[wildcards.backbone]
-    if onnx_url(backbone):
-        return f"{config['transfer']['folder']}/onnx/{backbone['sha256'].lower()}.onnx"
-    if backbone["kind"] == "onnx" or backbone["network"].endswith(".keras"):
-        return backbone["network"]
-    return []
-
-
-def url_of_onnx(wildcards):
-    """Return the address of a network in ONNX by its hash."""
-    for backbone in filter(onnx_url, BACKBONES.values()):
-        if backbone["sha256"].lower() == wildcards.sha256:
-            return backbone["network"]
-    raise WorkflowError(
-        f"no network in transfer.backbones has the sha256 {wildcards.sha256}"
-    )
+    return plan.network_file(backbone, config["transfer"]["folder"]) or []
 
 
 def onnx_settings(wildcards):
@@ -462,11 +465,11 @@ def marks():
     variants = config["cnn"]["variants"]
     random = [
         name
-        for name, shares in config["classify"]["features"].items()
-        if shares and classifiers_on(name) and has_random_weights(name)
+        for name in config["classify"]["features"]
+        if classified_on(name) and has_random_weights(name)
     ] + [
         f"cnn/{name}"
-        for name in config["cnn"]["run"]
+        for name in PLAN.variants
         if variants[name]["architecture"] == "finetuned"
         and variants[name]["weights"] == "random"
         and not variants[name]["network"].endswith(".keras")
@@ -484,13 +487,6 @@ def marks():
 
 
 # classify
-
-
-def pca_name(share):
-    """Return the name of a share of variance as a folder: all, pca-0.90, pca-0.995."""
-    if share == "all":
-        return share
-    return f"pca-{share:.2f}" if round(share, 2) == share else f"pca-{share:g}"
 
 
 def classify_settings(wildcards):
@@ -525,10 +521,22 @@ def shares_of_decompositions():
         return {}
     found = {}
     for name, shares in config["classify"]["features"].items():
-        kept = [share for share in shares if share != "all"]
-        if kept and classifiers_on(name):
+        made = {learner.rsplit("/", 1)[0] for learner in classified_on(name)}
+        kept = [
+            share
+            for share in shares
+            if share != "all" and f"classify/{name}/{plan.pca_name(share)}" in made
+        ]
+        if kept:
             found[name] = kept
     return found
+
+
+def classified_on(features):
+    """Return the learners on a feature matrix."""
+    return [
+        name for name in PLAN.classifiers if name.startswith(f"classify/{features}/")
+    ]
 
 
 def first_split_of(wildcards):
@@ -546,46 +554,17 @@ def decompositions_of_family(wildcards):
 
 def networks():
     """Return the learners that are trained once for every seed."""
-    return [f"cnn/{variant}" for variant in config["cnn"]["run"]] + [
-        f"ffnn/{units}" for units in ffnn_names()
-    ]
-
-
-def classifiers_on(features):
-    """Return which classifiers are fitted on a feature matrix."""
-    return config["classify" if features == "handcrafted" else "transfer"]["run"]
+    return PLAN.networks
 
 
 def classifiers():
     """Return the learners on feature matrices, which depend on the seed of the run only."""
-    return [
-        f"classify/{features}/{pca_name(share)}/{classifier}"
-        for features, shares in config["classify"]["features"].items()
-        for share in shares
-        for classifier in classifiers_on(features)
-    ]
+    return PLAN.classifiers
 
 
 def ensembles():
-    """Return the ensembles of which all members are run."""
-    single = set(networks() + classifiers())
-    found = []
-    for name, ensemble in config["ensembles"]["members"].items():
-        if single.issuperset(ensemble["of"]):
-            require_validation(name, ensemble)
-            found.append(f"ensemble/{name}")
-    return found
-
-
-def require_validation(name, ensemble):
-    """Stop if a stack would be fitted on tracks from which its members learned."""
-    classified = [one for one in ensemble["of"] if one.startswith("classify/")]
-    learned = "validation" in config["classify"]["fit_on"]
-    if ensemble["how"] == "stack" and classified and learned:
-        raise WorkflowError(
-            f"ensembles.members.{name}: a stack is fitted on validation, from which "
-            f"{classified[0]} learns too (classify.fit_on): average instead, or leave it out"
-        )
+    """Return the learners that combine others."""
+    return PLAN.ensembles
 
 
 def members_of_ensemble(wildcards):
@@ -600,11 +579,11 @@ def how_of_ensemble(wildcards):
 
 def left_out():
     """Return the learners that are left out beforehand, with the reason."""
-    return {}
+    return PLAN.left_out
 
 
 def learners():
-    return networks() + classifiers() + ensembles()
+    return PLAN.learners
 
 
 def folders_of(learner, split_names):
@@ -626,6 +605,9 @@ def files_of(name, some_learners, split_names=SPLITS):
 
 def predictions(wildcards):
     require_corpus()
+    if not learners():
+        logger.error("no learner is left to be run; why is said above")
+        sys.exit(1)
     return files_of("predictions.csv", learners())
 
 
@@ -736,7 +718,7 @@ def tables():
     """Return the tables of a run; one on FFNNs or classifiers only where there are some."""
     names = [
         "comparison",
-        "ffnn" if ffnn_names() else "",
+        "ffnn" if config["ffnn"]["units"] else "",
         "classify" if classifiers() else "",
         "inference" if inference_times() else "",
     ]
@@ -780,9 +762,9 @@ def figures():
 
 def galleries():
     """Return the galleries of images: of the genres, and of augmentation on the first split."""
-    if not config["cnn"]["run"]:
+    if not PLAN.variants:
         return []
-    variants = [config["cnn"]["variants"][name] for name in config["cnn"]["run"]]
+    variants = [config["cnn"]["variants"][name] for name in PLAN.variants]
     modes = {augment_mode(variant) for variant in variants}
     drawn = {"copies": "masked_copies", "online": "online_augmentation"}
     return [f"{RESULTS}/figures/genres.svg"] + [
@@ -817,9 +799,8 @@ def candidates():
     """Return the learners of which one is packed: all of them, or the one that is named."""
     named = config["predict"]["learner"]
     if named and named not in learners():
-        raise WorkflowError(
-            f"predict.learner: {named} is not run; there are {', '.join(learners())}"
-        )
+        why = left_out().get(named, f"there are {', '.join(learners())}")
+        raise WorkflowError(f"predict.learner: {named} is not run; {why}")
     return [named] if named else learners()
 
 
@@ -894,7 +875,7 @@ def crops_of_variants():
     return {
         name: {key: variant[key] for key in ("crop_frames", "crops")}
         for name, variant in config["cnn"]["variants"].items()
-        if name in config["cnn"]["run"]
+        if name in PLAN.variants
     }
 
 
@@ -908,6 +889,11 @@ def audio_to_predict(wildcards):
 
     paths = checked(predict.files_of, [config["predict"]["path"]])
     return [str(path) for path in paths if path.exists()]
+
+
+def limits():
+    """Return what the report says first: what numbers are worth."""
+    return list(filter(None, [notes(), PLAN.choice]))
 
 
 def is_fma_small():
@@ -933,22 +919,23 @@ def notes():
 
 
 def show_results():
-    """Say where the table is and what it says, once a whole run has ended."""
+    """Say where the table is, what it says and what is not in it, once a whole run has ended."""
     text = Path(RESULTS, "tables", "summary.txt")
     if text.exists():
         table = text.with_name("comparison.md")
+        said = checked(ending.left_out, RESULTS)
         logger.info(
-            f"\n{text.read_text()}\nThe whole table: {table}\n"
+            f"\n{text.read_text()}\n{said}The whole table: {table}\n"
             f"The report: {RESULTS}/report.html"
         )
 
 
 def say_how_to_go_on():
-    """Say what to do after a run that was interrupted, or in which a job failed."""
+    """Say what failed and what to do after a run that was interrupted, or in which a job failed."""
     # A job may not be able to say it: HDF5 crashes when it can't write.
     if os.path.exists(RESULTS) and shutil.disk_usage(RESULTS).free < files.ROOM:
         logger.error(f"No space left on device: the disk of {RESULTS} is full")
-    logger.info(
-        "\nNot everything was made. Whatever is whole stays: mend what is named above, if anything, "
-        "and give the same command again; it goes on from here."
-    )
+    failed = getattr(workflow.scheduler, "failed", ())
+    single = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
+    jobs = sorted((job.name, ", ".join(map(str, job.log))) for job in single)
+    logger.info(f"\n{ending.failures(jobs, ending.command(sys.argv, os.environ))}")

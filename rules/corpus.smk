@@ -1,5 +1,5 @@
 rule fetch:
-    """Download, check and unpack FMA, or whatever of it is missing."""
+    """Download what is missing: weights of networks first, then FMA, which is checked and unpacked."""
     log:
         f"{RESULTS}/logs/fetch.log",
     conda:
@@ -9,6 +9,7 @@ rule fetch:
         mem_mb=1000,
         runtime=1440,
     params:
+        weights=plan.downloads(config),
         kind=config["corpus"]["kind"],
         folder=config["corpus"]["audio"],
         subset=config["corpus"]["subset"],

@@ -18,7 +18,7 @@ rule report:
         runtime=30,
     params:
         results=results_folder,
-        limits=[notes()] if notes() else [],
+        limits=limits(),
         marks=marks(),
         code=code("report.py"),
     message:

@@ -1,9 +1,16 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow import fma
-
     params = snakemake.params
+    if params.weights:
+        from genreflow import imagenet_weights
+
+        imagenet_weights.fetch_all(params.weights)
+        say(f"there: {', '.join(one['path'] for one in params.weights)}")
     if params.kind == "fma":
+        from genreflow import fma
+
         fma.fetch(params.folder, params.subset, url=params.url)
-    say(f"the corpus is at {params.folder}" if params.kind == "fma" else "nothing to fetch")
+        say(f"the corpus is at {params.folder}")
+    if params.kind != "fma" and not params.weights:
+        say("nothing to fetch")

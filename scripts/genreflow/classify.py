@@ -25,6 +25,7 @@ from genreflow import grid as grids
 from genreflow import pca as components
 from genreflow import prediction_table, skops_files
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.limits import MAX_TRACKS
 from genreflow.tracks import PARTS
 
 CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
@@ -57,9 +58,6 @@ GRIDS: dict[str, dict[str, list]] = {
     "lda": {"shrinkage": ["auto"]},
 }
 """What is tried if nothing else is asked for: the study's grids, and ours for the last three."""
-
-MAX_TRACKS = 25_000
-"""Most tracks (or dimensions, if fewer) whose square matrix is built: 5 GB of float64."""
 
 _NAMED = 5
 

@@ -1,6 +1,7 @@
 """Checking a configuration against the schema."""
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -28,8 +29,11 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         Names each key that is unknown (with the nearest known one) or has a wrong value.
     """
     config = _typed(dict(config), schema)
+    config = _at_home(config)
     if isinstance(config.get("predict"), str):
         config["predict"] = {"path": config["predict"]}
+    if isinstance(config.get("splits"), str):
+        config["splits"] = [config["splits"]]
     problems = [
         problem
         for error in Draft202012Validator(schema).iter_errors(config)
@@ -62,6 +66,15 @@ def _typed(value: Any, schema: Mapping[str, Any]) -> Any:
         read = yaml.safe_load(value)
         return read if isinstance(read, int | float) else value
     return value
+
+
+def _at_home(value: Any) -> Any:
+    """Put the home folder in the place of ~ in all paths; no shell does it within a setting."""
+    if isinstance(value, dict):
+        return {key: _at_home(sub) for key, sub in value.items()}
+    if isinstance(value, list):
+        return [_at_home(item) for item in value]
+    return os.path.expanduser(value) if isinstance(value, str) else value  # noqa: PTH111
 
 
 def _sub_schema(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -211,7 +224,7 @@ def _unknown(path: str, key: str, place: str, known: Mapping[str, Any]) -> str:
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     """Check what no schema can say: keys that must fit each other."""
     try:
-        splits.expand(config["splits"])
+        splits.expand(name for name in config["splits"] if name != splits.AUTO)
     except GenreflowError as error:
         yield f"splits: {error}"
     variants = config["cnn"]["variants"]

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -26,6 +27,9 @@ from genreflow.runtime.files import atomic
 
 CHUNK = 2**16
 """Bytes read at once. A connection that breaks loses at most so many of those that came."""
+
+CONNECT_SECONDS = 5.0
+"""Who doesn't take a connection within this time isn't there."""
 
 LONGEST_WAIT = 60.0
 """Upper limit of the pause between two tries, in seconds."""
@@ -40,6 +44,10 @@ _DISK_FULL = {
 }
 
 _log = logging.getLogger(__name__)
+
+
+class UnreachableError(GenreflowError):
+    """There is no connection to a server."""
 
 
 class _BrokenError(Exception):
@@ -91,9 +99,11 @@ def fetch(
 
     Raises
     ------
+    UnreachableError
+        If there is no connection to the server: at once, for that is no passing trouble.
     GenreflowError
-        If the server cannot be reached, hasn't the file or breaks off too often; if the disk
-        has not enough room; if the size or the digest is not the expected one.
+        If the server hasn't the file or breaks off too often; if the disk has not enough room; if
+        the size or the digest is not the expected one.
     """
     path = Path(path)
     _split_digest(digest)
@@ -250,6 +260,7 @@ class _Transfer:
     timeout: float
     progress: bool
     validator: str | None = None
+    reached: bool = False
 
     @property
     def have(self) -> int:
@@ -262,6 +273,7 @@ class _Transfer:
         if start and start == self.size:
             return
         with self._get(start) as response:
+            self.reached = True
             if response.status_code == requests.codes.requested_range_not_satisfiable and start:
                 if _content_range(response) != (None, start):
                     self.partial.unlink()
@@ -290,11 +302,21 @@ class _Transfer:
             if self.validator:
                 headers["If-Range"] = self.validator
         try:
-            return self.session.get(self.url, headers=headers, stream=True, timeout=self.timeout)
+            return self.session.get(
+                self.url,
+                headers=headers,
+                stream=True,
+                timeout=(min(CONNECT_SECONDS, self.timeout), self.timeout),
+            )
         except requests.RequestException as error:
-            raise GenreflowError(
-                f"cannot reach {self.url} ({error}). Check the address, the network and the "
-                "proxy settings (HTTPS_PROXY), then run again: the download goes on where it ended"
+            lost = isinstance(error, requests.ConnectionError)
+            if lost and self.reached:
+                raise _BrokenError(_why(error)) from error
+            size = f", {self.size / 1e6:,.0f} MB" if self.size else ""
+            raise (UnreachableError if lost else GenreflowError)(
+                f"cannot reach {self.url}{size} ({_why(error)}). Check the address, the network and"
+                " the proxy settings (HTTPS_PROXY), then run again: the download goes on where it"
+                " ended"
             ) from error
 
     def _require_success(self, response: requests.Response) -> None:
@@ -367,9 +389,13 @@ def _persist(transfer: _Transfer, retries: int, backoff: float) -> None:
 
 
 def _session(retries: int, backoff: float) -> requests.Session:
-    """Return a session that tries again until an answer begins; its body is _persist's matter."""
+    """Return a session that tries again until an answer begins; its body is _persist's matter.
+
+    Nor does it try again to connect: where there is no network, that only takes time.
+    """
     retry = Retry(
         total=retries,
+        connect=0,
         backoff_factor=backoff,
         backoff_max=LONGEST_WAIT,
         status_forcelist=(429, 500, 502, 503, 504),
@@ -379,6 +405,15 @@ def _session(retries: int, backoff: float) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     return session
+
+
+def _why(error: requests.RequestException) -> str:
+    """Return the words of the innermost error, without the addresses of objects."""
+    inner: Any = error
+    while inner.args and isinstance(inner.args[0], Exception):
+        inner = inner.args[0]
+    reason = getattr(inner, "reason", None) or inner
+    return re.sub(r"<.*?>:? ?|^\w+\(.*?\): ?", "", str(reason)).strip() or str(error)
 
 
 def _validator(response: requests.Response) -> str | None:

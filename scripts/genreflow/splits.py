@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 SINGLE = ("official", "grouped", "lowest-ids")
 """The splits that are not folds of a cross-validation."""
 
+AUTO = "auto"
+"""Stands for one of the others, which `genreflow.plan` chooses by the tracks that there are."""
+
 _FAMILY = r"cv-([1-9][0-9]*)x([2-9]|[1-9][0-9]+)"
 _FOLD = r"cv-[1-9][0-9]*x(?:[2-9]|[1-9][0-9]+)-r[1-9][0-9]*-f0*[1-9][0-9]*"
 
@@ -32,7 +36,7 @@ _LEFT_OUT = ""
 _TRIES = 10
 
 
-def expand(names: list[str]) -> list[str]:
+def expand(names: Iterable[str]) -> list[str]:
     """Return the names of all splits that a list of names stands for.
 
     Parameters
@@ -261,11 +265,11 @@ def _members(name: str) -> list[str]:
 def _unknown(name: str) -> str:
     # A wrong name with two numbers most likely means a cross-validation with these.
     repeats, folds, *_ = [*map(int, re.findall("[0-9]+", name)), 5, 10]
-    known = [*SINGLE, f"cv-{max(repeats, 1)}x{max(folds, 2)}"]
+    known = [AUTO, *SINGLE, f"cv-{max(repeats, 1)}x{max(folds, 2)}"]
     near = difflib.get_close_matches(name.lower(), known, n=1)
     guess = f"; did you mean {near[0]!r}?" if near else "."
     return (
-        f"unknown split {name!r}{guess} Splits are {', '.join(map(repr, SINGLE))} and "
+        f"unknown split {name!r}{guess} Splits are {', '.join(map(repr, (AUTO, *SINGLE)))} and "
         "'cv-REPEATSxFOLDS' with at least 1 repeat and 2 folds, such as 'cv-5x10'"
     )
 
@@ -378,29 +382,46 @@ def _recordings(tracks: pd.DataFrame) -> np.ndarray:
 
 
 def _joined(tracks: pd.DataFrame, spaces: list[tuple[str, ...]]) -> np.ndarray:
-    """Find the groups of tracks that share a value, transitively.
-
-    Columns in one tuple share their values: the artist "7" is not the album "7", but
-    what is a duplicate of "7" is joined with the track "7".
-    """
+    """Find the groups of tracks that share a value in one of several sets of columns."""
     import numpy as np
-    import pandas as pd
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
-    # A bipartite graph: the tracks on the one side, the values on the other.
-    size = len(tracks)
-    heads, tails = [], []
-    for columns in spaces:
-        value = np.concatenate([tracks[column].to_numpy(object) for column in columns])
-        head = np.tile(np.arange(len(tracks)), len(columns))[value != ""]
-        tail, names = pd.factorize(value[value != ""])
-        heads.append(head)
-        tails.append(tail + size)
-        size += len(names)
-    head, tail = np.concatenate(heads), np.concatenate(tails)
-    graph = coo_array((np.ones(len(head)), (head, tail)), shape=(size, size))
-    return connected_components(graph, directed=False)[1][: len(tracks)]
+    columns = [zip(*(tracks[name] for name in names), strict=True) for names in spaces]
+    return np.array(joined(columns), int)
+
+
+def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
+    """Give a number to each group of rows that share a value, directly or by way of others.
+
+    Parameters
+    ----------
+    spaces
+        For each set of columns, the values of every row in them. Values are compared within a set:
+        the artist "7" is not the album "7", but what is a duplicate of "7" is joined with
+        the track "7". "" joins nothing.
+
+    Returns
+    -------
+    list of int
+        The group of each row, numbered from 0 as they come.
+    """
+    parent: list[int] = []
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
+        return row
+
+    for space in spaces:
+        first: dict[str, int] = {}
+        for row, values in enumerate(space):
+            if row == len(parent):
+                parent.append(row)
+            for value in values:
+                if value:
+                    one, other = root(first.setdefault(value, row)), root(row)
+                    parent[max(one, other)] = min(one, other)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(row), len(numbers)) for row in range(len(parent))]
 
 
 # --- stratified division of groups --------------------------------------------------------------

@@ -166,7 +166,7 @@ def test_filled_defaults_are_not_shared():
             {"spectrogram": {"invert": "dark"}},
             "spectrogram.invert: expected true or false, found 'dark'",
         ),
-        ({"splits": "official"}, "splits: expected a list, such as [a, b], found 'official'"),
+        ({"seeds": "one"}, "seeds: expected a list, such as [a, b], found 'one'"),
         ({"corpus": None}, "corpus: expected keys and values below it, found None"),
         (
             {"corpus": {"kind": "folders", "audio": "x"}},
@@ -244,3 +244,26 @@ def test_text_of_the_command_line_is_read_where_no_text_is_wanted():
     assert filled["audio"]["duration"] == 12.5
     assert filled["seeds"] == [1, 2]
     assert filled["corpus"]["name"] == "2024"
+
+
+@pytest.mark.parametrize("given", ["auto", ["auto"]])
+def test_splits_may_be_chosen_by_the_tracks(given):
+    assert complete({"splits": given}, SCHEMA)["splits"] == ["auto"]
+
+
+def test_the_home_folder_stands_in_the_place_of_a_tilde(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    given = {
+        "corpus": {"kind": "folder", "audio": "~/My Music"},
+        "transfer": {
+            "folder": "~/resources",
+            "backbones": {"mine": {"network": "~/net.keras", "cuts": ["pool"]}},
+        },
+        "predict": "~/a.mp3",
+    }
+    found = complete(given, SCHEMA)
+    assert found["corpus"]["audio"] == "/home/anna/My Music"
+    assert found["transfer"]["folder"] == "/home/anna/resources"
+    mine = {"network": "/home/anna/net.keras", "cuts": ["pool"]}
+    assert found["transfer"]["backbones"]["mine"] == mine
+    assert found["predict"]["path"] == "/home/anna/a.mp3"

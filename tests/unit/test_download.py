@@ -5,6 +5,7 @@ import shutil
 import socket
 import stat
 import threading
+import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from genreflow.download import CHUNK, fetch, is_unpacked, require_space, unpack
+import requests
+from genreflow.download import CHUNK, UnreachableError, fetch, is_unpacked, require_space, unpack
 from genreflow.errors import GenreflowError
 
 CONTENT = np.random.default_rng(0).bytes(5 * CHUNK + 123)
@@ -362,12 +364,39 @@ def test_a_server_that_stays_overloaded_is_reported(serve, path):
         get(serve(statuses=[503] * 3), path, retries=2)
 
 
-def test_no_network_is_reported(path):
+def closed_port():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/file.zip"
-    with pytest.raises(GenreflowError, match=r"cannot reach http://127.*the network"):
-        get(Site(url=url), path)
+        return closed.getsockname()[1]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "no-such-host.invalid"])
+def test_no_network_is_reported_without_a_second_try(path, monkeypatch, host):
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    url = f"http://{host.format(port=closed_port())}/file.zip"
+    with pytest.raises(UnreachableError, match=r"cannot reach http://.*the network") as caught:
+        get(Site(url=url), path, size=2_000_000, backoff=1)
+    assert f"{url}, 2 MB (" in str(caught.value)
+    assert "object at 0x" not in str(caught.value)
+    assert sum(waited) == 0
+
+
+def test_a_network_that_goes_away_in_between_is_tried_again(serve, path, monkeypatch):
+    """Once bytes have come, the next connection may be refused for a while."""
+    site = serve(sent=[1000])
+    session_get, calls = requests.Session.get, []
+
+    def refuse_second(session, url, **settings):
+        calls.append(url)
+        if len(calls) == 2:
+            url = f"http://127.0.0.1:{closed_port()}/file.zip"
+        return session_get(session, url, **settings)
+
+    monkeypatch.setattr(requests.Session, "get", refuse_second)
+    get(site, path, digest=DIGEST)
+    assert path.read_bytes() == CONTENT
+    assert len(calls) == 3
 
 
 def test_too_little_disk_space_is_noticed_before_the_download(serve, path):

@@ -3,10 +3,12 @@
 import csv
 import hashlib
 import inspect
+import socket
 import threading
 import warnings
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import h5py
 import keras
@@ -88,6 +90,52 @@ def test_a_published_file_is_downloaded_and_checked(serve, tmp_path):
     assert path.read_bytes() == content
     (tmp_path / "site" / "small.h5").unlink()
     get(table, path)  # what is there is not downloaded again
+
+
+def test_all_that_a_run_needs_is_downloaded(serve, tmp_path):
+    table = tmp_path / "table.csv"
+    serve(b"weights")
+    table.write_text(table.read_text().replace("Small,no", "Small,yes"))
+    url = table.read_text().split(",")[-3]
+    files = [
+        {"path": str(tmp_path / "weights/Small.h5"), "network": "Small"},
+        {
+            "path": str(tmp_path / "onnx/other.onnx"),
+            "url": url,
+            "sha256": hashlib.sha256(b"weights").hexdigest(),
+        },
+    ]
+    imagenet_weights.fetch_all(files, table=table, progress=False)
+    assert [Path(file["path"]).read_bytes() for file in files] == [b"weights"] * 2
+    imagenet_weights.fetch_all(files, table=table, progress=False)
+
+
+def test_without_network_all_that_is_lacking_is_named(tmp_path):
+    """Nothing listens on the port of the table's server."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{closed.getsockname()[1]}"
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "network,top,url,size,digest,megabytes\n"
+        f"One,yes,http://{host}/one.h5,,,103\nTwo,yes,http://{host}/two.h5,,,553\n"
+    )
+    there = tmp_path / "Two.h5"
+    there.write_bytes(b"weights")
+    files = [
+        {"path": str(there), "network": "Two"},
+        {"path": str(tmp_path / "One.h5"), "network": "One"},
+        {"path": str(tmp_path / "a.onnx"), "url": "http://example.org/a.onnx", "sha256": "ab" * 32},
+    ]
+    with pytest.raises(GenreflowError) as error:
+        imagenet_weights.fetch_all(files, table=table, progress=False)
+    first, *others = str(error.value).splitlines()
+    assert f"cannot reach http://{host}/one.h5" in first
+    assert [line for line in others if line.startswith("  - ")] == [
+        f"  - {tmp_path}/One.h5: ImageNet weights of One, 103 MB, from {host}",
+        f"  - {tmp_path}/a.onnx from http://example.org/a.onnx",
+    ]
+    assert "without `fetch`" in others[-1]
 
 
 @pytest.mark.parametrize("known", ["digest", "size"])

@@ -108,10 +108,15 @@ def command(*args, root=ROOT):
     return [str(part) for part in (*program, *profile, *args)]
 
 
-def snakemake(workdir, *args, root=ROOT):
+def snakemake(workdir, *args, root=ROOT, env=None):
     """Run the workflow as a user does; stdout, stderr and returncode come back."""
     return subprocess.run(
-        command(*args, root=root), cwd=workdir, capture_output=True, text=True, timeout=900
+        command(*args, root=root),
+        cwd=workdir,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env=os.environ | (env or {}),
     )
 
 

@@ -53,13 +53,6 @@ def test_missing_folder_leaves_the_results(finished):
         ({"corpus": {"kind": "foldr"}}, ["corpus.kind", "did you mean folder?"]),
         ({"splits": ["groupd"]}, ["splits", "groupd", "grouped"]),
         (
-            {
-                "classify": {"fit_on": ["training", "validation"]},
-                "ensembles": {"members": {"both": {"how": "stack"}}},
-            },
-            ["ensembles.members.both", "classify.fit_on", "average instead"],
-        ),
-        (
             {"classify": {"features": {"tiny/pol": ["all"]}}},
             ["classify.features", "tiny/pol", "did you mean tiny/pool?"],
         ),
@@ -104,10 +97,91 @@ def test_not_a_tracks_csv(tmp_path, text):
 @pytest.mark.slow
 def test_genre_with_fewer_tracks_than_folds_leaves_the_results(finished):
     before = harness.made_files(finished)
-    config = merged(TINY, {"splits": ["cv-1x7"]})
-    target = "results/tiny/corpus/splits/cv-1x7-r1f1.csv"
-    refused(finished, config, "cv-1x7", "7", "6", args=(target,))
+    words = [f"genre {genre!r} has 6 tracks" for genre in ("Ambient", "Techno", "Waltz")]
+    words += ["of 4 groups by artist", "for the split cv-1x7 at least 7", "`splits: [auto]`"]
+    refused(finished, merged(TINY, {"splits": ["cv-1x7"]}), *words, args=())
     assert harness.made_files(finished) == before
+
+
+OWN_AUDIO = yaml.safe_load((harness.ROOT / "config/own_audio.yaml").read_text())
+OWN_AUDIO["corpus"]["audio"] = "music"
+
+
+def write_music(workdir, **genres):
+    for genre, count in genres.items():
+        for number in range(count):
+            path = workdir / "music" / genre / f"{number}.wav"
+            write_clip(path, seed=hash_of(genre, number), frequency=300, seconds=0.1)
+
+
+def hash_of(genre, number):
+    return 100 * len(genre) + number
+
+
+def test_own_music_of_two_genres_and_eight_tracks_is_planned(plan, tmp_path):
+    write_music(tmp_path, Jazz=8, Waltz=8)
+    jobs = plan(tmp_path, base=OWN_AUDIO)
+    assert {job[1] for job in jobs if job[0] == "split"} == {
+        f"cv-1x5-r1-f{fold}" for fold in range(1, 6)
+    }
+    assert {"report", "tables", "cnn", "ffnn", "classify"} <= harness.rules_of(jobs)
+    assert {job[2] for job in jobs if job[0] == "ensemble"} == {"average"}
+    assert harness.rules_of(jobs).isdisjoint({"backbone", "backbone_shard", "onnx_shard"})
+
+
+def test_a_genre_of_three_tracks_is_refused_before_anything_is_made(tmp_path):
+    write_music(tmp_path, Jazz=3, Waltz=8)
+    words = ["genre 'Jazz' has 3 tracks (music/Jazz)", "at least 4", "take the folder out"]
+    refused(tmp_path, OWN_AUDIO, *words, args=())
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_what_is_left_out_and_what_auto_means_are_said_at_the_start(tmp_path):
+    write_music(tmp_path, Jazz=8, Waltz=8)
+    shown = run(tmp_path, OWN_AUDIO, "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stderr.count("splits: auto means cv-1x5 here") == 1
+    assert shown.stderr.count("Left out: ensemble/stack: a stack learns from the validation") == 1
+
+
+@pytest.mark.slow
+def test_fetch_without_network_says_what_is_lacking_and_how_to_do_without(corpus, tmp_path):
+    """A proxy that isn't there stands for a network that isn't there."""
+    work = harness.copied(corpus, tmp_path / "work")
+    sha256 = "ab" * 32
+    backbones = {
+        "audio": {
+            "kind": "onnx",
+            "network": "http://127.0.0.1:9/audio.onnx",
+            "sha256": sha256,
+            "cuts": ["embedding"],
+            "input": "image",
+        },
+    }
+    config = merged(
+        TINY,
+        {
+            "transfer": {"weights": "imagenet", "backbones": backbones},
+            "classify": {"features": {"vgg16/fc1": ["all"], "audio/embedding": ["all"]}},
+        },
+    )
+    (work / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    shown = harness.snakemake(work, "fetch", "--configfile", "given.yaml", env=proxies)
+    assert shown.returncode != 0
+    log = (work / "results/tiny/logs/fetch.log").read_text()
+    for word in (
+        "VGG16.h5: ImageNet weights of VGG16, 553 MB, from storage.googleapis.com",
+        f"resources/onnx/{sha256}.onnx from http://127.0.0.1:9/audio.onnx",
+        "with the same options but without `fetch`",
+    ):
+        assert log.count(word) == 1, log
+    assert shown.stderr.count("Not there yet:") == 1
+    assert "fetch: results/tiny/logs/fetch.log" in shown.stderr
+    assert "--configfile given.yaml" in shown.stderr.partition("give the same command")[2]
+    assert "Traceback" not in log + shown.stderr
+    assert not (work / "resources").exists() or not list((work / "resources").rglob("*.*"))
 
 
 STRANGE = (

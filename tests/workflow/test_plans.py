@@ -30,9 +30,10 @@ def fma(tmp_path):
     from genreflow.demo import write_metadata
 
     clips = tmp_path / "data" / "fma_small"
+    parts = [*["training"] * 8, *["validation"] * 4, *["test"] * 4, *["training"] * 4]
     tracks = [
-        Track(f"{i:06d}", f"{clips}/000/{i:06d}.mp3", ("Dub", "March")[i % 2], "training")
-        for i in range(2, 22)
+        Track(f"{i:06d}", f"{clips}/000/{i:06d}.mp3", ("Dub", "March")[i % 2], part)
+        for i, part in enumerate(parts, start=2)
     ]
     write_metadata(tracks, tmp_path / "data" / "fma_metadata" / "tracks.csv")
     (clips / "000").mkdir(parents=True)
@@ -84,11 +85,34 @@ def test_two_splits_stand_side_by_side(plan, fresh):
     assert len([job for job in jobs if job[0] == "wav"]) == 18
 
 
-def test_imagenet_weights_are_fetched_once_for_all_jobs(plan, fresh):
-    changes = {"transfer": {"weights": "imagenet"}, "classify": {"features": {"vgg16/fc1": [0.9]}}}
-    jobs = plan(fresh, changes)
-    assert {job for job in jobs if job[0] == "imagenet_weights"} == {("imagenet_weights", "VGG16")}
+IMAGENET = {"transfer": {"weights": "imagenet"}, "classify": {"features": {"vgg16/fc1": [0.9]}}}
+
+
+def test_learners_on_imagenet_weights_are_run_once_these_are_there(plan, fresh):
+    jobs = plan(fresh, IMAGENET)
+    assert {job[1] for job in jobs if job[0] == "backbone"} == {"tiny"}
+    assert "vgg16/fc1" not in {job[2] for job in jobs if job[0] in ("classify", "pca")}
+    weights = fresh / "resources/weights/VGG16.h5"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    jobs = plan(fresh, IMAGENET)
     assert {job[1] for job in jobs if job[0] == "backbone"} == {"tiny", "vgg16"}
+    assert ("classify", "grouped", "vgg16/fc1", "pca-0.90", "svm-linear") in jobs
+
+
+def test_what_only_left_out_learners_need_is_not_made(plan, fresh):
+    """With no learner but those, the targets that bring what is lacking can be planned."""
+    changes = merged(
+        IMAGENET,
+        {
+            "cnn": {"run": []},
+            "ffnn": {"units": []},
+            "classify": {
+                "features": {"handcrafted": [], "tiny/pool": [], "joined/both": []},
+            },
+        },
+    )
+    assert plan(fresh, changes, targets=["fetch"]) == {("fetch",)}
 
 
 def test_learners_that_new_audio_cant_be_given_to_are_not_timed(plan, fresh):
@@ -107,7 +131,7 @@ def test_learners_that_new_audio_cant_be_given_to_are_not_timed(plan, fresh):
     assert "inference" not in jobs
 
 
-def test_a_network_in_onnx_is_fetched_by_its_hash(plan, fresh):
+def test_a_network_in_onnx_is_taken_by_its_hash(plan, fresh):
     sha256 = hashlib.sha256(b"network").hexdigest()
     backbone = {
         "kind": "onnx",
@@ -121,8 +145,11 @@ def test_a_network_in_onnx_is_fetched_by_its_hash(plan, fresh):
         "transfer": {"backbones": {"audio": backbone}},
         "classify": {"features": {"audio/embedding": ["all"]}},
     }
+    assert "onnx_shard" not in rules_of(plan(fresh, changes))
+    network = fresh / f"resources/onnx/{sha256}.onnx"
+    network.parent.mkdir(parents=True)
+    network.touch()
     jobs = plan(fresh, changes)
-    assert {job for job in jobs if job[0] == "onnx_network"} == {("onnx_network", sha256)}
     assert len([job for job in jobs if job[0] == "onnx_shard"]) == TINY["corpus"]["shards"]
     assert ("classify", "grouped", "audio/embedding", "all", "svm-linear") in jobs
 
