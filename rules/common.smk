@@ -910,6 +910,11 @@ def audio_to_predict(wildcards):
     return [str(path) for path in paths if path.exists()]
 
 
+def path_to_predict(wildcards):
+    """Return what is to be predicted, in whose name braces are no wildcards."""
+    return config["predict"]["path"]
+
+
 def is_fma_small():
     """Tell whether the study's numbers were measured on this corpus."""
     return config["corpus"]["kind"] == "fma" and config["corpus"]["subset"] == "small"

@@ -1,6 +1,7 @@
 """Checking a configuration against the schema."""
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -10,6 +11,9 @@ from jsonschema import Draft202012Validator
 
 from genreflow import networks, splits
 from genreflow.errors import GenreflowError
+
+PATHS = (("corpus", "audio"), ("corpus", "table"), ("predict", "path"), ("handcrafted", "table"))
+"""Keys with paths in which ~ is the user's home."""
 
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,6 +44,9 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         variants = filled["cnn"]["variants"]
         filled["cnn"]["variants"] = {name: _with_network(v) for name, v in variants.items()}
         problems = [*_network_problems(filled["cnn"], schema), *_contradictions(filled)]
+        for section, key in PATHS:
+            # pathlib raises where a user is unknown, and makes "" the folder ".".
+            filled[section][key] = os.path.expanduser(filled[section][key])  # noqa: PTH111
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise GenreflowError(
