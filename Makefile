@@ -20,13 +20,15 @@ override CONFIG := $(value CONFIG)
 override FILES := $(value FILES)
 override CORES := $(value CORES)
 override ARGS := $(value ARGS)
+override PYTHON := $(value PYTHON)
 MAKEOVERRIDES :=
-export MUSIC CONFIG FILES CORES ARGS
-PYTHON ?=
+export MUSIC CONFIG FILES CORES ARGS PYTHON
 TESTS ?=
 
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+# For $(shell), which doesn't get what is exported.
+QUOTED := '$(subst ','\'',$(PYTHON))'
 COMMAND := $(VENV)/bin/python envs/command.py
 
 export PYTHONPATH := scripts
@@ -72,12 +74,12 @@ clean:
 
 # Made once; a changed lock updates it, and it is made anew where its Python is gone or is to be
 # another one.
-ifneq ($(shell sh envs/python.sh --keep $(VENV) $(PYTHON)),yes)
+ifneq ($(shell sh envs/python.sh --keep $(VENV) $(QUOTED)),yes)
 .PHONY: $(INSTALLED)
 endif
 
 $(INSTALLED): envs/requirements.lock
-	@sh envs/python.sh --make $(VENV) $(PYTHON)
+	@sh envs/python.sh --make $(VENV) "$$PYTHON"
 	@echo "Setting up $(VENV): once, some 700 MB to download, a few minutes."
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --requirement envs/requirements.lock

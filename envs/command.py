@@ -1,18 +1,23 @@
 """What `make run`, `predict` and `export` do: call Snakemake with what the environment says.
 
 MUSIC, CONFIG, FILES, CORES and ARGS come from the environment, so that no shell reads them: a path
-may hold blanks, quotes and whatever else.
+may hold blanks, quotes and whatever else. Paths go on in a file of settings: on the command line
+Snakemake would take 2020_01_01 for a number, and hand quotes on to its jobs through a shell.
 """
 
-import json
+import hashlib
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import yaml
+
 OWN_MUSIC = "config/own_audio.yaml"
+SETTINGS = Path(".genreflow")
+"""The folder of the files of settings; their names tell what they hold, for runs side by side."""
 
 
 def arguments(target: str, given: Mapping[str, str]) -> list[str]:
@@ -35,29 +40,43 @@ def arguments(target: str, given: Mapping[str, str]) -> list[str]:
         sys.exit(f"MUSIC runs {OWN_MUSIC}, so CONFIG={overlay} can't be given with it")
     settings: dict[str, object] = {}
     if music:
-        settings["corpus"] = {"audio": _existing("MUSIC", music)}
+        settings["corpus"] = {"audio": _existing("MUSIC", music, Path.is_dir)}
         overlay = OWN_MUSIC
+    overlays = [_existing("CONFIG", overlay, Path.is_file)] if overlay else []
     if target == "predict":
-        settings["predict"] = {"path": _existing("FILES", given.get("FILES", ""))}
+        settings["predict"] = {"path": _existing("FILES", given.get("FILES", ""), Path.exists)}
+    if settings:
+        overlays.append(_written(settings))
+    try:
+        further = shlex.split(given.get("ARGS", ""))
+    except ValueError as error:
+        sys.exit(f"ARGS={given['ARGS']}: can't be taken apart into arguments ({error})")
     return [
         *([] if target == "run" else [target]),
         *("--cores", given.get("CORES") or "all"),
-        *(["--configfile", overlay] if overlay else []),
-        *shlex.split(given.get("ARGS", "")),
-        # As JSON, which is YAML: Snakemake would take a name such as 2020_01_01 for a number.
-        *(["--config"] if settings else []),
-        *(f"{key}={json.dumps(value)}" for key, value in settings.items()),
+        *(["--configfile", *overlays] if overlays else []),
+        *further,
     ]
 
 
-def _existing(name: str, path: str) -> str:
+def _existing(name: str, path: str, is_there: Callable[[Path], bool]) -> str:
     """Return a path with ~ expanded."""
     if not path:
         sys.exit(f"Give {name}=PATH, for example {name}=my/music")
-    expanded = Path(path).expanduser()
-    if not expanded.exists():
-        sys.exit(f"{name}={path}: there is no such file or folder")
-    return str(expanded)
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - pathlib raises where a user is unknown
+    if not is_there(Path(expanded)):
+        what = {"MUSIC": "folder", "CONFIG": "file"}.get(name, "file or folder")
+        sys.exit(f"{name}={path}: there is no such {what}")
+    return expanded
+
+
+def _written(settings: Mapping[str, object]) -> str:
+    """Write settings into a file, and return its path."""
+    text = yaml.safe_dump(settings, allow_unicode=True)
+    path = SETTINGS / f"make-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
 def main(target: str) -> int:

@@ -896,6 +896,11 @@ def limits():
     return list(filter(None, [notes(), PLAN.choice]))
 
 
+def path_to_predict(wildcards):
+    """Return what is to be predicted, in whose name braces are no wildcards."""
+    return config["predict"]["path"]
+
+
 def is_fma_small():
     """Tell whether the study's numbers were measured on this corpus."""
     return config["corpus"]["kind"] == "fma" and config["corpus"]["subset"] == "small"

@@ -60,7 +60,7 @@ rule predict:
         mem_mb=4000,
         runtime=240,
     params:
-        path=config["predict"]["path"],
+        path=path_to_predict,
         code=code("predict.py"),
     message:
         "Predict {params.path}"

@@ -35,6 +35,10 @@ def place(tmp_path_factory) -> Path:
         shutil.copy(ROOT / name, clone)
     for name in ("rules", "scripts", "config", "envs", "profiles", "report"):
         shutil.copytree(ROOT / name, clone / name)
+    (clone / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (clone / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (clone / ".venv/.installed").touch()
     music = clone / "my/music"
     for genre in ("Jazz", "Polka"):
         for number in range(3):
@@ -56,7 +60,7 @@ def place(tmp_path_factory) -> Path:
 def dry(command: str) -> str:
     """Return a command with which nothing is made: the plan is."""
     if command.startswith("make"):
-        return f"{command} --dry-run"
+        return f"{command} ARGS=--dry-run"
     graph = "--rulegraph" in command or "--dry-run" in command
     # A report needs a finished run: tests/workflow/test_reports.py makes one.
     command = re.sub(r" --report \S+", "", command)
@@ -81,10 +85,8 @@ def shell(command: str, place: Path) -> str:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_runs(command, place):
     shown = shell(dry(command), place)
-    if command.startswith("make"):
-        # What make would call, which needn't be what the command line of Snakemake understands.
-        for line in re.findall(r"^\.venv/bin/(snakemake .*)$", shown, re.MULTILINE):
-            shell(f"{line} --dry-run", place)
+    if re.match("make (run|predict|export)", command):
+        assert "--dry-run" in shown
 
 
 def settings() -> list[str]:
@@ -105,6 +107,7 @@ def test_every_example_of_settings_is_valid(text):
 def test_there_are_commands_for_each_corpus():
     text = "\n".join(commands())
     assert "make run" in text
+    assert "make run MUSIC=" in text
     assert "own_audio" in text
     assert "fma_small" in text
 

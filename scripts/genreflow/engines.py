@@ -17,6 +17,7 @@ import numpy as np
 
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic, write_json
+from genreflow.runtime.logs import DISK
 
 # OpenVINO reports each conversion over the network unless this package is missing.
 sys.modules["openvino_telemetry"] = None
@@ -172,6 +173,8 @@ def _converted(
     try:
         return convert(whole, cuts), ""
     except Exception as error:  # its own kinds, for operations that it doesn't know
+        if any(words in str(error) for words in DISK):
+            raise  # it is no fault of the network's
         why = f"it can't convert the network: {' '.join(str(error).split())[:500]}"
         report(f"OpenVINO: {why}")
         return None, why

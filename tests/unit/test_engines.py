@@ -1,5 +1,6 @@
 """Engines: what OpenVINO computes is what Keras computes, and is refused where it isn't."""
 
+import errno
 import json
 import os
 import subprocess
@@ -340,3 +341,14 @@ json.dump([seen, loaded], open({str(events)!r}, "w"))
         subprocess.run([sys.executable, "-c", common + code + report], env=environment, check=True)
         assert json.loads(events.read_text()) == [[], libraries]
     assert not list(home.rglob("*openvino*"))
+
+
+def test_a_full_disk_is_not_taken_for_a_network_that_openvino_does_not_know(
+    tmp_path, backbone, monkeypatch
+):
+    def full(*_):
+        raise RuntimeError(f"{tmp_path}; {os.strerror(errno.ENOSPC)}")
+
+    monkeypatch.setattr(engines, "convert", full)
+    with pytest.raises(RuntimeError, match="No space left"):
+        prepare(tmp_path / "net", backbone)

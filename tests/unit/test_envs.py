@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from snakemake.common.configfile import load_configfile
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "envs/requirements.lock").read_text(encoding="utf-8")
@@ -54,9 +55,14 @@ def test_container_installs_the_lock_and_nothing_else_from_pip():
 def test_conda_and_container_take_a_python_that_make_takes():
     fitting = re.search('^fitting="(.*)"$', (ROOT / "envs/python.sh").read_text(), re.MULTILINE)
     environment = yaml.safe_load((ROOT / "envs/genreflow.yaml").read_text())
-    assert environment["dependencies"][0].removeprefix("python=") in fitting[1].split()
+    version = environment["dependencies"][0].removeprefix("python=")
+    assert version in fitting[1].split()
     recipe = (ROOT / "envs/Dockerfile").read_text(encoding="utf-8")
-    assert re.search(r"FROM python:([0-9.]+)-slim", recipe)[1] in fitting[1].split()
+    assert re.search(r"FROM python:([0-9.]+)-slim", recipe)[1] == version
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(
+        number in re.search("You need Python .*", readme)[0] for number in fitting[1].split()
+    )
 
 
 class TestPython:
@@ -71,7 +77,7 @@ class TestPython:
             (programs / name).symlink_to(shutil.which(name))
         return programs
 
-    def add(self, machine, name, version, *, venv=True):
+    def add(self, machine, name, version, *, venv=True, more=""):
         """Add a Python that says it is of a version."""
         program = machine / name
         program.write_text(
@@ -79,15 +85,19 @@ class TestPython:
             "import sys\n"
             f"sys.version_info = ({version.replace('.', ', ')}, 0)\n"
             f"if not {venv}: sys.modules['ensurepip'] = None\n"
+            f"{more}\n"
             "if sys.argv[1] != '-c': sys.exit('this is a stand-in')\n"
             "exec(sys.argv[2])\n"
         )
         program.chmod(0o755)
 
     def which(self, machine, *named):
+        return self.ask(machine, "--which", *named)
+
+    def ask(self, machine, *arguments, home="/nowhere"):
         return subprocess.run(
-            ["sh", ROOT / "envs/python.sh", "--which", *named],
-            env={"PATH": str(machine)},
+            [shutil.which("sh"), ROOT / "envs/python.sh", *arguments],
+            env={"PATH": str(machine), "HOME": str(home)},
             capture_output=True,
             text=True,
         )
@@ -97,14 +107,41 @@ class TestPython:
         self.add(machine, "python3", "3.14")
         self.add(machine, "python3.11", "3.11")
         self.add(machine, "python3.12", "3.12")
-        assert self.which(machine).stdout == "python3.12\n"
+        assert self.which(machine).stdout == f"{machine}/python3.12\n"
 
     def test_a_shim_that_leads_nowhere_and_one_without_venv_are_passed_over(self, machine):
         (machine / "python3.13").write_text("#!/bin/sh\necho not found >&2; exit 127\n")
         (machine / "python3.13").chmod(0o755)
         self.add(machine, "python3.12", "3.12", venv=False)
         self.add(machine, "python3", "3.11")
-        assert self.which(machine).stdout == "python3\n"
+        assert self.which(machine).stdout == f"{machine}/python3\n"
+
+    def test_one_further_back_on_the_path_is_taken_where_the_first_lacks_venv(
+        self, machine, tmp_path
+    ):
+        further = tmp_path / "further back"
+        further.mkdir()
+        self.add(machine, "python3.12", "3.12", venv=False)
+        self.add(further, "python3.12", "3.12")
+        assert self.which(f"{machine}:{further}").stdout == f"{further}/python3.12\n"
+
+    def test_one_that_only_pyenv_has_is_found_though_its_shim_fails(self, machine, tmp_path):
+        self.add(machine, "python3", "3.11")
+        (machine / "python3.13").write_text("#!/bin/sh\necho not found >&2; exit 127\n")
+        (machine / "python3.13").chmod(0o755)
+        folder = tmp_path / ".pyenv/versions/3.13.0/bin"
+        folder.mkdir(parents=True)
+        self.add(folder, "python", "3.13")
+        assert self.which(machine).stdout == f"{machine}/python3\n"
+        assert self.ask(machine, "--newest", home=tmp_path).stdout == f"{folder}/python\n"
+        (machine / "python3").unlink()
+        assert self.ask(machine, "--which", home=tmp_path).stdout == f"{folder}/python\n"
+
+    def test_one_without_the_global_lock_is_passed_over(self, machine):
+        self.add(machine, "python3.13", "3.13", more="sys._is_gil_enabled = lambda: False")
+        self.add(machine, "python3.11", "3.11")
+        assert self.which(machine).stdout == f"{machine}/python3.11\n"
+        assert "of another kind" in self.which(machine, f"{machine}/python3.13").stderr
 
     def test_one_that_uv_has_is_taken_where_none_fits(self, machine):
         self.add(machine, "python3", "3.14")
@@ -160,7 +197,7 @@ class TestMake:
         """Return a checkout whose Snakemake writes down its arguments."""
         checkout = tmp_path / "checkout"
         (checkout / ".venv/bin").mkdir(parents=True)
-        for name in ("Makefile", "envs"):
+        for name in ("Makefile", "envs", "config"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, checkout / name)
         (checkout / ".venv/bin/python").symlink_to(sys.executable)
@@ -181,10 +218,9 @@ class TestMake:
 
     def settings(self, checkout):
         """Return the settings of the last call, as Snakemake reads them."""
-        from snakemake.cli import parse_config
-
         called = yaml.safe_load((checkout / "called").read_text().splitlines()[-1])
-        return parse_config(called[called.index("--config") + 1 :])
+        [path] = [value for value in called if value.startswith(".genreflow/")]
+        return load_configfile(checkout / path)
 
     @pytest.mark.parametrize(
         "name",
@@ -201,6 +237,9 @@ class TestMake:
             "{braces}, [and] #more: of it",
             "100%",
             "back\\slash",
+            'it\'s "both"; $(touch PWN)',
+            "\N{MULTIPLE MUSICAL NOTES} \N{LATIN SMALL LETTER E WITH ACUTE} \x7f",
+            "not utf-8 \udcff",
         ],
     )
     def test_names_arrive_as_they_are_and_nothing_runs(self, checkout, name):
@@ -240,7 +279,11 @@ class TestMake:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (["run", "MUSIC=nowhere"], "MUSIC=nowhere: there is no such"),
+            (["run", "MUSIC=nowhere"], "MUSIC=nowhere: there is no such folder"),
+            (["run", "MUSIC=Makefile"], "MUSIC=Makefile: there is no such folder"),
+            (["run", "MUSIC=~nobody-of-that-name/x"], "there is no such folder"),
+            (["run", "CONFIG=nowhere.yaml"], "CONFIG=nowhere.yaml: there is no such file"),
+            (["run", "ARGS='"], "can't be taken apart"),
             (["predict", "FILES=nowhere"], "FILES=nowhere: there is no such"),
             (["predict"], "Give FILES=PATH"),
             (["run", "MUSIC=envs", "CONFIG=config/fma_small.yaml"], "can't be given with it"),
