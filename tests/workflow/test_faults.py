@@ -63,7 +63,8 @@ class Round:
         self.jobs = [one] if one.seconds > 0.5 else own
         self.seconds = max(job.seconds for job in self.jobs)
         self.targets = [name for job in self.jobs for name in job.outputs]
-        if options == OPTIONS and faults.seconds_with_followers(jobs, rule) < CHEAP:
+        took = faults.seconds_with_followers(undisturbed, jobs, rule)
+        if options == OPTIONS and took < CHEAP:
             self.targets.append("all")
 
     def __str__(self):
@@ -214,17 +215,17 @@ def fill(folder, *, leave):
     return filler
 
 
-def bottom_up(jobs):
-    """Return the longest job of each rule, followers first."""
-    longest = {job.rule: job for job in sorted(jobs, key=lambda job: job.seconds)}
-    last = [longest.pop(rule) for rule in ("predict", "export")]
-    return last + sorted(longest.values(), key=lambda job: len(harness.with_followers(job.rule)))
+def bottom_up(workdir):
+    """Return the longest job of each rule of a finished run, followers first."""
+    jobs = sorted(faults.jobs_of(workdir), key=lambda job: job.seconds)
+    longest = {job.rule: job for job in jobs}
+    return sorted(longest.values(), key=lambda job: len(harness.with_followers(workdir, job.rule)))
 
 
 def test_full_disk_in_each_stage(small_disk, work, ended):
     """What fails stays undone, followers first, until one run makes all of it at the end."""
     page, said = os.sysconf("SC_PAGE_SIZE"), {}
-    for job in bottom_up(faults.jobs_of(ended)):
+    for job in bottom_up(ended):
         paths = [path for name in job.outputs for path in (work / name, *(work / name).rglob("*"))]
         size = sum(path.stat().st_size for path in paths if path.is_file())
         faults.remove(work, [job])
