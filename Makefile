@@ -37,7 +37,7 @@ export: $(INSTALLED)
 	$(SNAKEMAKE) export --cores $(CORES) $(CONFIGFILE) $(ARGS)
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest $(TESTS)
+	$(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(TESTS)
 
 test-long: $(INSTALLED)
 	$(VENV)/bin/python -m pytest -m long
