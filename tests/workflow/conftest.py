@@ -172,7 +172,7 @@ def in_process(_own_cache):
     context = get_context("forkserver")
     context.set_forkserver_preload(["snakemake.cli", "pandas", "jsonschema", "imageio_ffmpeg"])
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
-        yield lambda function, *args: pool.submit(function, *args).result(timeout=120)
+        yield lambda function, *args: pool.submit(function, *args).result(timeout=600)
 
 
 @pytest.fixture(scope="session")

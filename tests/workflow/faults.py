@@ -98,7 +98,7 @@ def started(workdir, *args, env=None):
                 os.killpg(run.pid, signal.SIGKILL)
 
 
-def wait_for_job(run, script, seconds=120):
+def wait_for_job(run, script, seconds=600):
     """Wait until a run is at work on a script; return the processes, none if the run ended."""
     name = script if script.endswith(".sh") else f".{script}"
     deadline = time.monotonic() + seconds
@@ -125,7 +125,7 @@ def is_alive(process):
         return False
 
 
-def left_running(workdir, seconds=20):
+def left_running(workdir, seconds=300):
     """Return the processes that still work in a folder after some seconds."""
     deadline = time.monotonic() + seconds
     while True:

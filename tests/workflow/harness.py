@@ -66,7 +66,7 @@ def command(*args, root=ROOT):
 def snakemake(workdir, *args, root=ROOT):
     """Run the workflow as a user does; stdout, stderr and returncode come back."""
     return subprocess.run(
-        command(*args, root=root), cwd=workdir, capture_output=True, text=True, timeout=900
+        command(*args, root=root), cwd=workdir, capture_output=True, text=True, timeout=1800
     )
 
 
@@ -106,12 +106,13 @@ def parts_of(workdir):
 
 
 @contextlib.contextmanager
-def running_until(workdir, *args, pattern, seconds=300):
-    """Start a run on a slow disk, and give it once a file of a pattern is there.
+def held(workdir, *args, pattern):
+    """Start a run, and give it once it stands still beside a file of a pattern, and its release.
 
     At the end the whole process group is killed, as a batch system or a power cut does.
     """
-    shown = Path(workdir) / "shown.txt"
+    shown = Path(workdir, "shown.txt")
+    disk = {"PYTHONPATH": str(Path(__file__).parent / "held_disk"), "GENREFLOW_HELD": pattern}
     with (
         shown.open("w") as out,
         subprocess.Popen(
@@ -120,24 +121,22 @@ def running_until(workdir, *args, pattern, seconds=300):
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent / "slow_disk")},
+            env=os.environ | disk,
         ) as run,
     ):
         try:
-            deadline = time.monotonic() + seconds
             while not any(Path(workdir).glob(pattern)):
-                ended = run.poll() is not None or time.monotonic() > deadline
-                assert not ended, f"there was no {pattern}:\n{shown.read_text()}"
-                time.sleep(0.002)
-            yield run
+                assert run.poll() is None, f"there was no {pattern}:\n{shown.read_text()}"
+                time.sleep(0.01)
+            yield run, Path(workdir, "released").touch
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)
 
 
 def kill_when(workdir, *args, pattern):
-    """Kill a run once a file of a pattern is there; return the files that the kill left."""
-    with running_until(workdir, *args, pattern=pattern):
+    """Kill a run that writes a file of a pattern; return the files that the kill left."""
+    with held(workdir, *args, pattern=pattern):
         pass
     return list(Path(workdir).glob(pattern))
 
