@@ -269,7 +269,13 @@ ARTIST = "<img src=x onerror=alert(1)>"
 
 HOSTILE = {
     **{key: TINY[key] for key in TINY if key not in ("corpus", "transfer", "ensembles")},
-    "corpus": {"name": "hostile", "kind": "table", "table": "tracks.csv", "min_duration": 0.5},
+    "corpus": {
+        "name": "hostile",
+        "kind": "table",
+        "table": "tracks.csv",
+        "shards": 1,
+        "min_duration": 0.5,
+    },
     "cnn": {"run": []},
     "ffnn": {"units": []},
     "classify": {
