@@ -17,8 +17,8 @@ pytestmark = [
 ]
 
 SHAPE = (512, 2048)
-IMAGES, SHARDS = 1200, 4
-ALLOWED = 600 * 10**6
+IMAGES, SHARDS = 700, 4
+ALLOWED = 350 * 10**6
 """What training may take on top of TensorFlow [bytes]: half of what the images take."""
 
 VARIANT = {
