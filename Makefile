@@ -17,6 +17,9 @@ ARGS ?=
 TESTS ?=
 FILES ?=
 
+# At most four, for each takes a gigabyte; a file's tests stay in one.
+PROCESSES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(VENV)/bin/snakemake
@@ -37,7 +40,7 @@ export: $(INSTALLED)
 	$(SNAKEMAKE) export --cores $(CORES) $(CONFIGFILE) $(ARGS)
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(TESTS)
+	$(VENV)/bin/python -m pytest $(PROCESSES) $(TESTS)
 
 test-long: $(INSTALLED)
 	$(VENV)/bin/python -m pytest -m long

@@ -15,6 +15,11 @@ _NO_SETUID_FIXUP = 0b100
 """Without it, access(2) gives root back what was taken."""
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the workflow's tests: what takes longest must not be left for the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 def pytest_collection_finish(session):
     """Set up Keras before any test uses it: TensorFlow takes its threads once a process."""
     if "keras" in sys.modules:
