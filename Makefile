@@ -25,6 +25,9 @@ MAKEOVERRIDES :=
 export MUSIC CONFIG FILES CORES ARGS PYTHON
 TESTS ?=
 
+# At most four, for each takes a gigabyte; a file's tests stay in one.
+PROCESSES := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 # For $(shell), which doesn't get what is exported.
@@ -39,7 +42,7 @@ run predict export: $(INSTALLED)
 	@$(COMMAND) $@
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest $(TESTS)
+	$(VENV)/bin/python -m pytest $(PROCESSES) $(TESTS)
 
 test-long: $(INSTALLED)
 	$(VENV)/bin/python -m pytest -m long

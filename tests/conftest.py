@@ -1,5 +1,8 @@
 import ctypes
+import fcntl
 import os
+import pickle
+import shutil
 import sys
 
 import pytest
@@ -12,6 +15,11 @@ _NO_SETUID_FIXUP = 0b100
 """Without it, access(2) gives root back what was taken."""
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the workflow's tests: what takes longest must not be left for the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 def pytest_collection_finish(session):
     """Set up Keras before any test uses it: TensorFlow takes its threads once a process."""
     if "keras" in sys.modules:
@@ -21,11 +29,35 @@ def pytest_collection_finish(session):
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory):
-    """Train all kinds of learners, once; the tests of the workflow have another corpus."""
-    from unit.trained_corpus import Corpus
+def once(tmp_path_factory):
+    """Return a function that makes a folder once for all processes that run the tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    return Corpus(tmp_path_factory.mktemp("corpus"))
+    def made(name, make):
+        folder, done = shared / name, shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def corpus(once):
+    """Train all kinds of learners, once; the tests of the workflow have another corpus."""
+
+    def train(folder):
+        from unit.trained_corpus import Corpus
+
+        (folder / "corpus.pickle").write_bytes(pickle.dumps(Corpus(folder)))
+
+    return pickle.loads((once("trained", train) / "corpus.pickle").read_bytes())
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def shell(command: str, place: Path) -> str:
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -332,18 +332,23 @@ def test_a_training_that_had_ended_is_not_gone_on_with(images, tmp_path):
     pd.testing.assert_frame_equal(undisturbed[1], resumed[1], check_exact=True)
 
 
-def test_the_checkpoint_of_another_training_is_not_used(images, tmp_path, fitted):
-    path = tmp_path / "checkpoint.npz"
-    interrupted(images, training.Checkpoint(path, "another"), after=2)
-    again = fit(images, checkpoint=training.Checkpoint(path, "this training"))
-    assert_equal_weights(fitted[0], again[0])
+@pytest.fixture(scope="module")
+def left_over(tmp_path_factory):
+    """Return the bytes of the checkpoint that an interrupted training leaves."""
+    folder = tmp_path_factory.mktemp("left_over")
+    checkpoint = training.Checkpoint(folder / "checkpoint.npz", "this training")
+    interrupted(write_images(folder / "images.h5"), checkpoint, after=2)
+    return checkpoint.path.read_bytes()
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b""])
-def test_a_damaged_checkpoint_is_not_used(images, tmp_path, fitted, damage):
-    checkpoint = training.Checkpoint(tmp_path / "checkpoint.npz", "this training")
-    interrupted(images, checkpoint, after=2)
-    checkpoint.path.write_bytes(damage(checkpoint.path.read_bytes()))
+@pytest.mark.parametrize(
+    ("of", "kept"), [("another training", 1), ("this training", 0.5), ("this training", 0)]
+)
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(
+    images, tmp_path, fitted, left_over, of, kept
+):
+    checkpoint = training.Checkpoint(tmp_path / "checkpoint.npz", of)
+    checkpoint.path.write_bytes(left_over[: round(kept * len(left_over))])
     again = fit(images, checkpoint=checkpoint)
     assert_equal_weights(fitted[0], again[0])
 

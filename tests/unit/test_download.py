@@ -265,7 +265,7 @@ def test_a_server_that_always_breaks_off_is_given_up(serve, path, partial):
 
 def test_a_server_that_falls_silent_is_asked_again(serve, path):
     site = serve(stall=True, sent=[2 * CHUNK])
-    get(site, path, timeout=0.2)
+    get(site, path, timeout=2)
     assert path.read_bytes() == CONTENT
     assert site.asked == [(None, None), (f"bytes={2 * CHUNK}-", '"one"')]
 

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import test_cnn
 from genreflow import backend, cnn, spectrograms
 
 pytestmark = [
@@ -17,29 +18,11 @@ pytestmark = [
 ]
 
 SHAPE = (512, 2048)
-IMAGES, SHARDS = 1200, 4
-ALLOWED = 600 * 10**6
+IMAGES, SHARDS = 700, 4
+ALLOWED = 350 * 10**6
 """What training may take on top of TensorFlow [bytes]: half of what the images take."""
 
-VARIANT = {
-    "architecture": "simple",
-    "geometry": "resized",
-    "filters": [2],
-    "kernel_size": 3,
-    "dropout": 0,
-    "momentum": 0.5,
-    "learning_rate": 0.01,
-    "weight_decay": 0,
-    "schedule": "constant",
-    "warmup": 0,
-    "label_smoothing": 0,
-    "augment": "none",
-    "online": {},
-    "mel_bands": 0,
-    "dynamic_range": 1,
-    "crop_frames": 0,
-    "crops": 1,
-}
+VARIANT = {**test_cnn.VARIANT, "geometry": "resized", "filters": [2], "dropout": 0, "crops": 1}
 
 
 def write_shards(folder, images):

@@ -191,9 +191,9 @@ def test_a_model_file_holds_an_ordinary_pipeline_of_half_the_size(tmp_path):
 
 
 def test_in_float32_the_subspaces_are_those_of_scikit_learns_float32_too():
-    x = features(300, 900)
+    x = features(200, 400)
     found = pca.decompose(x, share=0.99)
-    for share in (0.9, 0.95, 0.99):
+    for share in (0.9, 0.99):
         plain = Pipeline([("s", StandardScaler()), ("p", PCA(share))]).fit(x)["p"]
         assert plain.components_.dtype == np.float32
         ours = found.pipeline(share)["pca"].components_

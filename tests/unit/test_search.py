@@ -211,10 +211,13 @@ def test_finished_trials_are_not_run_again(files, undisturbed, tmp_path):
     assert len(run) == len(found) - len(kept)
 
 
-def test_another_search_does_not_use_what_is_there(files, undisturbed, tmp_path):
+@pytest.mark.slow
+def test_another_search_uses_nothing_of_what_is_there_and_processes_find_the_same(
+    files, undisturbed, tmp_path
+):
     done, found, _ = undisturbed
     old = shutil.copytree(done, tmp_path / "old")
-    again, lines = searched(task(files, old, fingerprint="another search"))
+    again, lines = searched(task(files, old, fingerprint="another search", threads=2), workers=2)
     assert len([line for line in lines if line.startswith("trial ")]) == len(found)
     pd.testing.assert_frame_equal(again, found)
 
@@ -228,13 +231,6 @@ def test_a_half_written_record_is_run_again(files, undisturbed, tmp_path):
     pd.testing.assert_frame_equal(again, found)
     assert [line for line in lines if line.startswith("trial 1,")]
     assert json.loads(record.read_text())["trial"]["number"] == 1
-
-
-@pytest.mark.slow
-def test_processes_give_the_same_trials(files, undisturbed, tmp_path):
-    _, found, _ = undisturbed
-    parallel, _ = searched(task(files, tmp_path, threads=2), workers=2)
-    pd.testing.assert_frame_equal(parallel, found)
 
 
 def test_a_candidate_that_cannot_be_built_loses_and_is_noted(files, tmp_path):

@@ -53,7 +53,7 @@ def run(source, wav, *, before="", ffmpeg=FFMPEG, cwd=None, log=None, **params):
         ["bash", "-c", command],
         env={**os.environ, "FFMPEG": str(ffmpeg)},
         cwd=cwd,
-        timeout=60,
+        timeout=600,
     )
     return done.returncode, log.read_text() if log.exists() else ""
 
@@ -321,7 +321,7 @@ def test_a_huge_picture_costs_no_memory(tmp_path, wav):
         env={**os.environ, "FFMPEG": FFMPEG},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert shown.returncode == 0, shown.stderr
     assert soundfile.info(wav).frames > 0

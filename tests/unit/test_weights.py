@@ -28,7 +28,7 @@ NETWORKS = [name for name, make in vars(keras.applications).items() if inspect.i
 
 @pytest.mark.parametrize(
     "names",
-    [["VGG16", "MobileNetV2"], pytest.param(NETWORKS, marks=pytest.mark.slow, id="all")],
+    [["VGG16", "MobileNetV2"], pytest.param(NETWORKS, marks=pytest.mark.long, id="all")],
 )
 def test_the_published_files_are_those_that_keras_itself_asks_for(monkeypatch, names):
     def ask(_, origin, file_hash=None, **__):

@@ -172,7 +172,7 @@ def in_process(_own_cache):
     context = get_context("forkserver")
     context.set_forkserver_preload(["snakemake.cli", "pandas", "jsonschema", "imageio_ffmpeg"])
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
-        yield lambda function, *args: pool.submit(function, *args).result(timeout=120)
+        yield lambda function, *args: pool.submit(function, *args).result(timeout=600)
 
 
 @pytest.fixture(scope="session")
@@ -186,26 +186,34 @@ def plan(in_process):
     return planned
 
 
-@pytest.fixture(scope="session")
-def whole_demo(tmp_path_factory, _own_cache):
-    """Run the demo corpus with the settings of `WHOLE_DEMO`, once."""
-    folder = tmp_path_factory.mktemp("whole-demo")
-    (folder / "fewer.yaml").write_text(yaml.safe_dump(WHOLE_DEMO, sort_keys=False))
-    done = harness.snakemake(folder, "--configfile", "fewer.yaml")
+def run_to_the_end(workdir, *args):
+    done = harness.snakemake(workdir, *args)
     assert done.returncode == 0, done.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory):
+def whole_demo(once, _own_cache):
+    """Run the demo corpus with the settings of `WHOLE_DEMO`, once."""
+
+    def make(folder):
+        (folder / "fewer.yaml").write_text(yaml.safe_dump(WHOLE_DEMO, sort_keys=False))
+        run_to_the_end(folder, "--configfile", "fewer.yaml")
+
+    return once("whole_demo", make)
+
+
+@pytest.fixture(scope="session")
+def corpus(once):
     """Make a working folder with the tiny corpus and nothing else. Not to be written to."""
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder / "audio")
-    subprocess.run([sys.executable, "-c", TINY_BACKBONE], cwd=folder, check=True)
-    shutil.copy(folder / "tiny.keras", folder / "other.keras")
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
-    (folder / "demo.yaml").write_text(yaml.safe_dump(DEMO, sort_keys=False))
-    return folder
+
+    def make(folder):
+        write_corpus(folder / "audio")
+        subprocess.run([sys.executable, "-c", TINY_BACKBONE], cwd=folder, check=True)
+        shutil.copy(folder / "tiny.keras", folder / "other.keras")
+        (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+        (folder / "demo.yaml").write_text(yaml.safe_dump(DEMO, sort_keys=False))
+
+    return once("tiny", make)
 
 
 def _copied(source, tmp_path_factory, name):
@@ -219,12 +227,12 @@ def fresh(corpus, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def template(corpus, tmp_path_factory):
+def template(corpus, once):
     """Run the tiny corpus to its end, once. Not to be written to."""
-    folder = _copied(corpus, tmp_path_factory, "template")
-    done = harness.snakemake(folder, "--configfile", "tiny.yaml")
-    assert done.returncode == 0, done.stderr
-    return folder
+    return once(
+        "template",
+        lambda folder: run_to_the_end(harness.copied(corpus, folder), "--configfile", "tiny.yaml"),
+    )
 
 
 @pytest.fixture
@@ -240,9 +248,10 @@ def finished_module(template, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def demo_template(corpus, tmp_path_factory):
+def demo_template(corpus, once):
     """Make the smallest demo corpus with its manifest and metadata, once."""
-    folder = _copied(corpus, tmp_path_factory, "demo")
-    done = harness.snakemake(folder, *DEMO_TARGETS, "--configfile", "demo.yaml")
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def make(folder):
+        run_to_the_end(harness.copied(corpus, folder), *DEMO_TARGETS, "--configfile", "demo.yaml")
+
+    return once("demo_template", make)

@@ -44,14 +44,10 @@ class Job:
 def jobs_of(workdir):
     """Return the jobs of a finished run, by what Snakemake and the benchmarks recorded."""
     outputs, scripts = {}, {}
-    metadata = Path(workdir, ".snakemake", "metadata")
-    for path in sorted(metadata.rglob("*")):
-        if path.is_file():
-            coded = "".join(part.removeprefix("@") for part in path.relative_to(metadata).parts)
-            made = json.loads(path.read_text())
-            job = (made["rule"], made["log"][0])
-            outputs.setdefault(job, []).append(base64.urlsafe_b64decode(coded).decode())
-            scripts[job] = re.search(r"(\w+\.(py|sh))", made["shellcmd"] or made["code"])[1]
+    for output, made in harness.records(workdir):
+        job = (made["rule"], made["log"][0])
+        outputs.setdefault(job, []).append(output)
+        scripts[job] = re.search(r"(\w+\.(py|sh))", made["shellcmd"] or made["code"])[1]
     found = []
     for (rule, log), names in outputs.items():
         job = Job(rule, scripts[rule, log], tuple(sorted(names)), log, 0.0)
@@ -74,11 +70,9 @@ def remove(workdir, jobs):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def seconds_with_followers(jobs, rule):
-    """Return how long a rule's jobs and all that depend on them took, if that is known."""
-    if rule not in harness.AFTER:
-        return float("inf")
-    rules = harness.with_followers(rule)
+def seconds_with_followers(workdir, jobs, rule):
+    """Return how long a rule's jobs and all that depend on them took in a finished run."""
+    rules = harness.with_followers(workdir, rule)
     return sum(job.seconds for job in jobs if job.rule in rules)
 
 
@@ -104,7 +98,7 @@ def started(workdir, *args, env=None):
                 os.killpg(run.pid, signal.SIGKILL)
 
 
-def wait_for_job(run, script, seconds=120):
+def wait_for_job(run, script, seconds=600):
     """Wait until a run is at work on a script; return the processes, none if the run ended."""
     name = script if script.endswith(".sh") else f".{script}"
     deadline = time.monotonic() + seconds
@@ -131,7 +125,7 @@ def is_alive(process):
         return False
 
 
-def left_running(workdir, seconds=20):
+def left_running(workdir, seconds=300):
     """Return the processes that still work in a folder after some seconds."""
     deadline = time.monotonic() + seconds
     while True:

@@ -1,7 +1,10 @@
 """Plans and runs of the real workflow, for the tests."""
 
+import base64
 import contextlib
+import functools
 import io
+import json
 import logging
 import os
 import re
@@ -20,81 +23,34 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE = ("Snakefile", "config.yaml", "config", "rules", "scripts", "envs", "profiles", "report")
 """What of a checkout the workflow needs to run."""
 
-AFTER = {
-    "demo_metadata": (),
-    "demo_clips": ("wav", "handcrafted_shard"),
-    "wav": ("audit", "spectrogram_shard"),
-    "audit": ("manifest",),
-    "manifest": ("split", "ffnn", "classify", "ensemble", "report"),
-    "split": (
-        "augmented_shard",
-        "cnn_search",
-        "cnn",
-        "online_gallery",
-        "ffnn",
-        "pca",
-        "classify",
-        "report",
-    ),
-    "spectrogram_shard": (
-        "spectrograms",
-        "augmented_shard",
-        "cnn_search",
-        "cnn",
-        "genre_gallery",
-        "copies_gallery",
-        "online_gallery",
-        "backbone_shard",
-        "report",
-    ),
-    "report": (),
-    "spectrograms": (
-        "report",
-        "cnn_search",
-        "cnn",
-        "genre_gallery",
-        "copies_gallery",
-        "online_gallery",
-    ),
-    "genre_gallery": ("report",),
-    "augmented_shard": ("augmented", "cnn_search", "cnn", "copies_gallery"),
-    "augmented": ("cnn_search", "cnn"),
-    "copies_gallery": ("report",),
-    "online_gallery": ("report",),
-    "cnn_search": ("cnn", "search_figures"),
-    "search_figures": ("report",),
-    "cnn": ("ensemble", "tables", "confusion_matrices", "learning_curves", "report"),
-    "handcrafted_shard": ("handcrafted",),
-    "handcrafted": ("ffnn", "classify"),
-    "published_features": ("ffnn", "classify"),
-    "backbone": ("backbone_shard",),
-    "backbone_shard": ("backbone_features",),
-    "backbone_features": ("joined_features", "pca", "classify"),
-    "joined_features": ("classify",),
-    "pca": ("classify", "explained_variance"),
-    "explained_variance": ("report",),
-    "ffnn": ("ensemble", "ffnn_table", "tables", "confusion_matrices", "learning_curves", "report"),
-    "classify": ("ensemble", "classify_table", "tables", "confusion_matrices", "report"),
-    "ffnn_table": ("report",),
-    "classify_table": ("report",),
-    "ensemble": ("tables", "confusion_matrices", "report"),
-    "inference": ("tables", "report"),
-    "tables": ("accuracy_figure", "calibration_figure", "report"),
-    "calibration_figure": ("report",),
-    "accuracy_figure": ("report",),
-    "confusion_matrices": ("report",),
-    "learning_curves": ("report",),
-}
-"""The rules that read what a rule makes."""
+
+def records(workdir):
+    """Give each output of a finished run, and what Snakemake recorded of how it was made."""
+    metadata = Path(workdir, ".snakemake", "metadata")
+    for path in sorted(metadata.rglob("*")):
+        if path.is_file():
+            coded = "".join(part.removeprefix("@") for part in path.relative_to(metadata).parts)
+            yield base64.urlsafe_b64decode(coded).decode(), json.loads(path.read_text())
 
 
-def with_followers(*rules):
-    """Return rules and all that depends on them."""
-    found, waiting = set(), list(rules)
+@functools.cache
+def readers(workdir):
+    """Return for each rule of a finished run the rules that read what it made."""
+    made = dict(records(workdir))
+    found = {record["rule"]: set() for record in made.values()}
+    for record in made.values():
+        for name in made.keys() & set(record["input"]):
+            found[made[name]["rule"]].add(record["rule"])
+    return found
+
+
+def with_followers(workdir, *rules):
+    """Return rules and all that depends on them in a finished run."""
+    after, found, waiting = readers(workdir), set(), list(rules)
     while waiting:
         rule = waiting.pop()
         found.add(rule)
-        waiting.extend(set(AFTER[rule]) - found)
+        waiting.extend(after.get(rule, set()) - found)
     return found
 
 
@@ -115,7 +71,7 @@ def snakemake(workdir, *args, root=ROOT, env=None):
         cwd=workdir,
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         env=os.environ | (env or {}),
     )
 
@@ -168,12 +124,13 @@ def parts_of(workdir):
 
 
 @contextlib.contextmanager
-def running_until(workdir, *args, pattern, seconds=300):
-    """Start a run on a slow disk, and give it once a file of a pattern is there.
+def held(workdir, *args, pattern):
+    """Start a run, and give it once it stands still beside a file of a pattern, and its release.
 
     At the end the whole process group is killed, as a batch system or a power cut does.
     """
-    shown = Path(workdir) / "shown.txt"
+    shown = Path(workdir, "shown.txt")
+    disk = {"PYTHONPATH": str(Path(__file__).parent / "held_disk"), "GENREFLOW_HELD": pattern}
     with (
         shown.open("w") as out,
         subprocess.Popen(
@@ -182,24 +139,22 @@ def running_until(workdir, *args, pattern, seconds=300):
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent / "slow_disk")},
+            env=os.environ | disk,
         ) as run,
     ):
         try:
-            deadline = time.monotonic() + seconds
             while not any(Path(workdir).glob(pattern)):
-                ended = run.poll() is not None or time.monotonic() > deadline
-                assert not ended, f"there was no {pattern}:\n{shown.read_text()}"
-                time.sleep(0.002)
-            yield run
+                assert run.poll() is None, f"there was no {pattern}:\n{shown.read_text()}"
+                time.sleep(0.01)
+            yield run, Path(workdir, "released").touch
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)
 
 
 def kill_when(workdir, *args, pattern):
-    """Kill a run once a file of a pattern is there; return the files that the kill left."""
-    with running_until(workdir, *args, pattern=pattern):
+    """Kill a run that writes a file of a pattern; return the files that the kill left."""
+    with held(workdir, *args, pattern=pattern):
         pass
     return list(Path(workdir).glob(pattern))
 

@@ -78,11 +78,11 @@ def test_the_backbone_of_the_example_is_valid():
 
 
 @pytest.mark.slow
-def test_every_example_runs(extended, fresh):
-    (fresh / "more.yaml").write_text(yaml.safe_dump(settings()))
+def test_every_example_runs(extended, finished):
+    (finished / "more.yaml").write_text(yaml.safe_dump(settings()))
     targets = [f"results/tiny/{path}" for path in MADE]
-    done = harness.snakemake(fresh, *targets, "--configfile", "more.yaml", root=extended)
+    done = harness.snakemake(finished, *targets, "--configfile", "more.yaml", root=extended)
     assert done.returncode == 0, done.stderr
-    assert [path for path in targets if not (fresh / path).exists()] == []
-    header = (fresh / "results/tiny/handcrafted/features.csv").read_text().splitlines()[0]
+    assert [path for path in targets if not (finished / path).exists()] == []
+    header = (finished / "results/tiny/handcrafted/features.csv").read_text().splitlines()[0]
     assert "crest" in header

@@ -1,15 +1,11 @@
 """Runs that are killed and started again end as if nothing had happened."""
 
-import os
-import signal
-
 import harness
 import pytest
 from conftest import DEMO_TARGETS
 
 # In the order of a run: what is being written when the run is killed.
 STAGES = {
-    "wav": "results/tiny/wav/.part-*",
     "audit": "results/tiny/corpus/audit/.part-*",
     "spectrogram_shard": "results/tiny/spectrograms/.part-*",
     "spectrograms": "results/tiny/.part-spectrograms.h5",
@@ -24,7 +20,6 @@ STAGES = {
 }
 
 TARGETS = {
-    "wav": ["--until", "wav"],
     "audit": ["--until", "audit"],
     "spectrogram_shard": ["--until", "spectrogram_shard"],
     "spectrograms": ["--until", "spectrograms"],
@@ -39,6 +34,7 @@ TARGETS = {
 """Stages that could be overtaken by another while they are waited for are run alone."""
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_killed_in_each_stage_ends_as_undisturbed(fresh, template):
     options = ("--configfile", "tiny.yaml")
@@ -53,6 +49,7 @@ def test_killed_in_each_stage_ends_as_undisturbed(fresh, template):
     assert [name for name in ended if ended[name] != undisturbed[name]] == []
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern",
@@ -71,26 +68,30 @@ def test_killed_while_the_demo_corpus_is_made(fresh, demo_template, pattern):
     assert harness.made_files(fresh) == harness.made_files(demo_template)
 
 
+AUDIT = ("--configfile", "tiny.yaml", "--until", "audit")
+AUDITED = "results/tiny/corpus/audit"
+
+
 @pytest.mark.slow
-def test_killed_run_goes_on_without_a_word(fresh):
+def test_killed_run_goes_on_without_a_word(fresh, template):
     """Nothing like --unlock has to be typed: the lock of a dead process is no lock."""
-    options = ("--configfile", "tiny.yaml", "--until", "wav")
-    assert harness.kill_when(fresh, *options, pattern="results/tiny/wav/*.wav")
-    again = harness.snakemake(fresh, *options)
+    assert harness.kill_when(fresh, *AUDIT, pattern=f"{AUDITED}/.part-*")
+    again = harness.snakemake(fresh, *AUDIT)
     assert again.returncode == 0, again.stderr
     assert "unlock" not in again.stderr
+    assert harness.parts_of(fresh) == []
+    undisturbed = harness.made_files(template)
+    ended = harness.made_files(fresh)
+    assert {name: undisturbed[name] for name in ended} == ended
 
 
 @pytest.mark.slow
 def test_second_run_at_the_same_time_is_refused(fresh):
-    options = ("--configfile", "tiny.yaml", "--until", "audit")
-    pattern = "results/tiny/corpus/audit/.part-*"
-    with harness.running_until(fresh, *options, pattern=pattern) as first:
-        os.killpg(first.pid, signal.SIGSTOP)
-        second = harness.snakemake(fresh, *options)
-        os.killpg(first.pid, signal.SIGCONT)
-        first.wait(timeout=60)
+    with harness.held(fresh, *AUDIT, pattern=f"{AUDITED}/.part-*") as (first, release):
+        second = harness.snakemake(fresh, *AUDIT)
+        release()
+        first.wait(timeout=600)
     assert second.returncode != 0
     assert "other" in second.stderr.split("Workflow start")[1], second.stderr
     assert first.returncode == 0
-    assert len(list(fresh.glob("results/tiny/corpus/audit/*.csv"))) == 3
+    assert len(list((fresh / AUDITED).glob("*.csv"))) == 3

@@ -11,10 +11,7 @@ import pytest
 import yaml
 from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
 from genreflow.tracks import shard_of
-from harness import ROOT, rules_of, with_followers
-
-# TINY times no inference.
-EVERYTHING = set(harness.AFTER) - {"demo_metadata", "demo_clips", "published_features", "inference"}
+from harness import ROOT, rules_of
 
 
 def touch(path, seconds):
@@ -292,7 +289,7 @@ SETTINGS = {
     "cnn.precision": ("mixed_float16", ["cnn_search", "cnn"]),
     "cnn.threads": (2, []),
     "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
-    "handcrafted.source": ("published", ["published_features"]),
+    "handcrafted.source": ("published", ["published_features", "ffnn", "classify"]),
     "handcrafted.table": ("features.csv", []),
     "handcrafted.features": (["rmse"], ["handcrafted_shard"]),
     "handcrafted.rates": ("reference", ["handcrafted_shard"]),
@@ -328,7 +325,7 @@ SETTINGS = {
     "classify.fit_on": (["training", "validation"], ["pca", "classify"]),
     "classify.class_weight": ("balanced", ["classify"]),
     "classify.threads": (3, []),
-    "inference.clips": (2, ["inference"]),
+    "inference.clips": (2, ["inference", "tables"]),
     "inference.threads": (1, []),
     "predict.path": ("audio", []),
     "predict.learner": ("ffnn/4", []),
@@ -422,7 +419,10 @@ def with_table(template, tmp_path_factory):
 def test_setting_reruns_what_uses_it(with_table, plan, key):
     value, rules = SETTINGS[key]
     changes = merged(changed(key, value), ALSO.get(key, {}))
-    expected = EVERYTHING if rules is None else with_followers(*rules)
+    if rules is None:
+        expected = set(harness.readers(with_table))
+    else:
+        expected = harness.with_followers(with_table, *rules)
     left_out = {"ensemble"} if key in NOT_ITS_MEMBERS else set()
     assert rules_of(plan(with_table, changes)) == expected - left_out
 
@@ -434,8 +434,7 @@ def test_setting_of_the_demo_corpus_reruns_what_uses_it(demo_template, plan, tmp
     shutil.copytree(demo_template, work)
     value, rules = DEMO_SETTINGS[key]
     planned = plan(work, changed(key, value), base=DEMO, targets=DEMO_TARGETS)
-    made = {"demo_metadata", "demo_clips", "wav", "audit", "manifest"}
-    assert rules_of(planned) == with_followers(*rules) & made
+    assert rules_of(planned) == harness.with_followers(work, *rules)
 
 
 def test_new_seed_trains_that_seed_alone(finished_module, plan):
@@ -465,7 +464,7 @@ def test_a_new_grid_reruns_that_classifier_and_the_tables(finished_module, plan)
         ("classify", "grouped", "tiny/pool", "pca-0.90", "svm-linear"),
         ("classify", "grouped", "joined/both", "all", "svm-linear"),
     }
-    assert rules_of(planned) == with_followers("classify")
+    assert rules_of(planned) == harness.with_followers(finished_module, "classify")
 
 
 def test_a_new_cut_reruns_the_pass_of_that_backbone_only(finished_module, plan):
@@ -507,10 +506,10 @@ RULES = {"spectrograms.py": ("spectrograms", "augmented")}
 """Rules that aren't named after their script."""
 
 
-def rules_that_use(scripts):
+def rules_that_use(workdir, scripts):
     """Return the rules of a finished run that run scripts, and all that follow them."""
     rules = {rule for script in scripts for rule in RULES.get(script, (Path(script).stem,))}
-    return with_followers(*(rules & EVERYTHING))
+    return harness.with_followers(workdir, *(rules & harness.readers(workdir).keys()))
 
 
 EDITS = {".py": "EDITED = True", ".sh": "true"}
@@ -535,8 +534,8 @@ def edit(tmp_path):
 )
 def test_editing_a_module_reruns_its_dependants(finished_module, plan, edit, module):
     checkout = edit(f"scripts/genreflow/{module}.py")
-    expected = rules_that_use(imports.users(f"genreflow.{module}"))
-    assert set() != expected != EVERYTHING
+    expected = rules_that_use(finished_module, imports.users(f"genreflow.{module}"))
+    assert set() != expected != set(harness.readers(finished_module))
     assert rules_of(plan(finished_module, root=checkout)) == expected
 
 
@@ -561,7 +560,7 @@ SCRIPT_FILES = sorted(path.name for path in (ROOT / "scripts").iterdir() if path
 
 @pytest.mark.parametrize("script", SCRIPT_FILES)
 def test_editing_a_script_reruns_its_rule(finished_module, plan, edit, script):
-    expected = rules_that_use([script])
+    expected = rules_that_use(finished_module, [script])
     assert rules_of(plan(finished_module, root=edit(f"scripts/{script}"))) == expected
 
 
@@ -579,7 +578,4 @@ def test_editing_a_module_of_the_demo_corpus(demo_template, plan, edit, tmp_path
     shutil.copytree(demo_template, work)
     checkout = edit(f"scripts/genreflow/{module}.py")
     planned = plan(work, base=DEMO, root=checkout, targets=DEMO_TARGETS)
-    made = {"demo_metadata", "demo_clips", "wav", "audit", "manifest"}
-    scripts = imports.users(f"genreflow.{module}")
-    stale = with_followers(*(Path(script).stem for script in scripts if "demo_" in script))
-    assert rules_of(planned) == stale & made
+    assert rules_of(planned) == rules_that_use(work, imports.users(f"genreflow.{module}"))
