@@ -25,7 +25,7 @@ SHARD = 128
 SIZES = (1_000, 8_000, 106_574)
 """FMA small and large, and a small corpus."""
 
-DRY_RUN = {8_000: (15, 2_500), 106_574: (90, 2_500)}
+DRY_RUN = {8_000: (15, 2_500), 106_574: (120, 2_500)}
 """Most seconds and MB that a dry run of so many tracks may take."""
 
 NO_OP = 15

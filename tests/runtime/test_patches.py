@@ -1,18 +1,25 @@
 """What Snakemake does by itself, and with the patches: where it does right itself, one can go."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 import snakemake_executor_plugin_slurm as slurm
 from genreflow.runtime import patches
+from imports import SCRIPTS
 from snakemake.scheduling.job_scheduler import JobScheduler
+from snakemake.workflow import DAG
 
 
 @pytest.fixture(autouse=True)
 def _restored(monkeypatch):
     """Put back what a test patches."""
     for place, name in (
+        (DAG, "check_output_mtime"),
         (JobScheduler, "_schedule_reevalutation"),
         (slurm.common_settings, "pass_group_args"),
     ):
@@ -43,3 +50,26 @@ def test_jobs_of_a_group_are_told_on_slurm():
     assert slurm.common_settings.pass_group_args is False
     patches.apply()
     assert slurm.common_settings.pass_group_args is True
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_inputs_may_be_dated_in_the_future(tmp_path, patched):
+    (tmp_path / "read").touch()
+    os.utime(tmp_path / "read", (time.time() + 3600,) * 2)
+    lines = ["from genreflow.runtime import patches", "patches.apply()"] if patched else []
+    lines += [
+        "rule made:",
+        "    input: 'read'",
+        "    output: 'made'",
+        "    shell: 'touch {output}'",
+    ]
+    (tmp_path / "Snakefile").write_text("\n".join(lines))
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+    )
+    assert ("older modification time" in done.stderr) != patched
+    assert (tmp_path / "made").exists() == patched

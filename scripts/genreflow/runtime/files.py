@@ -126,9 +126,9 @@ def future_warning(paths: Iterable[str | Path]) -> str:
         return ""
     files = "1 file is" if len(found) == 1 else f"{len(found)} files are"
     return (
-        f"{files} dated in the future (first: {found[0]}): what changes in them, or in what they "
-        "were made from, may not be noticed. Set the clock right, or give them the present time "
-        "(touch)"
+        f"{files} dated in the future (first: {found[0]}): changes may not be noticed, or what "
+        "depends on them is made again in each run. Set the clock right, or give them the present "
+        "time (touch)"
     )
 
 

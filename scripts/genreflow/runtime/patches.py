@@ -1,4 +1,4 @@
-"""Faults of Snakemake that make a run burn a core or a cluster, mended until it mends them.
+"""Faults of Snakemake that make a run fail or burn a core or a cluster, until it mends them.
 
 The only module of the library that imports Snakemake. Each patch has a test that fails once
 Snakemake no longer has the fault.
@@ -7,15 +7,26 @@ Snakemake no longer has the fault.
 import sys
 import threading
 
+import snakemake.api  # noqa: F401 (first, for its modules import each other)
+from snakemake.dag import DAG
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 
 def apply() -> None:
     """Mend what is known of Snakemake 9.27 and its plugin for SLURM 2.8; twice is harmless."""
     JobScheduler._schedule_reevalutation = _wake_once
+    DAG.check_output_mtime = _accept_any_date
     if "snakemake_executor_plugin_slurm" in sys.modules:
         # The jobs of a group aren't told that they are one: each clip would start a Snakemake.
         sys.modules["snakemake_executor_plugin_slurm"].common_settings.pass_group_args = True
+
+
+async def _accept_any_date(*_: object) -> None:
+    """Let a job end well whose input is dated in the future; the run has warned of it.
+
+    By itself Snakemake fails the job and removes its output. A corpus on a share that is mounted
+    read-only can't be given other dates.
+    """
 
 
 def _wake_once(scheduler: JobScheduler, delay: float) -> None:
