@@ -3,9 +3,9 @@ rule imagenet_weights:
     output:
         f"{config['transfer']['folder']}/weights/{{network}}.h5",
     log:
-        f"{RESULTS}/logs/imagenet_weights/{{network}}.log",
+        layout.log("imagenet_weights", "{network}"),
     benchmark:
-        f"{RESULTS}/benchmarks/imagenet_weights/{{network}}.tsv"
+        layout.benchmark("imagenet_weights", "{network}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -24,9 +24,9 @@ rule onnx_network:
     output:
         f"{config['transfer']['folder']}/onnx/{{sha256}}.onnx",
     log:
-        f"{RESULTS}/logs/onnx_network/{{sha256}}.log",
+        layout.log("onnx_network", "{sha256}"),
     benchmark:
-        f"{RESULTS}/benchmarks/onnx_network/{{sha256}}.tsv"
+        layout.benchmark("onnx_network", "{sha256}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -47,11 +47,11 @@ rule backbone:
         network=network_file,
         weights=weights_file,
     output:
-        directory(f"{RESULTS}/transfer/{{backbone}}/network"),
+        directory(layout.network("{backbone}")),
     log:
-        f"{RESULTS}/logs/backbone/{{backbone}}.log",
+        layout.log("backbone", "{backbone}"),
     benchmark:
-        f"{RESULTS}/benchmarks/backbone/{{backbone}}.tsv"
+        layout.benchmark("backbone", "{backbone}")
     wildcard_constraints:
         backbone=backbone_pattern("keras"),
     conda:
@@ -74,14 +74,14 @@ rule backbone:
 rule backbone_shard:
     """Extract the features of all cuts of a backbone in one pass over a shard's images."""
     input:
-        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
-        network=f"{RESULTS}/transfer/{{backbone}}/network",
+        shard=layout.spectrogram_shard("{shard}"),
+        network=layout.network("{backbone}"),
     output:
-        f"{RESULTS}/transfer/{{backbone}}/{{shard}}.h5",
+        layout.backbone_shard("{backbone}", "{shard}"),
     log:
-        f"{RESULTS}/logs/backbone_shard/{{backbone}}/{{shard}}.log",
+        layout.log("backbone_shard", "{backbone}", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/backbone_shard/{{backbone}}/{{shard}}.tsv"
+        layout.benchmark("backbone_shard", "{backbone}", "{shard}")
     wildcard_constraints:
         backbone=backbone_pattern("keras"),
     conda:
@@ -102,15 +102,15 @@ rule backbone_shard:
 rule onnx_shard:
     """Extract features of a shard's tracks by a network in ONNX."""
     input:
-        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
+        shard=layout.spectrogram_shard("{shard}"),
         wavs=wavs_of_shard,
         network=network_file,
     output:
-        f"{RESULTS}/transfer/{{backbone}}/{{shard}}.h5",
+        layout.backbone_shard("{backbone}", "{shard}"),
     log:
-        f"{RESULTS}/logs/onnx_shard/{{backbone}}/{{shard}}.log",
+        layout.log("onnx_shard", "{backbone}", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/onnx_shard/{{backbone}}/{{shard}}.tsv"
+        layout.benchmark("onnx_shard", "{backbone}", "{shard}")
     wildcard_constraints:
         backbone=backbone_pattern("onnx"),
     conda:
@@ -136,11 +136,11 @@ rule backbone_features:
     input:
         backbone_shards,
     output:
-        f"{RESULTS}/features/{{backbone}}/{{cut}}.h5",
+        layout.features("{backbone}/{cut}"),
     log:
-        f"{RESULTS}/logs/backbone_features/{{backbone}}/{{cut}}.log",
+        layout.log("backbone_features", "{backbone}", "{cut}"),
     benchmark:
-        f"{RESULTS}/benchmarks/backbone_features/{{backbone}}/{{cut}}.tsv"
+        layout.benchmark("backbone_features", "{backbone}", "{cut}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -160,11 +160,11 @@ rule joined_features:
     input:
         joined_matrices,
     output:
-        f"{RESULTS}/features/joined/{{joined}}.h5",
+        layout.features("joined/{joined}"),
     log:
-        f"{RESULTS}/logs/joined_features/{{joined}}.log",
+        layout.log("joined_features", "{joined}"),
     benchmark:
-        f"{RESULTS}/benchmarks/joined_features/{{joined}}.tsv"
+        layout.benchmark("joined_features", "{joined}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
