@@ -27,6 +27,9 @@ PATTERNS = {
 }
 """What the wildcards match, but for those whose names only a configuration knows."""
 
+PREDICTIONS = "predictions.csv"
+"""The file in which every learner ends."""
+
 COMBINER = "combiner.skops"
 """The file of what makes one learner of several."""
 
@@ -69,7 +72,7 @@ class Fitted:
     @property
     def predictions(self) -> str:
         """The predictions, in which every learner ends."""
-        return f"{self.folder}/predictions.csv"
+        return f"{self.folder}/{PREDICTIONS}"
 
     def model(self, kind: str) -> str:
         """Return the file of the model: ``keras`` or ``skops``."""
