@@ -15,6 +15,7 @@ from genreflow.errors import GenreflowError
 from genreflow.layout import PATTERNS, Fitted, Layout
 
 ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "docs" / "artifacts.md"
 LAYOUT = Layout("results/my music")
 
 LEARNERS = {
@@ -153,6 +154,42 @@ def test_traces_of_jobs_tell_rules_apart():
     assert LAYOUT.log("cnn", "grouped", "simple", "seed-0").endswith(
         "/cnn/grouped/simple/seed-0.log"
     )
+
+
+def documented():
+    """Return the paths of the table of docs/artifacts.md, a folder's files each on its own."""
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", ARTIFACTS.read_text(), flags=re.MULTILINE)
+    found = {(path, about) for cell, about in rows for path in re.findall("`(.+?)`", cell)}
+    named = {path: re.findall(r"`(\w+\.\w+)`", about) for path, about in found}
+    files = {f"{path}{name}" for path in named if path.endswith("/") for name in named[path]}
+    return {path.rstrip("/") for path in named}, files
+
+
+def laid_out():
+    """Return all paths as the docs name them, below the root: SPLIT for {split}."""
+    paths = [path_of(*one) for one in methods()]
+    for kind, seeds in LEARNERS.items():
+        fitted = LAYOUT.fitted("{split}", kind, None if None in seeds else "{n}")
+        paths += [fitted.folder, *files_of(fitted)]
+    # Only CNNs are searched.
+    paths = [path.replace("{learner}", "cnn/{variant}") for path in paths]
+    upper = [re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path) for path in paths]
+    return {path.removeprefix(f"{LAYOUT.root}/") for path in upper}
+
+
+def folders(path):
+    return set(map(str, Path(path).parents)) - {"."}
+
+
+def test_the_docs_name_all_paths_and_no_others():
+    """The results of a finished run lie there, too: whoever changes one tells its users."""
+    known, files = documented()
+    paths = laid_out()
+    inner = set().union(*map(folders, paths))
+    assert known - paths - inner == set()
+    assert files - paths - {"transfer/BACKBONE/network/network.json"} == set()
+    # Whoever knows a folder knows what is in it, and a folder is known by what is in it.
+    assert {path for path in paths - inner if known.isdisjoint({path} | folders(path))} == set()
 
 
 def test_it_needs_nothing_but_the_standard_library():
