@@ -29,21 +29,10 @@ report: "report/workflow.rst"
 
 
 wildcard_constraints:
-    track=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
-    shard=r"\d+",
-    split=SPLIT_PATTERN,
-    family=FAMILY_PATTERN,
-    learner=r"(cnn|ffnn|classify|ensemble)/[A-Za-z0-9_./-]+?",
-    variant=r"[a-z0-9][a-z0-9-]*",
-    seed=r"\d+",
-    units=r"\d+(-\d+)*",
-    features=r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*",
-    pca=r"all|pca-0\.\d+",
-    classifier=r"[a-z-]+",
+    **PATTERNS,
+    split=splits.PATTERN,
+    family="|".join(FAMILIES),
     backbone="|".join(BACKBONES) or "(?!)",
-    cut=r"[A-Za-z0-9_]+",
-    ensemble=r"[a-z0-9][a-z0-9-]*",
-    joined=r"[A-Za-z0-9_]+",
 
 
 # On a cluster these run beside Snakemake: downloads, and what takes seconds.
@@ -78,7 +67,7 @@ rule all:
         demo_metadata(),
         tables(),
         figures(),
-        f"{RESULTS}/report.html",
+        layout.report,
 
 
 rule wavs:

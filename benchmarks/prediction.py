@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from genreflow.layout import Layout
 
 ROOT = Path(__file__).parents[1]
 LEARNERS = {
@@ -38,7 +39,7 @@ CONFIG = {
     "inference": {"clips": 4},
     "ensembles": {"members": {}},
 }
-RESULTS = Path("results/demo")
+RESULTS = Layout.of_corpus("demo")
 WARM = """
 import sys, time
 from pathlib import Path
@@ -72,20 +73,20 @@ def workflow(folder, *arguments):
 
 def times(folder, threads):
     """Return the median time of each step by learner [s]."""
-    table = pd.read_csv(folder / RESULTS / "tables/inference.csv")
+    table = pd.read_csv(folder / RESULTS.table("inference"))
     assert set(table["threads"]) == {threads}
     return table.pivot_table(index="name", columns="step", values="median")
 
 
 def warm(folder, threads):
     """Return the median time of a prediction by the pack in a process that is warm [s]."""
-    said = run(folder, "-c", WARM, threads, RESULTS / "pack", "few.txt", env=environment())
+    said = run(folder, "-c", WARM, threads, RESULTS.pack, "few.txt", env=environment())
     return float(np.median([float(line) for line in said.stdout.split()[2:]]))
 
 
 def cold(folder, path, threads, repeats):
     """Return the median time of a whole process that predicts one file [s]."""
-    command = ("-m", "genreflow.predict", RESULTS / "pack", path, "--first-clip")
+    command = ("-m", "genreflow.predict", RESULTS.pack, path, "--first-clip")
     found = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -107,8 +108,8 @@ def main():
         folder = Path(name)
         CONFIG["inference"]["threads"] = given.threads
         (folder / "few.yaml").write_text(yaml.safe_dump(CONFIG))
-        workflow(folder, RESULTS / "tables/inference.csv")
-        tracks = pd.read_csv(folder / RESULTS / "corpus/tracks.csv")
+        workflow(folder, RESULTS.table("inference"))
+        tracks = pd.read_csv(folder / RESULTS.tracks)
         paths = tracks["path"].tolist()
         (folder / "few.txt").write_text("\n".join(paths))
         steps = times(folder, given.threads)

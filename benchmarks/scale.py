@@ -18,6 +18,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from genreflow.layout import Layout
+
 ROOT = Path(__file__).parents[1]
 SHARD = 128
 """About how many tracks a shard has."""
@@ -113,7 +115,7 @@ def audio_stage(tracks: int, options: list[str], *, cores: int) -> tuple[Run, Ru
         make_corpus(folder, tracks)
         planned = snakemake(folder, "wavs", "--dry-run", cores=cores)
         made = snakemake(folder, "wavs", *options, cores=cores)
-        wavs = len(list(folder.glob("results/made/wav/*.wav")))
+        wavs = len(list(folder.glob(Layout.of_corpus("made").wav("*"))))
         if wavs != tracks:
             raise SystemExit(f"{wavs} WAVs were made of {tracks} tracks")
         after = snakemake(folder, "wavs", *options, cores=cores)

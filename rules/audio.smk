@@ -7,11 +7,11 @@ rule wav:
     input:
         source=source_of,
     output:
-        f"{RESULTS}/wav/{{track}}.wav",
+        layout.wav("{track}"),
     log:
-        f"{RESULTS}/logs/wav/{{track}}.log",
+        layout.log("wav", "{track}"),
     benchmark:
-        f"{RESULTS}/benchmarks/wav/{{track}}.tsv"
+        layout.benchmark("wav", "{track}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

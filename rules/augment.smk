@@ -1,14 +1,14 @@
 rule augmented_shard:
     """Make masked copies of the images of a shard's training tracks (SpecAugment)."""
     input:
-        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        shard=layout.spectrogram_shard("{shard}"),
+        split=layout.split("{split}"),
     output:
-        f"{RESULTS}/{{split}}/augmented/{{shard}}.h5",
+        layout.augmented_shard("{split}", "{shard}"),
     log:
-        f"{RESULTS}/logs/augmented_shard/{{split}}/{{shard}}.log",
+        layout.log("augmented_shard", "{split}", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/augmented_shard/{{split}}/{{shard}}.tsv"
+        layout.benchmark("augmented_shard", "{split}", "{shard}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -24,47 +24,37 @@ rule augmented_shard:
         "../scripts/augmented_shard.py"
 
 
-rule augmented:
+use rule spectrograms as augmented with:
     """Join the shards of masked copies into one virtual dataset."""
     input:
         augmented_shards,
     output:
-        f"{RESULTS}/{{split}}/augmented.h5",
+        layout.augmented("{split}"),
     log:
-        f"{RESULTS}/logs/augmented/{{split}}.log",
+        layout.log("augmented", "{split}"),
     benchmark:
-        f"{RESULTS}/benchmarks/augmented/{{split}}.tsv"
-    conda:
-        "../envs/genreflow.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        code=code("spectrograms.py"),
+        layout.benchmark("augmented", "{split}")
     message:
         "Join the masked copies, {wildcards.split}"
-    script:
-        "../scripts/spectrograms.py"
 
 
 rule copies_gallery:
     """Show masked copies beside their originals."""
     input:
-        images=f"{RESULTS}/spectrograms.h5",
+        images=layout.spectrograms,
         shards=spectrogram_shards,
         copies=augmented_shards,
     output:
         report(
-            f"{RESULTS}/figures/{{split}}/masked_copies.svg",
+            layout.figure("{split}", "masked_copies"),
             caption="../report/images.rst",
             category="Images",
             labels={"figure": "masked copies"},
         ),
     log:
-        f"{RESULTS}/logs/copies_gallery/{{split}}.log",
+        layout.log("copies_gallery", "{split}"),
     benchmark:
-        f"{RESULTS}/benchmarks/copies_gallery/{{split}}.tsv"
+        layout.benchmark("copies_gallery", "{split}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -84,20 +74,20 @@ rule copies_gallery:
 rule online_gallery:
     """Show what augmentation while training makes of images."""
     input:
-        images=f"{RESULTS}/spectrograms.h5",
+        images=layout.spectrograms,
         shards=spectrogram_shards,
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        split=layout.split("{split}"),
     output:
         report(
-            f"{RESULTS}/figures/{{split}}/online_augmentation.svg",
+            layout.figure("{split}", "online_augmentation"),
             caption="../report/images.rst",
             category="Images",
             labels={"figure": "augmentation while training"},
         ),
     log:
-        f"{RESULTS}/logs/online_gallery/{{split}}.log",
+        layout.log("online_gallery", "{split}"),
     benchmark:
-        f"{RESULTS}/benchmarks/online_gallery/{{split}}.tsv"
+        layout.benchmark("online_gallery", "{split}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

@@ -1,14 +1,17 @@
+CLASSIFIER = layout.fitted("{split}", "classify/{features}/{pca}/{classifier}")
+
+
 rule pca:
     """Find the principal components of a split's training tracks: once for all shares."""
     input:
-        matrix=f"{RESULTS}/features/{{features}}.h5",
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        matrix=layout.features("{features}"),
+        split=layout.split("{split}"),
     output:
-        f"{RESULTS}/{{split}}/classify/{{features}}/pca.h5",
+        layout.pca("{split}", "{features}"),
     log:
-        f"{RESULTS}/logs/pca/{{split}}/{{features}}.log",
+        layout.log("pca", "{split}", "{features}"),
     benchmark:
-        f"{RESULTS}/benchmarks/pca/{{split}}/{{features}}.tsv"
+        layout.benchmark("pca", "{split}", "{features}")
     conda:
         "../envs/genreflow.yaml"
     threads: config["classify"]["threads"]
@@ -28,19 +31,19 @@ rule pca:
 rule classify:
     """Choose a classifier's parameters by cross-validation on training, fit it, and predict."""
     input:
-        matrix=f"{RESULTS}/features/{{features}}.h5",
-        tracks=f"{RESULTS}/corpus/tracks.csv",
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        matrix=layout.features("{features}"),
+        tracks=layout.tracks,
+        split=layout.split("{split}"),
         pca=pca_of_classifier,
     output:
-        model=f"{RESULTS}/{{split}}/classify/{{features}}/{{pca}}/{{classifier}}/model.skops",
-        search=f"{RESULTS}/{{split}}/classify/{{features}}/{{pca}}/{{classifier}}/search.csv",
-        best=f"{RESULTS}/{{split}}/classify/{{features}}/{{pca}}/{{classifier}}/best.json",
-        predictions=f"{RESULTS}/{{split}}/classify/{{features}}/{{pca}}/{{classifier}}/predictions.csv",
+        model=CLASSIFIER.model("skops"),
+        search=CLASSIFIER.search,
+        best=CLASSIFIER.best,
+        predictions=CLASSIFIER.predictions,
     log:
-        f"{RESULTS}/logs/classify/{{split}}/{{features}}/{{pca}}/{{classifier}}.log",
+        layout.log("classify", "{split}", "{features}", "{pca}", "{classifier}"),
     benchmark:
-        f"{RESULTS}/benchmarks/classify/{{split}}/{{features}}/{{pca}}/{{classifier}}.tsv"
+        layout.benchmark("classify", "{split}", "{features}", "{pca}", "{classifier}")
     conda:
         "../envs/genreflow.yaml"
     threads: config["classify"]["threads"]
@@ -61,12 +64,12 @@ rule classify_table:
     input:
         classify_results,
     output:
-        csv=f"{RESULTS}/tables/classify.csv",
-        markdown=f"{RESULTS}/tables/classify.md",
+        csv=layout.table("classify"),
+        markdown=layout.table("classify", "md"),
     log:
-        f"{RESULTS}/logs/classify_table.log",
+        layout.log("classify_table"),
     benchmark:
-        f"{RESULTS}/benchmarks/classify_table.tsv"
+        layout.benchmark("classify_table")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -91,15 +94,15 @@ rule explained_variance:
         decompositions_of_family,
     output:
         report(
-            f"{RESULTS}/figures/{{family}}/explained_variance.svg",
+            layout.figure("{family}", "explained_variance"),
             caption="../report/variance.rst",
             category="Features",
             labels={"figure": "explained variance", "split": "{family}"},
         ),
     log:
-        f"{RESULTS}/logs/explained_variance/{{family}}.log",
+        layout.log("explained_variance", "{family}"),
     benchmark:
-        f"{RESULTS}/benchmarks/explained_variance/{{family}}.tsv"
+        layout.benchmark("explained_variance", "{family}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

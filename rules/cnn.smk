@@ -1,22 +1,25 @@
+CNN = layout.fitted("{split}", "cnn/{variant}", "{seed}")
+
+
 rule cnn:
     """Train a variant of the CNN on a split, and predict the split's tracks."""
     input:
-        images=f"{RESULTS}/spectrograms.h5",
+        images=layout.spectrograms,
         shards=spectrogram_shards,
         copies=copies_of_variant,
         copied_shards=copied_shards_of_variant,
         weights=weights_of_variant,
         network=network_of_variant,
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        split=layout.split("{split}"),
         winner=winner_of_variant,
     output:
-        model=f"{RESULTS}/{{split}}/cnn/{{variant}}/seed-{{seed}}/model.keras",
-        history=f"{RESULTS}/{{split}}/cnn/{{variant}}/seed-{{seed}}/history.csv",
-        predictions=f"{RESULTS}/{{split}}/cnn/{{variant}}/seed-{{seed}}/predictions.csv",
+        model=CNN.model("keras"),
+        history=CNN.history,
+        predictions=CNN.predictions,
     log:
-        f"{RESULTS}/logs/cnn/{{split}}/{{variant}}/seed-{{seed}}.log",
+        layout.log("cnn", "{split}", "{variant}", "seed-{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/cnn/{{split}}/{{variant}}/seed-{{seed}}.tsv"
+        layout.benchmark("cnn", "{split}", "{variant}", "seed-{seed}")
     conda:
         "../envs/genreflow.yaml"
     threads: config["cnn"]["threads"]
@@ -37,20 +40,20 @@ rule cnn:
 rule cnn_search:
     """Search the hyper-parameters of a variant of the CNN on a split, by Hyperband."""
     input:
-        images=f"{RESULTS}/spectrograms.h5",
+        images=layout.spectrograms,
         shards=spectrogram_shards,
         copies=copies_of_variant,
         copied_shards=copied_shards_of_variant,
         weights=weights_of_variant,
         network=network_of_variant,
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        split=layout.split("{split}"),
     output:
-        trials=f"{RESULTS}/{{split}}/cnn/{{variant}}/search/trials.csv",
-        winner=f"{RESULTS}/{{split}}/cnn/{{variant}}/search/winner.yaml",
+        trials=layout.trials("{split}", "cnn/{variant}"),
+        winner=layout.winner("{split}", "cnn/{variant}"),
     log:
-        f"{RESULTS}/logs/cnn_search/{{split}}/{{variant}}.log",
+        layout.log("cnn_search", "{split}", "{variant}"),
     benchmark:
-        f"{RESULTS}/benchmarks/cnn_search/{{split}}/{{variant}}.tsv"
+        layout.benchmark("cnn_search", "{split}", "{variant}")
     conda:
         "../envs/genreflow.yaml"
     threads: config["cnn"]["threads"]
@@ -73,14 +76,11 @@ rule cnn_search:
 rule search_figures:
     """Draw the trials of each search, and how the score depends on each hyper-parameter."""
     input:
-        [
-            f"{RESULTS}/{split}/cnn/{variant}/search/trials.csv"
-            for split, variant in searches()
-        ],
+        [layout.trials(split, f"cnn/{variant}") for split, variant in searches()],
     output:
         [
             report(
-                f"{RESULTS}/figures/{split}/cnn/{variant}/search.svg",
+                layout.figure(split, "cnn", variant, "search"),
                 caption="../report/search.rst",
                 category="Searches",
                 labels={"learner": f"cnn/{variant}", "split": split},
@@ -88,9 +88,9 @@ rule search_figures:
             for split, variant in searches()
         ],
     log:
-        f"{RESULTS}/logs/search_figures.log",
+        layout.log("search_figures"),
     benchmark:
-        f"{RESULTS}/benchmarks/search_figures.tsv"
+        layout.benchmark("search_figures")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

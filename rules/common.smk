@@ -18,6 +18,7 @@ from snakemake.logging import logger
 from genreflow import config as configuration
 from genreflow import ending, plan, sources, splits, tracks
 from genreflow.errors import GenreflowError
+from genreflow.layout import PATTERNS, Layout
 from genreflow.runtime import digest, files, locks, patches, watch
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
@@ -48,8 +49,7 @@ ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 with open(workflow.source_path("../config/schema.yaml")) as schema:
     config.update(checked(configuration.complete, config, yaml.safe_load(schema)))
 
-RESULTS = f"results/{config['corpus']['name']}"
-LISTING = f"{RESULTS}/corpus/listing.json"
+layout = Layout.of_corpus(config["corpus"]["name"])
 
 
 LACKING = "GENREFLOW_LACKING"
@@ -74,18 +74,21 @@ def read_listing():
     """
     if workflow.is_main_process:
         listing = checked(
-            sources.list_tracks, config["corpus"], results=RESULTS, seed=config["seed"]
+            sources.list_tracks,
+            config["corpus"],
+            results=layout.root,
+            seed=config["seed"],
         )
-        paths = (LISTING, *(track.path for track in listing.tracks))
+        paths = (layout.listing, *(track.path for track in listing.tracks))
         if warning := files.future_warning(paths):
             logger.warning(warning)
         made = checked(plan.make, config, listing.tracks, lacking=lacking_downloads())
         # Not while another run goes on: a dry run beside it mustn't change what its jobs read.
-        if not listing.problem and (ALONE or not os.path.exists(LISTING)):
-            checked(files.require_writable, RESULTS)
-            tracks.write_listing(listing, LISTING)
+        if not listing.problem and (ALONE or not os.path.exists(layout.listing)):
+            checked(files.require_writable, layout.root)
+            tracks.write_listing(listing, layout.listing)
         return listing, made
-    listing = tracks.read_listing(LISTING)
+    listing = tracks.read_listing(layout.listing)
     return listing, plan.make(config, listing.tracks, lacking=lacking_downloads())
 
 
@@ -96,9 +99,7 @@ for track in listing.tracks:
     number = tracks.shard_of(track.track_id, config["corpus"]["shards"])
     SHARDS[str(number)].append(track)
 SPLITS = PLAN.splits
-SPLIT_PATTERN = splits.PATTERN
 FAMILIES = list(dict.fromkeys(map(splits.family, SPLITS)))
-FAMILY_PATTERN = "|".join(FAMILIES)
 MAX_SAMPLES = round(config["audio"]["duration"] * config["audio"]["sample_rate"])
 
 
@@ -163,17 +164,17 @@ def demo_settings():
 def demo_metadata():
     """Return the metadata of the demo corpus, if that is what runs."""
     demo = config["corpus"]["kind"] == "demo"
-    return [f"{RESULTS}/source/fma_metadata/tracks.csv"] if demo else []
+    return [layout.demo_metadata] if demo else []
 
 
 def demo_source(wildcards):
     """Return the folder in which the demo corpus is made."""
-    return f"{RESULTS}/source"
+    return layout.source
 
 
 def audits(wildcards):
     require_corpus()
-    return [f"{RESULTS}/corpus/audit/{shard}.csv" for shard in SHARDS]
+    return [layout.audit(shard) for shard in SHARDS]
 
 
 def audit_settings():
@@ -192,13 +193,9 @@ def source_of(wildcards):
     if wildcards.track not in TRACKS:
         raise WorkflowError(
             f"no track {wildcards.track} in corpus {config['corpus']['name']}: its ids are in "
-            f"{LISTING}"
+            f"{layout.listing}"
         )
     return TRACKS[wildcards.track].path
-
-
-def wav(track_id):
-    return f"{RESULTS}/wav/{track_id}.wav"
 
 
 def wav_settings():
@@ -208,14 +205,14 @@ def wav_settings():
 
 
 def wavs():
-    return [wav(track_id) for track_id in TRACKS]
+    return [layout.wav(track_id) for track_id in TRACKS]
 
 
 # spectrograms
 
 
 def wavs_of_shard(wildcards):
-    return [wav(track.track_id) for track in SHARDS[wildcards.shard]]
+    return [layout.wav(track.track_id) for track in SHARDS[wildcards.shard]]
 
 
 def ids_of_shard(wildcards):
@@ -228,7 +225,7 @@ def genres_of_shard(wildcards):
 
 def spectrogram_shards(wildcards):
     require_corpus()
-    return [f"{RESULTS}/spectrograms/{shard}.h5" for shard in SHARDS]
+    return [layout.spectrogram_shard(shard) for shard in SHARDS]
 
 
 # augment
@@ -256,7 +253,7 @@ def online_settings():
 
 def augmented_shards(wildcards):
     require_corpus()
-    return [f"{RESULTS}/{wildcards.split}/augmented/{shard}.h5" for shard in SHARDS]
+    return [layout.augmented_shard(wildcards.split, shard) for shard in SHARDS]
 
 
 # cnn
@@ -329,13 +326,13 @@ def winner_of_variant(wildcards):
     """Return the hyper-parameters that a search found, if the variant is searched."""
     if not variant_of(wildcards)["search"]:
         return []
-    return f"{RESULTS}/{wildcards.split}/cnn/{wildcards.variant}/search/winner.yaml"
+    return layout.winner(wildcards.split, f"cnn/{wildcards.variant}")
 
 
 def copies_of_variant(wildcards):
     """Return the masked copies that a variant is trained on, if it is."""
     copied = augment_mode(variant_of(wildcards)) == "copies"
-    return f"{RESULTS}/{wildcards.split}/augmented.h5" if copied else []
+    return layout.augmented(wildcards.split) if copied else []
 
 
 def copied_shards_of_variant(wildcards):
@@ -379,7 +376,7 @@ def handcrafted_settings():
 
 def handcrafted_shards(wildcards):
     require_corpus()
-    return [f"{RESULTS}/handcrafted/{shard}.h5" for shard in SHARDS]
+    return [layout.handcrafted_shard(shard) for shard in SHARDS]
 
 
 # ffnn
@@ -441,12 +438,12 @@ def onnx_settings(wildcards):
 
 def backbone_shards(wildcards):
     require_corpus()
-    return [f"{RESULTS}/transfer/{wildcards.backbone}/{shard}.h5" for shard in SHARDS]
+    return [layout.backbone_shard(wildcards.backbone, shard) for shard in SHARDS]
 
 
 def joined_matrices(wildcards):
     names = config["transfer"]["joined"][wildcards.joined]
-    return [f"{RESULTS}/features/{name}.h5" for name in names]
+    return [layout.features(name) for name in names]
 
 
 def has_random_weights(name):
@@ -512,7 +509,7 @@ def pca_of_classifier(wildcards):
     """Return the components that a classifier starts from, if they are found beforehand."""
     if wildcards.pca == "all" or config["classify"]["within_folds"]:
         return []
-    return f"{RESULTS}/{wildcards.split}/classify/{wildcards.features}/pca.h5"
+    return layout.pca(wildcards.split, wildcards.features)
 
 
 def shares_of_decompositions():
@@ -545,8 +542,8 @@ def first_split_of(wildcards):
 
 def decompositions_of_family(wildcards):
     """Return the components of each feature matrix on the first split of a family."""
-    place = f"{RESULTS}/{first_split_of(wildcards)}/classify"
-    return [f"{place}/{name}/pca.h5" for name in shares_of_decompositions()]
+    first = first_split_of(wildcards)
+    return [layout.pca(first, name) for name in shares_of_decompositions()]
 
 
 # evaluate: a learner is known by its path below the split
@@ -569,7 +566,7 @@ def ensembles():
 
 def members_of_ensemble(wildcards):
     members = config["ensembles"]["members"][wildcards.ensemble]["of"]
-    return files_of("predictions.csv", members, [wildcards.split])
+    return predictions_of(members, [wildcards.split])
 
 
 def how_of_ensemble(wildcards):
@@ -586,21 +583,20 @@ def learners():
     return PLAN.learners
 
 
-def folders_of(learner, split_names):
-    """Return the folders in which a learner's trainings end, over splits and seeds."""
-    places = [f"{RESULTS}/{split}/{learner}" for split in split_names]
-    if learner in networks():
-        return [f"{place}/seed-{seed}" for place in places for seed in config["seeds"]]
-    return places
-
-
-def files_of(name, some_learners, split_names=SPLITS):
-    """Return the files of a name in all folders of some learners, over splits and seeds."""
+def trainings(some_learners, split_names=SPLITS):
+    """Return all trainings of some learners, over splits and seeds."""
+    trained = set(networks())
     return [
-        f"{folder}/{name}"
+        layout.fitted(split, learner, seed)
         for learner in some_learners
-        for folder in folders_of(learner, split_names)
+        for split in split_names
+        for seed in (config["seeds"] if learner in trained else [None])
     ]
+
+
+def predictions_of(some_learners, split_names=SPLITS):
+    """Return the predictions of some learners, over splits and seeds."""
+    return [one.predictions for one in trainings(some_learners, split_names)]
 
 
 def predictions(wildcards):
@@ -608,34 +604,32 @@ def predictions(wildcards):
     if not learners():
         logger.error("no learner is left to be run; why is said above")
         sys.exit(1)
-    return files_of("predictions.csv", learners())
+    return predictions_of(learners())
 
 
 def ffnn_scores(wildcards):
     require_corpus()
-    return files_of(
-        "scores.csv", [name for name in networks() if name.startswith("ffnn/")]
-    )
+    ffnns = [name for name in networks() if name.startswith("ffnn/")]
+    return [one.scores for one in trainings(ffnns)]
 
 
 def classify_results(wildcards):
     """Return what the table of classifiers is made from: best parameters and predictions."""
     require_corpus()
-    return files_of("best.json", classifiers()) + files_of(
-        "predictions.csv", classifiers()
-    )
+    best = [one.best for one in trainings(classifiers())]
+    return best + predictions_of(classifiers())
 
 
 # inference
 
 
-def timed_folders():
+def timed():
     """Return a training of each learner that is no ensemble: the first split's and seed's."""
-    return {
-        learner: folders_of(learner, SPLITS[:1])[0]
+    return [
+        trainings([learner], SPLITS[:1])[0]
         for learner in networks() + classifiers()
         if timable(learner)
-    }
+    ]
 
 
 def timable(learner):
@@ -654,19 +648,16 @@ def timable(learner):
 
 def predictions_to_time(wildcards):
     require_corpus()
-    return [f"{folder}/predictions.csv" for folder in timed_folders().values()]
+    return [one.predictions for one in timed()]
 
 
 def models_to_time(wildcards):
-    kinds = {True: "model.keras", False: "model.skops"}
-    return [
-        f"{folder}/{kinds[learner in networks()]}"
-        for learner, folder in timed_folders().items()
-    ]
+    kinds = {True: "keras", False: "skops"}
+    return [one.model(kinds[one.learner in networks()]) for one in timed()]
 
 
 def features_to_time(wildcards):
-    return features_of_learners(timed_folders())
+    return features_of_learners([one.learner for one in timed()])
 
 
 def members_of_ensembles():
@@ -679,8 +670,8 @@ def members_of_ensembles():
 
 def inference_times():
     """Return the table of inference times, if any are measured."""
-    measured = config["inference"]["clips"] and timed_folders()
-    return f"{RESULTS}/tables/inference.csv" if measured else []
+    measured = config["inference"]["clips"] and timed()
+    return layout.table("inference") if measured else []
 
 
 def splits_of(family):
@@ -689,7 +680,7 @@ def splits_of(family):
 
 def predictions_of_family(wildcards):
     names = splits_of(wildcards.family)
-    return files_of("predictions.csv", learners(), names)
+    return predictions_of(learners(), names)
 
 
 def monitor_of(learner):
@@ -711,7 +702,8 @@ def learning_curve_pairs():
 
 
 def histories_of_family(wildcards):
-    return files_of("history.csv", networks(), splits_of(wildcards.family))
+    names = splits_of(wildcards.family)
+    return [one.history for one in trainings(networks(), names)]
 
 
 def tables():
@@ -722,16 +714,10 @@ def tables():
         "classify" if classifiers() else "",
         "inference" if inference_times() else "",
     ]
-    named = [
-        f"{RESULTS}/tables/{name}.{end}"
-        for name in names
-        if name
-        for end in ("csv", "md")
-    ]
     return [
-        *named,
-        f"{RESULTS}/tables/genres.csv",
-        f"{RESULTS}/tables/significance.csv",
+        *[layout.table(name, end) for name in names if name for end in ("csv", "md")],
+        layout.table("genres"),
+        layout.table("significance"),
     ]
 
 
@@ -746,17 +732,10 @@ def figures():
     if shares_of_decompositions():
         named.append("explained_variance")
     return [
-        f"{RESULTS}/figures/accuracy.svg",
+        layout.figure("accuracy"),
         *galleries(),
-        *[
-            f"{RESULTS}/figures/{split}/cnn/{name}/search.svg"
-            for split, name in searches()
-        ],
-        *[
-            f"{RESULTS}/figures/{family}/{name}.svg"
-            for family in FAMILIES
-            for name in named
-        ],
+        *[layout.figure(split, "cnn", name, "search") for split, name in searches()],
+        *[layout.figure(family, name) for family in FAMILIES for name in named],
     ]
 
 
@@ -767,10 +746,8 @@ def galleries():
     variants = [config["cnn"]["variants"][name] for name in PLAN.variants]
     modes = {augment_mode(variant) for variant in variants}
     drawn = {"copies": "masked_copies", "online": "online_augmentation"}
-    return [f"{RESULTS}/figures/genres.svg"] + [
-        f"{RESULTS}/figures/{SPLITS[0]}/{drawn[mode]}.svg"
-        for mode in drawn
-        if mode in modes
+    return [layout.figure("genres")] + [
+        layout.figure(SPLITS[0], drawn[mode]) for mode in drawn if mode in modes
     ]
 
 
@@ -778,18 +755,18 @@ def reported_files(wildcards):
     """Return what the report shows beside tables and figures."""
     require_corpus()
     return [
-        f"{RESULTS}/corpus/tracks.csv",
-        f"{RESULTS}/corpus/excluded.csv",
-        *[f"{RESULTS}/corpus/splits/{split}.csv" for split in SPLITS],
-        *files_of("predictions.csv", learners()),
-        f"{RESULTS}/spectrograms.h5",
+        layout.tracks,
+        layout.excluded,
+        *[layout.split(split) for split in SPLITS],
+        *predictions_of(learners()),
+        layout.spectrograms,
         *spectrogram_shards(wildcards),
     ]
 
 
 def results_folder(wildcards):
     """Return the folder below which the place of predictions tells learner, split and seed."""
-    return RESULTS
+    return layout.root
 
 
 # predict
@@ -815,24 +792,27 @@ def with_members(some_learners):
 
 def predictions_to_choose_from(wildcards):
     require_corpus()
-    return files_of("predictions.csv", candidates(), SPLITS[:1])
+    return predictions_of(candidates(), SPLITS[:1])
 
 
 def members_to_pack(wildcards):
     """Return the predictions of all members of the ensembles that may be packed."""
     members = set(with_members(candidates())) - set(ensembles())
-    return files_of("predictions.csv", sorted(members), SPLITS[:1])
+    return predictions_of(sorted(members), SPLITS[:1])
 
 
 def models_to_choose_from(wildcards):
     """Return the models behind the predictions."""
     used = with_members(candidates())
-    kinds = {
-        "model.keras": [name for name in used if name in networks()],
-        "model.skops": [name for name in used if name in classifiers()],
-        "combiner.skops": [name for name in used if name in ensembles()],
-    }
-    return [path for kind in kinds for path in files_of(kind, kinds[kind], SPLITS[:1])]
+
+    def chosen(names):
+        return trainings([name for name in used if name in names], SPLITS[:1])
+
+    return [
+        *[one.model("keras") for one in chosen(networks())],
+        *[one.model("skops") for one in chosen(classifiers())],
+        *[one.combiner for one in chosen(ensembles())],
+    ]
 
 
 def features_to_choose_from(wildcards):
@@ -845,8 +825,8 @@ def features_of_learners(used):
     names = matrices_of(used)
     backbones = sorted({os.path.dirname(name) for name in names} & BACKBONES.keys())
     in_keras = [name for name in backbones if BACKBONES[name]["kind"] == "keras"]
-    return [f"{RESULTS}/features/{name}.h5" for name in sorted(names)] + [
-        f"{RESULTS}/transfer/{name}/network" for name in in_keras
+    return [layout.features(name) for name in sorted(names)] + [
+        layout.network(name) for name in in_keras
     ]
 
 
@@ -925,21 +905,22 @@ def notes():
 
 def show_results():
     """Say where the table is, what it says and what is not in it, once a whole run has ended."""
-    text = Path(RESULTS, "tables", "summary.txt")
+    text = Path(layout.table("summary", "txt"))
     if text.exists():
-        table = text.with_name("comparison.md")
-        said = checked(ending.left_out, RESULTS)
+        said = checked(ending.left_out, layout)
         logger.info(
-            f"\n{text.read_text()}\n{said}The whole table: {table}\n"
-            f"The report: {RESULTS}/report.html"
+            f"\n{text.read_text()}\n{said}"
+            f"The whole table: {layout.table('comparison', 'md')}\n"
+            f"The report: {layout.report}"
         )
 
 
 def say_how_to_go_on():
     """Say what failed and what to do after a run that was interrupted, or in which a job failed."""
     # A job may not be able to say it: HDF5 crashes when it can't write.
-    if os.path.exists(RESULTS) and shutil.disk_usage(RESULTS).free < files.ROOM:
-        logger.error(f"No space left on device: the disk of {RESULTS} is full")
+    folder = layout.root
+    if os.path.exists(folder) and shutil.disk_usage(folder).free < files.ROOM:
+        logger.error(f"No space left on device: the disk of {folder} is full")
     failed = getattr(workflow.scheduler, "failed", ())
     single = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
     jobs = sorted((job.name, ", ".join(map(str, job.log))) for job in single)

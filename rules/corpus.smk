@@ -1,7 +1,7 @@
 rule fetch:
     """Download what is missing: weights of networks first, then FMA, which is checked and unpacked."""
     log:
-        f"{RESULTS}/logs/fetch.log",
+        layout.log("fetch"),
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -21,11 +21,11 @@ rule fetch:
 rule demo_metadata:
     """Write the metadata of the demo corpus, in FMA's format."""
     output:
-        f"{RESULTS}/source/fma_metadata/tracks.csv",
+        layout.demo_metadata,
     log:
-        f"{RESULTS}/logs/demo_metadata.log",
+        layout.log("demo_metadata"),
     benchmark:
-        f"{RESULTS}/benchmarks/demo_metadata.tsv"
+        layout.benchmark("demo_metadata")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -49,9 +49,9 @@ if config["corpus"]["kind"] == "demo":
         output:
             demo_clips(),
         log:
-            f"{RESULTS}/logs/demo_clips.log",
+            layout.log("demo_clips"),
         benchmark:
-            f"{RESULTS}/benchmarks/demo_clips.tsv"
+            layout.benchmark("demo_clips")
         conda:
             "../envs/genreflow.yaml"
         threads: 8
@@ -73,11 +73,11 @@ rule audit:
     input:
         wavs=wavs_of_shard,
     output:
-        f"{RESULTS}/corpus/audit/{{shard}}.csv",
+        layout.audit("{shard}"),
     log:
-        f"{RESULTS}/logs/audit/{{shard}}.log",
+        layout.log("audit", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/audit/{{shard}}.tsv"
+        layout.benchmark("audit", "{shard}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -86,7 +86,7 @@ rule audit:
         runtime=30,
     params:
         tracks=ids_of_shard,
-        logs=f"{RESULTS}/logs/wav",
+        results=results_folder,
         audit=audit_settings(),
         code=code("audit.py"),
     message:
@@ -99,15 +99,15 @@ rule manifest:
     """List the tracks to be used, and those left out with the reason."""
     input:
         audits=audits,
-        listing=LISTING,
+        listing=layout.listing,
     output:
-        tracks=f"{RESULTS}/corpus/tracks.csv",
-        excluded=f"{RESULTS}/corpus/excluded.csv",
-        summary=f"{RESULTS}/corpus/summary.json",
+        tracks=layout.tracks,
+        excluded=layout.excluded,
+        summary=layout.summary,
     log:
-        f"{RESULTS}/logs/manifest.log",
+        layout.log("manifest"),
     benchmark:
-        f"{RESULTS}/benchmarks/manifest.tsv"
+        layout.benchmark("manifest")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -126,13 +126,13 @@ rule manifest:
 rule split:
     """Divide the tracks into training, validation and test."""
     input:
-        f"{RESULTS}/corpus/tracks.csv",
+        layout.tracks,
     output:
-        f"{RESULTS}/corpus/splits/{{split}}.csv",
+        layout.split("{split}"),
     log:
-        f"{RESULTS}/logs/split/{{split}}.log",
+        layout.log("split", "{split}"),
     benchmark:
-        f"{RESULTS}/benchmarks/split/{{split}}.tsv"
+        layout.benchmark("split", "{split}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

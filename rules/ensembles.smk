@@ -1,15 +1,18 @@
+ENSEMBLE = layout.fitted("{split}", "ensemble/{ensemble}")
+
+
 rule ensemble:
     """Combine the probabilities of several learners on a split."""
     input:
         predictions=members_of_ensemble,
-        tracks=f"{RESULTS}/corpus/tracks.csv",
+        tracks=layout.tracks,
     output:
-        combiner=f"{RESULTS}/{{split}}/ensemble/{{ensemble}}/combiner.skops",
-        predictions=f"{RESULTS}/{{split}}/ensemble/{{ensemble}}/predictions.csv",
+        combiner=ENSEMBLE.combiner,
+        predictions=ENSEMBLE.predictions,
     log:
-        f"{RESULTS}/logs/ensemble/{{split}}/{{ensemble}}.log",
+        layout.log("ensemble", "{split}", "{ensemble}"),
     benchmark:
-        f"{RESULTS}/benchmarks/ensemble/{{split}}/{{ensemble}}.tsv"
+        layout.benchmark("ensemble", "{split}", "{ensemble}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

@@ -4,16 +4,16 @@ rule inference:
         predictions=predictions_to_time,
         models=models_to_time,
         features=features_to_time,
-        images=f"{RESULTS}/spectrograms.h5",
-        tracks=f"{RESULTS}/corpus/tracks.csv",
-        split=f"{RESULTS}/corpus/splits/{SPLITS[0]}.csv",
+        images=layout.spectrograms,
+        tracks=layout.tracks,
+        split=layout.split(SPLITS[0]),
     output:
-        csv=f"{RESULTS}/tables/inference.csv",
-        markdown=f"{RESULTS}/tables/inference.md",
+        csv=layout.table("inference"),
+        markdown=layout.table("inference", "md"),
     log:
-        f"{RESULTS}/logs/inference.log",
+        layout.log("inference"),
     benchmark:
-        f"{RESULTS}/benchmarks/inference.tsv"
+        layout.benchmark("inference")
     conda:
         "../envs/genreflow.yaml"
     # All there are, so that nothing else runs and is timed with it. Of a cluster, no number is known.
@@ -45,26 +45,26 @@ rule tables:
         inference=inference_times(),
     output:
         comparison=report(
-            f"{RESULTS}/tables/comparison.csv",
+            layout.table("comparison"),
             caption="../report/ranking.rst",
             category="Ranking",
             labels={"table": "comparison"},
         ),
-        markdown=f"{RESULTS}/tables/comparison.md",
+        markdown=layout.table("comparison", "md"),
         tests=report(
-            f"{RESULTS}/tables/significance.csv",
+            layout.table("significance"),
             caption="../report/ranking.rst",
             category="Ranking",
             labels={"table": "McNemar's tests"},
         ),
-        tests_markdown=f"{RESULTS}/tables/significance.md",
-        genres=f"{RESULTS}/tables/genres.csv",
-        calibration=f"{RESULTS}/tables/calibration.csv",
-        summary=f"{RESULTS}/tables/summary.txt",
+        tests_markdown=layout.table("significance", "md"),
+        genres=layout.table("genres"),
+        calibration=layout.table("calibration"),
+        summary=layout.table("summary", "txt"),
     log:
-        f"{RESULTS}/logs/tables.log",
+        layout.log("tables"),
     benchmark:
-        f"{RESULTS}/benchmarks/tables.tsv"
+        layout.benchmark("tables")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -87,18 +87,18 @@ rule tables:
 rule accuracy_figure:
     """Draw the test accuracy of each learner with its interval."""
     input:
-        f"{RESULTS}/tables/comparison.csv",
+        layout.table("comparison"),
     output:
         report(
-            f"{RESULTS}/figures/accuracy.svg",
+            layout.figure("accuracy"),
             caption="../report/ranking.rst",
             category="Ranking",
             labels={"figure": "accuracy"},
         ),
     log:
-        f"{RESULTS}/logs/accuracy_figure.log",
+        layout.log("accuracy_figure"),
     benchmark:
-        f"{RESULTS}/benchmarks/accuracy_figure.tsv"
+        layout.benchmark("accuracy_figure")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -117,18 +117,18 @@ rule accuracy_figure:
 rule calibration_figure:
     """Draw how often each learner is right, by how sure it is."""
     input:
-        f"{RESULTS}/tables/calibration.csv",
+        layout.table("calibration"),
     output:
         report(
-            f"{RESULTS}/figures/{{family}}/calibration.svg",
+            layout.figure("{family}", "calibration"),
             caption="../report/calibration.rst",
             category="Ranking",
             labels={"figure": "calibration", "split": "{family}"},
         ),
     log:
-        f"{RESULTS}/logs/calibration_figure/{{family}}.log",
+        layout.log("calibration_figure", "{family}"),
     benchmark:
-        f"{RESULTS}/benchmarks/calibration_figure/{{family}}.tsv"
+        layout.benchmark("calibration_figure", "{family}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -154,7 +154,7 @@ rule confusion_matrices:
     output:
         figures=[
             report(
-                f"{RESULTS}/figures/{{family}}/{learner}/confusion_matrix.svg",
+                layout.figure("{family}", learner, "confusion_matrix"),
                 caption="../report/confusion.rst",
                 category="Confusion matrices",
                 labels={"learner": learner, "split": "{family}"},
@@ -162,13 +162,13 @@ rule confusion_matrices:
             for learner in learners()
         ],
         counts=[
-            f"{RESULTS}/figures/{{family}}/{learner}/confusion_matrix.csv"
+            layout.figure("{family}", learner, "confusion_matrix", ending="csv")
             for learner in learners()
         ],
     log:
-        f"{RESULTS}/logs/confusion_matrices/{{family}}.log",
+        layout.log("confusion_matrices", "{family}"),
     benchmark:
-        f"{RESULTS}/benchmarks/confusion_matrices/{{family}}.tsv"
+        layout.benchmark("confusion_matrices", "{family}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -194,7 +194,7 @@ rule learning_curves:
     output:
         single=[
             report(
-                f"{RESULTS}/figures/{{family}}/{learner}/learning_curves.svg",
+                layout.figure("{family}", learner, "learning_curves"),
                 caption="../report/curves.rst",
                 category="Learning curves",
                 labels={"learner": learner, "split": "{family}"},
@@ -203,7 +203,7 @@ rule learning_curves:
         ],
         pairs=[
             report(
-                f"{RESULTS}/figures/{{family}}/{pair_name(pair)}.svg",
+                layout.figure("{family}", pair_name(pair)),
                 caption="../report/curves.rst",
                 category="Learning curves",
                 labels={"learner": pair_name(pair), "split": "{family}"},
@@ -211,9 +211,9 @@ rule learning_curves:
             for pair in learning_curve_pairs()
         ],
     log:
-        f"{RESULTS}/logs/learning_curves/{{family}}.log",
+        layout.log("learning_curves", "{family}"),
     benchmark:
-        f"{RESULTS}/benchmarks/learning_curves/{{family}}.tsv"
+        layout.benchmark("learning_curves", "{family}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

@@ -1,18 +1,21 @@
+FFNN = layout.fitted("{split}", "ffnn/{units}", "{seed}")
+
+
 rule ffnn:
     """Train a feed-forward network on a split, and predict the split's tracks."""
     input:
-        matrix=f"{RESULTS}/features/handcrafted.h5",
-        tracks=f"{RESULTS}/corpus/tracks.csv",
-        split=f"{RESULTS}/corpus/splits/{{split}}.csv",
+        matrix=layout.features("handcrafted"),
+        tracks=layout.tracks,
+        split=layout.split("{split}"),
     output:
-        model=f"{RESULTS}/{{split}}/ffnn/{{units}}/seed-{{seed}}/model.keras",
-        history=f"{RESULTS}/{{split}}/ffnn/{{units}}/seed-{{seed}}/history.csv",
-        scores=f"{RESULTS}/{{split}}/ffnn/{{units}}/seed-{{seed}}/scores.csv",
-        predictions=f"{RESULTS}/{{split}}/ffnn/{{units}}/seed-{{seed}}/predictions.csv",
+        model=FFNN.model("keras"),
+        history=FFNN.history,
+        scores=FFNN.scores,
+        predictions=FFNN.predictions,
     log:
-        f"{RESULTS}/logs/ffnn/{{split}}/{{units}}/seed-{{seed}}.log",
+        layout.log("ffnn", "{split}", "{units}", "seed-{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/ffnn/{{split}}/{{units}}/seed-{{seed}}.tsv"
+        layout.benchmark("ffnn", "{split}", "{units}", "seed-{seed}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -33,12 +36,12 @@ rule ffnn_table:
     input:
         ffnn_scores,
     output:
-        csv=f"{RESULTS}/tables/ffnn.csv",
-        markdown=f"{RESULTS}/tables/ffnn.md",
+        csv=layout.table("ffnn"),
+        markdown=layout.table("ffnn", "md"),
     log:
-        f"{RESULTS}/logs/ffnn_table.log",
+        layout.log("ffnn_table"),
     benchmark:
-        f"{RESULTS}/benchmarks/ffnn_table.tsv"
+        layout.benchmark("ffnn_table")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

@@ -5,11 +5,11 @@ if config["handcrafted"]["source"] == "audio":
         input:
             sources=sources_of_shard,
         output:
-            f"{RESULTS}/handcrafted/{{shard}}.h5",
+            layout.handcrafted_shard("{shard}"),
         log:
-            f"{RESULTS}/logs/handcrafted_shard/{{shard}}.log",
+            layout.log("handcrafted_shard", "{shard}"),
         benchmark:
-            f"{RESULTS}/benchmarks/handcrafted_shard/{{shard}}.tsv"
+            layout.benchmark("handcrafted_shard", "{shard}")
         conda:
             "../envs/genreflow.yaml"
         threads: 1
@@ -30,13 +30,13 @@ if config["handcrafted"]["source"] == "audio":
         input:
             handcrafted_shards,
         output:
-            matrix=f"{RESULTS}/features/handcrafted.h5",
-            table=f"{RESULTS}/handcrafted/features.csv",
-            left_out=f"{RESULTS}/handcrafted/left_out.csv",
+            matrix=layout.features("handcrafted"),
+            table=layout.handcrafted_table,
+            left_out=layout.without_handcrafted,
         log:
-            f"{RESULTS}/logs/handcrafted.log",
+            layout.log("handcrafted"),
         benchmark:
-            f"{RESULTS}/benchmarks/handcrafted.tsv"
+            layout.benchmark("handcrafted")
         conda:
             "../envs/genreflow.yaml"
         threads: 1
@@ -56,16 +56,16 @@ if config["handcrafted"]["source"] == "published":
     rule published_features:
         """Take the corpus's hand-crafted features from a table in FMA's format."""
         input:
-            listing=LISTING,
+            listing=layout.listing,
             table=config["handcrafted"]["table"],
         output:
-            matrix=f"{RESULTS}/features/handcrafted.h5",
-            table=f"{RESULTS}/handcrafted/features.csv",
-            left_out=f"{RESULTS}/handcrafted/left_out.csv",
+            matrix=layout.features("handcrafted"),
+            table=layout.handcrafted_table,
+            left_out=layout.without_handcrafted,
         log:
-            f"{RESULTS}/logs/published_features.log",
+            layout.log("published_features"),
         benchmark:
-            f"{RESULTS}/benchmarks/published_features.tsv"
+            layout.benchmark("published_features")
         conda:
             "../envs/genreflow.yaml"
         threads: 1

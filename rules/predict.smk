@@ -4,16 +4,16 @@ rule export:
         predictions=predictions_to_choose_from,
         members=members_to_pack,
         models=models_to_choose_from,
-        images=f"{RESULTS}/spectrograms.h5",
+        images=layout.spectrograms,
         shards=spectrogram_shards,
         features=features_to_choose_from,
-        tracks=f"{RESULTS}/corpus/tracks.csv",
+        tracks=layout.tracks,
     output:
-        directory(f"{RESULTS}/pack"),
+        directory(layout.pack),
     log:
-        f"{RESULTS}/logs/export.log",
+        layout.log("export"),
     benchmark:
-        f"{RESULTS}/benchmarks/export.tsv"
+        layout.benchmark("export")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -44,15 +44,15 @@ rule export:
 rule predict:
     """Predict the genres of new audio by the packed learner."""
     input:
-        pack=f"{RESULTS}/pack",
+        pack=layout.pack,
         audio=audio_to_predict,
     output:
-        predictions=f"{RESULTS}/predicted/predictions.csv",
-        segments=f"{RESULTS}/predicted/segments.csv",
+        predictions=layout.predicted("predictions"),
+        segments=layout.predicted("segments"),
     log:
-        f"{RESULTS}/logs/predict.log",
+        layout.log("predict"),
     benchmark:
-        f"{RESULTS}/benchmarks/predict.tsv"
+        layout.benchmark("predict")
     conda:
         "../envs/genreflow.yaml"
     threads: 4

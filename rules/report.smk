@@ -5,11 +5,11 @@ rule report:
         figures(),
         reported_files,
     output:
-        f"{RESULTS}/report.html",
+        layout.report,
     log:
-        f"{RESULTS}/logs/report.log",
+        layout.log("report"),
     benchmark:
-        f"{RESULTS}/benchmarks/report.tsv"
+        layout.benchmark("report")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

@@ -3,11 +3,11 @@ rule spectrogram_shard:
     input:
         wavs=wavs_of_shard,
     output:
-        f"{RESULTS}/spectrograms/{{shard}}.h5",
+        layout.spectrogram_shard("{shard}"),
     log:
-        f"{RESULTS}/logs/spectrogram_shard/{{shard}}.log",
+        layout.log("spectrogram_shard", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/spectrogram_shard/{{shard}}.tsv"
+        layout.benchmark("spectrogram_shard", "{shard}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -31,11 +31,11 @@ rule spectrograms:
     input:
         spectrogram_shards,
     output:
-        f"{RESULTS}/spectrograms.h5",
+        layout.spectrograms,
     log:
-        f"{RESULTS}/logs/spectrograms.log",
+        layout.log("spectrograms"),
     benchmark:
-        f"{RESULTS}/benchmarks/spectrograms.tsv"
+        layout.benchmark("spectrograms")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -53,19 +53,19 @@ rule spectrograms:
 rule genre_gallery:
     """Show clips of each genre: how much they differ within it."""
     input:
-        images=f"{RESULTS}/spectrograms.h5",
+        images=layout.spectrograms,
         shards=spectrogram_shards,
     output:
         report(
-            f"{RESULTS}/figures/genres.svg",
+            layout.figure("genres"),
             caption="../report/images.rst",
             category="Images",
             labels={"figure": "clips of each genre"},
         ),
     log:
-        f"{RESULTS}/logs/genre_gallery.log",
+        layout.log("genre_gallery"),
     benchmark:
-        f"{RESULTS}/benchmarks/genre_gallery.tsv"
+        layout.benchmark("genre_gallery")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

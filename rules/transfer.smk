@@ -4,11 +4,11 @@ rule backbone:
         network=network_file,
         weights=weights_file,
     output:
-        directory(f"{RESULTS}/transfer/{{backbone}}/network"),
+        directory(layout.network("{backbone}")),
     log:
-        f"{RESULTS}/logs/backbone/{{backbone}}.log",
+        layout.log("backbone", "{backbone}"),
     benchmark:
-        f"{RESULTS}/benchmarks/backbone/{{backbone}}.tsv"
+        layout.benchmark("backbone", "{backbone}")
     wildcard_constraints:
         backbone=backbone_pattern("keras"),
     conda:
@@ -31,14 +31,14 @@ rule backbone:
 rule backbone_shard:
     """Extract the features of all cuts of a backbone in one pass over a shard's images."""
     input:
-        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
-        network=f"{RESULTS}/transfer/{{backbone}}/network",
+        shard=layout.spectrogram_shard("{shard}"),
+        network=layout.network("{backbone}"),
     output:
-        f"{RESULTS}/transfer/{{backbone}}/{{shard}}.h5",
+        layout.backbone_shard("{backbone}", "{shard}"),
     log:
-        f"{RESULTS}/logs/backbone_shard/{{backbone}}/{{shard}}.log",
+        layout.log("backbone_shard", "{backbone}", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/backbone_shard/{{backbone}}/{{shard}}.tsv"
+        layout.benchmark("backbone_shard", "{backbone}", "{shard}")
     wildcard_constraints:
         backbone=backbone_pattern("keras"),
     conda:
@@ -59,15 +59,15 @@ rule backbone_shard:
 rule onnx_shard:
     """Extract features of a shard's tracks by a network in ONNX."""
     input:
-        shard=f"{RESULTS}/spectrograms/{{shard}}.h5",
+        shard=layout.spectrogram_shard("{shard}"),
         wavs=wavs_of_shard,
         network=network_file,
     output:
-        f"{RESULTS}/transfer/{{backbone}}/{{shard}}.h5",
+        layout.backbone_shard("{backbone}", "{shard}"),
     log:
-        f"{RESULTS}/logs/onnx_shard/{{backbone}}/{{shard}}.log",
+        layout.log("onnx_shard", "{backbone}", "{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/onnx_shard/{{backbone}}/{{shard}}.tsv"
+        layout.benchmark("onnx_shard", "{backbone}", "{shard}")
     wildcard_constraints:
         backbone=backbone_pattern("onnx"),
     conda:
@@ -93,11 +93,11 @@ rule backbone_features:
     input:
         backbone_shards,
     output:
-        f"{RESULTS}/features/{{backbone}}/{{cut}}.h5",
+        layout.features("{backbone}/{cut}"),
     log:
-        f"{RESULTS}/logs/backbone_features/{{backbone}}/{{cut}}.log",
+        layout.log("backbone_features", "{backbone}", "{cut}"),
     benchmark:
-        f"{RESULTS}/benchmarks/backbone_features/{{backbone}}/{{cut}}.tsv"
+        layout.benchmark("backbone_features", "{backbone}", "{cut}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1
@@ -117,11 +117,11 @@ rule joined_features:
     input:
         joined_matrices,
     output:
-        f"{RESULTS}/features/joined/{{joined}}.h5",
+        layout.features("joined/{joined}"),
     log:
-        f"{RESULTS}/logs/joined_features/{{joined}}.log",
+        layout.log("joined_features", "{joined}"),
     benchmark:
-        f"{RESULTS}/benchmarks/joined_features/{{joined}}.tsv"
+        layout.benchmark("joined_features", "{joined}")
     conda:
         "../envs/genreflow.yaml"
     threads: 1

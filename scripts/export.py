@@ -1,18 +1,18 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from pathlib import Path
-
     from genreflow import packs
-    from genreflow.predictions import place
+    from genreflow.layout import Layout
 
     input, params = snakemake.input, snakemake.params
     best = packs.choose(
         input.predictions, folder=params.results, name=params.learner, seen=params.seen
     )
-    split, learner, seed = place(best, params.results)
+    layout = Layout(params.results)
+    chosen = layout.parse(best)
+    learner = chosen.learner
     combined = params.ensembles[learner.split("/")[1]]["of"] if "ensemble/" in learner else []
-    members = [path for path in input.members if place(path, params.results)[1] in combined]
+    members = [path for path in input.members if layout.parse(path).learner in combined]
     packs.export(
         snakemake.output[0],
         packs.runs_of(
@@ -24,14 +24,14 @@ with logged(snakemake.log[0], visible=True) as say:
         ),
         predictions=best,
         learner=learner,
-        split=split,
-        seed=seed,
+        split=chosen.split,
+        seed=chosen.seed,
         images=input.images,
-        combiner=Path(best).with_name("combiner.skops") if combined else None,
+        combiner=chosen.combiner if combined else None,
         audit=params.audit,
         corpus=params.corpus,
         note=params.note,
         marks=params.marks,
         tracks=input.tracks,
     )
-    say(f"{learner}, trained on {split}: {snakemake.output[0]}")
+    say(f"{learner}, trained on {chosen.split}: {snakemake.output[0]}")

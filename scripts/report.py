@@ -4,13 +4,14 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from genreflow import report
+    from genreflow.layout import Layout
     from genreflow.runtime import provenance
 
     params = snakemake.params
     size = report.write(
         snakemake.output[0],
         # What jobs cost is measured, not made: no rule declares it.
-        [*snakemake.input, *sorted(Path(params.results, "benchmarks").rglob("*.tsv"))],
+        [*snakemake.input, *sorted(Path(Layout(params.results).benchmarks).rglob("*.tsv"))],
         results=params.results,
         # All of it is shown, but a key that changes no result makes no report stale.
         config=snakemake.config,

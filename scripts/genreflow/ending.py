@@ -7,30 +7,31 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from genreflow.layout import Layout
+
 NAMED = 5
 """So many learners or jobs are named; of further ones the number is said."""
 
 
-def left_out(results: str | Path) -> str:
+def left_out(layout: Layout) -> str:
     """Say which tracks and learners a whole run left out, and why.
 
     Parameters
     ----------
-    results
-        Folder of the corpus, with corpus/summary.json and tables/comparison.csv.
+    layout
+        Of the corpus, whose manifest and tables are there.
 
     Returns
     -------
     str
         A line for the tracks, if any, and one for each reason of learners; each ends the line.
     """
-    results = Path(results)
-    counts = json.loads((results / "corpus/summary.json").read_text(encoding="utf-8"))["excluded"]
+    counts = json.loads(Path(layout.summary).read_text(encoding="utf-8"))["excluded"]
     lines = []
     if counts:
         said = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
-        lines.append(f"Tracks left out: {said} ({results}/corpus/excluded.csv)")
-    with (results / "tables/comparison.csv").open(encoding="utf-8", newline="") as file:
+        lines.append(f"Tracks left out: {said} ({layout.excluded})")
+    with Path(layout.table("comparison")).open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get("reason")]
     learners = defaultdict(list)
     for row in rows:

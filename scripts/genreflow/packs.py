@@ -21,6 +21,7 @@ from typing import Any
 
 import genreflow
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.layout import COMBINER, MODELS, Layout
 from genreflow.pack_description import (
     FORMAT,
     Audit,
@@ -51,8 +52,6 @@ PACKAGES = (
 """Whose versions a pack names: those that numbers depend on."""
 
 _DESCRIPTION, _CARD = "pack.json", "README.md"
-_MODELS = ("model.keras", "model.skops")
-_COMBINER = "combiner.skops"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,37 +149,33 @@ def runs_of(
     GenreflowError
         If a path isn't of this form.
     """
-    known = (Path(folder), joined or {}, variants or {})
-    return [_run_of(Path(path), *known) for path in members or [predictions]]
+    known = (Layout(folder), joined or {}, variants or {})
+    return [_run_of(path, *known) for path in members or [predictions]]
 
 
 def _run_of(
-    path: Path,
-    results: Path,
+    path: str | Path,
+    layout: Layout,
     joined: Mapping[str, Sequence[str]],
     variants: Mapping[str, Mapping[str, Any]],
 ) -> Run:
-    from genreflow.predictions import place
-
-    _, learner, _ = place(path, results)
-    stage, *rest = learner.split("/")
+    fitted = layout.parse(path)
+    stage, *rest = fitted.learner.split("/")
     if stage == "cnn":
-        searched = _winner(path.parent.parent / "search" / "winner.yaml")
+        searched = _winner(Path(layout.winner(fitted.split, fitted.learner)))
         settings = {**variants.get(rest[0], {}), **searched}
         crop = {key: settings[key] for key in ("crop_frames", "crops") if key in settings}
-        return Run(path.parent, learner, **crop)
+        return Run(Path(fitted.folder), fitted.learner, **crop)
     matrix = "handcrafted" if stage == "ffnn" else "/".join(rest[:-2])
     names = joined.get(matrix.removeprefix("joined/"), []) if rest[0] == "joined" else [matrix]
     features = [
         Features(
-            results / "features" / f"{name}.h5",
-            None
-            if name == "handcrafted"
-            else results / "transfer" / name.split("/")[0] / "network",
+            Path(layout.features(name)),
+            None if name == "handcrafted" else Path(layout.network(name.split("/")[0])),
         )
         for name in names
     ]
-    return Run(path.parent, learner, features)
+    return Run(Path(fitted.folder), fitted.learner, features)
 
 
 def _winner(path: Path) -> dict[str, Any]:
@@ -250,7 +245,7 @@ def export(
         models = [_add_model(part, number, run) for number, run in enumerate(runs, start=1)]
         settings = image_settings(images) if any(map(needs_images, models)) else None
         if combiner is not None:
-            _copy(Path(combiner), part / _COMBINER)
+            _copy(Path(combiner), part / COMBINER)
         pack = Pack(
             folder=folder,
             format=FORMAT,
@@ -262,7 +257,7 @@ def export(
             audit=Audit(**audit),
             images=settings,
             models=tuple(models),
-            combiner=None if combiner is None else _COMBINER,
+            combiner=None if combiner is None else COMBINER,
             versions={name: _version(name) for name in PACKAGES},
             members={path: sha256(part / path) for path in sorted(_files(part))},
         )
@@ -304,10 +299,10 @@ def model_file(run: Run) -> str:
     NotPossible
         If it couldn't be made of its data.
     """
-    found = [path for name in _MODELS if (path := Path(run.folder) / name).exists()]
+    found = [path for name in MODELS if (path := Path(run.folder) / name).exists()]
     if not found:
         raise GenreflowError(
-            f"{run.folder} has no {' or '.join(_MODELS)}: run the workflow until it is trained"
+            f"{run.folder} has no {' or '.join(MODELS)}: run the workflow until it is trained"
         )
     outcomes.require(found[0])
     return str(found[0])
@@ -455,7 +450,7 @@ def _files(folder: Path) -> Iterator[str]:
                 f"{str(path)!r} is not a plain file: a pack has no links, pipes or devices. "
                 "Get the pack again"
             )
-        if path.is_file() and (len(place.parts) > 1 or path.name == _COMBINER):
+        if path.is_file() and (len(place.parts) > 1 or path.name == COMBINER):
             yield place.as_posix()
 
 

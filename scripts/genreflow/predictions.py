@@ -11,6 +11,7 @@ import pandas as pd
 
 from genreflow import splits
 from genreflow.errors import GenreflowError
+from genreflow.layout import Layout
 from genreflow.runtime import outcomes
 from genreflow.tracks import PARTS
 
@@ -60,39 +61,8 @@ class Entry:
         GenreflowError
             If the path isn't of this form.
         """
-        split, learner, seed = place(path, folder)
-        return cls(learner, split, seed, path)
-
-
-def place(path: str | Path, folder: str | Path) -> tuple[str, str, int | None]:
-    """Tell split, learner and seed by the place of a file that a learner ends in.
-
-    Parameters
-    ----------
-    path
-        ``FOLDER/SPLIT/LEARNER/[seed-N/]NAME``
-    folder
-        The results of one corpus.
-
-    Returns
-    -------
-    split, learner : str
-    seed : int or None
-
-    Raises
-    ------
-    GenreflowError
-        If the path isn't of this form.
-    """
-    inside = Path(path).is_relative_to(folder)
-    found = inside and re.fullmatch(
-        r"(?P<split>[^/]+)/(?P<learner>.+?)(/seed-(?P<seed>\d+))?/[^/]+",
-        Path(path).relative_to(folder).as_posix(),
-    )
-    if not found or "/" not in found["learner"]:
-        raise GenreflowError(f"{path}: expected SPLIT/LEARNER/[seed-N/]FILE below {folder}.")
-    seed = found["seed"]
-    return found["split"], found["learner"], None if seed is None else int(seed)
+        found = Layout(folder).parse(path)
+        return cls(found.learner, found.split, found.seed, path)
 
 
 def marked(name: str, marks: Mapping[str, str] | None) -> str:

@@ -23,6 +23,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from genreflow import costs, evaluate, report_clips, report_tables, significance, splits
 from genreflow.errors import GenreflowError
+from genreflow.layout import PREDICTIONS, Layout
 from genreflow.predictions import Entry, marked, read_predictions
 from genreflow.report_figures import Figure, Figures
 from genreflow.report_tables import Cell, Table
@@ -159,31 +160,30 @@ def write(
 
 
 class _Files:
-    """The files that a page is made from, by the folder below the results in which they lie."""
+    """The files that a page is made from."""
 
     def __init__(self, results: Path, files: Iterable[str | Path]):
-        self.results = results
-        self._kinds: dict[str, list[Path]] = defaultdict(list)
-        for path in sorted({Path(file) for file in files}):
+        self.results, self.layout = results, Layout(results)
+        self._paths = dict.fromkeys(sorted({Path(file) for file in files}))
+        for path in self._paths:
             if not path.is_relative_to(results):
                 raise GenreflowError(f"{path}: the report of {results} takes files below it only.")
-            inside = path.relative_to(results)
-            kind = path.name if path.name == "predictions.csv" else inside.parts[0]
-            self._kinds[kind].append(path)
 
-    def of(self, kind: str, suffix: str) -> list[Path]:
-        return [path for path in self._kinds[kind] if path.suffix == suffix]
+    def below(self, folder: str, suffix: str) -> list[Path]:
+        # Suffixes first: there may be a benchmark file for each of 100,000 tracks.
+        ending = [path for path in self._paths if path.suffix == suffix]
+        return [path for path in ending if path.is_relative_to(folder)]
 
-    def find(self, place: str) -> Path | None:
-        path = self.results / place
-        return path if path in self._kinds[place.split("/")[0]] else None
+    def predictions(self) -> list[Path]:
+        return [path for path in self._paths if path.name == PREDICTIONS]
 
-    def require(self, place: str) -> Path:
-        path = self.find(place)
+    def find(self, file: str) -> Path | None:
+        return Path(file) if Path(file) in self._paths else None
+
+    def require(self, file: str) -> Path:
+        path = self.find(file)
         if path is None:
-            raise GenreflowError(
-                f"{self.results / place}: the report can't be made without it. Give it, too."
-            )
+            raise GenreflowError(f"{file}: the report can't be made without it. Give it, too.")
         return path
 
 
@@ -191,19 +191,22 @@ def _content(
     files: _Files, root: str, *, limits: Sequence[str], marks: Mapping[str, str] | None
 ) -> dict[str, Any]:
     """Gather what the page shows of the files."""
-    tracks = read_table(files.require("corpus/tracks.csv"))
-    comparison = pd.read_csv(files.require("tables/comparison.csv"))
+    layout = files.layout
+    tracks = read_table(files.require(layout.tracks))
+    comparison = pd.read_csv(files.require(layout.table("comparison")))
     made = evaluate.made(comparison)
     parts = _parts(files)
     for split in sorted(set(comparison["split"]) - set(parts)):
-        files.require(f"corpus/splits/{split}.csv")
+        files.require(layout.split(split))
     tested = {name: set(own.loc[own["part"] == "test", "track_id"]) for name, own in parts.items()}
     listed = {name: report_clips.chosen(ids, report_clips.LIMIT) for name, ids in tested.items()}
     all_listed = set().union(*listed.values())
     images = _images(files, report_clips.chosen(all_listed, report_clips.LIMIT))
     # Taken in the order of their worth, for there may not be room for all.
     figures = Figures(
-        files.of("figures", ".svg"), folder=files.results / "figures", root=f"{root}/figures"
+        files.below(layout.figures, ".svg"),
+        folder=Path(layout.figures),
+        root=Layout(root).figures,
     )
     ranking_figures = figures.take(lambda place: place == "accuracy")
     figures.drop(lambda place: place.endswith("/confusion_matrix"))  # the page has its own
@@ -215,7 +218,6 @@ def _content(
     excluded = _excluded(files)
     return {
         "corpus": files.results.name,
-        "root": root,
         "summary": evaluate.summary(comparison, tests).splitlines(),
         "limits": [
             *limits,
@@ -242,7 +244,7 @@ def _content(
         "image_count": len(images),
         "image_bytes": sum(map(len, images.values())),
         "data": {
-            "wav": f"{root}/wav/",
+            "wav": f"{Layout(root).wavs}/",
             "tracks": report_clips.described(tracks, images, all_listed),
             "learners": clips,
         },
@@ -309,9 +311,8 @@ def _parts(files: _Files) -> dict[str, pd.DataFrame]:
         By the name of the split or cross-validation: track_id, part, split (the fold).
     """
     pieces = defaultdict(list)
-    for path in files.of("corpus", ".csv"):
-        if path.parent.name == "splits":
-            pieces[splits.family(path.stem)].append(read_table(path).assign(split=path.stem))
+    for path in files.below(files.layout.splits, ".csv"):
+        pieces[splits.family(path.stem)].append(read_table(path).assign(split=path.stem))
     return {name: pd.concat(own, ignore_index=True) for name, own in sorted(pieces.items())}
 
 
@@ -328,7 +329,7 @@ def _counts(split: str, parts: pd.DataFrame, tracks: pd.DataFrame) -> Table:
 
 
 def _excluded(files: _Files) -> Table | None:
-    path = files.find("corpus/excluded.csv")
+    path = files.find(files.layout.excluded)
     if path is None:
         return None
     found = read_table(path)
@@ -395,8 +396,8 @@ def _chosen_by_test(comparison: pd.DataFrame) -> list[str]:
 
 
 def _one_seed(files: _Files, comparison: pd.DataFrame) -> list[str]:
-    predictions = files.of("predictions.csv", ".csv")
-    networks = any(path.parent.name.startswith("seed-") for path in predictions)
+    fitted = map(files.layout.parse, files.predictions())
+    networks = any(one.seed is not None for one in fitted)
     if not networks or comparison["seeds"].max() > 1:
         return []
     return [
@@ -447,7 +448,7 @@ def _learners(
 ) -> tuple[list[Learner], dict[str, Any]]:
     """Return the learners in the order of the comparison, and what they say of single tracks."""
     entries = defaultdict(list)
-    for path in files.of("predictions.csv", ".csv"):
+    for path in files.predictions():
         entry = Entry.from_path(path, files.results)
         entries[splits.family(entry.split), marked(entry.learner, marks)].append(entry)
     order = list(zip(comparison["split"], comparison["learner"], strict=True))
@@ -455,8 +456,8 @@ def _learners(
     if unknown or not entries:
         missing = "{1} on the split {0}".format(*unknown[0]) if unknown else "any learner"
         raise GenreflowError(
-            f"{files.results}: expected {missing} both in tables/comparison.csv and among the "
-            "predictions.csv. Give the files and the marks of one run."
+            f"{files.results}: expected {missing} both in {files.layout.table('comparison')} and "
+            "among the predictions. Give the files and the marks of one run."
         )
     rows = dict(zip(order, comparison.itertuples(), strict=True))
     by_genre = _by_genre(files)
@@ -510,7 +511,7 @@ def _learner(
 
 def _by_genre(files: _Files) -> dict[tuple[str, str], Table]:
     """Return recall, precision and F1 by genre, of each split and learner."""
-    path = files.find("tables/genres.csv")
+    path = files.find(files.layout.table("genres"))
     if path is None:
         return {}
     return {
@@ -529,7 +530,7 @@ def _bar(share: float) -> Cell:
 
 def _further_tables(files: _Files) -> dict[str, pd.DataFrame]:
     """Read the tables that have no place of their own in the page, by name."""
-    paths = files.of("tables", ".csv")
+    paths = files.below(files.layout.tables, ".csv")
     return {path.stem: read_table(path) for path in paths if path.stem not in _PLACED}
 
 
@@ -597,15 +598,15 @@ def _sections(figures: Figures) -> dict[str, list[Figure]]:
 
 
 def _images(files: _Files, track_ids: set[str]) -> dict[str, str]:
-    path = files.find("spectrograms.h5")
+    path = files.find(files.layout.spectrograms)
     return thumbnails(path, track_ids) if path else {}
 
 
 def _costs(files: _Files) -> Table | None:
-    paths = files.of("benchmarks", ".tsv")
+    paths = files.below(files.layout.benchmarks, ".tsv")
     if not paths:
         return None
-    found = costs.by_rule(paths, folder=files.results / "benchmarks")
+    found = costs.by_rule(paths, folder=files.layout.benchmarks)
     jobs, seconds = found["jobs"].sum(), found["seconds"].sum()
     tenths, whole = (
         lambda value: Cell(f"{value:,.1f}", value),

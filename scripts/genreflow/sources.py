@@ -18,6 +18,7 @@ from typing import Any
 
 from genreflow import demo
 from genreflow.errors import GenreflowError
+from genreflow.layout import Layout
 from genreflow.tracks import PARTS, Listing, Track
 
 SUFFIXES = {".mp3", ".flac", ".ogg", ".opus", ".wav", ".au", ".m4a", ".aac", ".aif", ".aiff"}
@@ -88,7 +89,7 @@ def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
         genres=corpus["genres"],
         clips_per_genre=corpus["clips_per_genre"],
         seed=seed,
-        source=str(results / "source"),
+        source=Layout(results).source,
     )
     return Listing(_sorted(tracks), [])
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from genreflow import markdown, predictions, published, splits
 from genreflow.errors import GenreflowError
+from genreflow.layout import Layout
 from genreflow.runtime import outcomes
 from genreflow.tracks import PARTS
 
@@ -36,11 +37,12 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
     """
     rows, unmade = [], _unmade(paths, results)
     for path in paths:
-        split, learner, _ = predictions.place(path, results)
-        if (splits.family(split), learner) in unmade:
+        found = Layout(results).parse(path)
+        split, learner = splits.family(found.split), found.learner
+        if (split, learner) in unmade:
             continue
         scores = pd.read_csv(path).set_index("part")
-        row = {"split": splits.family(split), "learner": learner}
+        row = {"split": split, "learner": learner}
         row["parameters"] = int(scores["parameters"].iloc[0])
         for metric in ("loss", "accuracy"):
             row |= {f"{part}_{metric}": scores.loc[part, metric] for part in PARTS}
@@ -100,7 +102,8 @@ def classifiers(
         published_cv, published_test and published_parameters; last reason, why a classifier
         couldn't be made, whose other numbers are NaN then.
     """
-    found = [Path(path) for path in paths if Path(path).name == "best.json"]
+    layout = Layout(results)
+    found = [path for path in map(Path, paths) if path == Path(layout.parse(path).best)]
     if not found:
         raise GenreflowError("there is no best.json of any classifier to make the table from")
     unmade = _unmade(found, results)
@@ -135,11 +138,11 @@ def classifiers(
 
 
 def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
-    split, learner, _ = predictions.place(path, results)
-    named = _named(splits.family(split), learner)
+    place = Layout(results).parse(path)
+    named = _named(splits.family(place.split), place.learner)
     if outcomes.reason_of(path):
         return named
-    found = predictions.read_predictions(path.with_name("predictions.csv"))
+    found = predictions.read_predictions(place.predictions)
     test = found[found["part"] == "test"]
     best = json.loads(path.read_text(encoding="utf-8"))
     return named | {

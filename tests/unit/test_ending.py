@@ -4,6 +4,7 @@ import json
 import shlex
 
 from genreflow import ending
+from genreflow.layout import Layout
 
 
 def write_results(folder, excluded, rows):
@@ -21,7 +22,7 @@ def test_tracks_and_learners_that_were_left_out_are_named_with_reasons(tmp_path)
         *(f"grouped,classify/vgg16/fc1/all/lda-{n},,no weights" for n in range(7)),
     ]
     write_results(tmp_path, {"silent": 2, "too short": 1234}, rows)
-    first, stack, networks = ending.left_out(tmp_path).splitlines()
+    first, stack, networks = ending.left_out(Layout(tmp_path)).splitlines()
     assert first == f"Tracks left out: 2 silent, 1,234 too short ({tmp_path}/corpus/excluded.csv)"
     assert stack == "Not made: ensemble/stack on grouped: too few, by far"
     assert networks.startswith("Not made: classify/vgg16/fc1/all/lda-0 on grouped, ")
@@ -30,7 +31,7 @@ def test_tracks_and_learners_that_were_left_out_are_named_with_reasons(tmp_path)
 
 def test_a_run_that_left_nothing_out_says_nothing(tmp_path):
     write_results(tmp_path, {}, ["grouped,cnn/residual,0.5,"])
-    assert ending.left_out(tmp_path) == ""
+    assert ending.left_out(Layout(tmp_path)) == ""
 
 
 def test_failed_jobs_are_named_with_their_logs_and_the_command():

@@ -1,0 +1,311 @@
+"""Where everything below results/ lies: from (split, learner, seed) to a path, and back.
+
+Rules give names in braces (``layout.wav("{track}")``), all others the names themselves: one
+function serves Snakemake's patterns and the files. No other module spells out such a path.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreflow.errors import GenreflowError
+
+PATTERNS = {
+    "track": r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    "shard": r"\d+",
+    "variant": r"[a-z0-9][a-z0-9-]*",
+    "seed": r"\d+",
+    "units": r"\d+(-\d+)*",
+    "features": r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*",
+    "pca": r"all|pca-0\.\d+",
+    "classifier": r"[a-z-]+",
+    "cut": r"[A-Za-z0-9_]+",
+    "ensemble": r"[a-z0-9][a-z0-9-]*",
+    "joined": r"[A-Za-z0-9_]+",
+    "network": r"[A-Za-z0-9]+",
+    "sha256": r"[0-9a-f]{64}",
+}
+"""What the wildcards match, but for those whose names only a configuration knows."""
+
+PREDICTIONS = "predictions.csv"
+"""The file in which every learner ends."""
+
+COMBINER = "combiner.skops"
+"""The file of what makes one learner of several."""
+
+MODELS = ("model.keras", "model.skops")
+"""The files of a trained network and of a fitted classifier."""
+
+_FITTED = re.compile(
+    r"(?P<split>[^/]+)/(?P<learner>[^/]+/.+?)(/seed-(?P<seed>\d+))?"
+    r"/(predictions\.csv|history\.csv|scores\.csv|search\.csv|best\.json|(model|combiner)\.[a-z]+)"
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a learner leaves of one training: its files.
+
+    Attributes
+    ----------
+    root
+        The folder of the corpus's results.
+    split
+        For example ``official``, or one fold of a cross-validation: ``cv-5x10-r1-f01``.
+    learner
+        For example ``cnn/simple``.
+    seed
+        None for a learner that has no seeds.
+    """
+
+    root: str | Path
+    split: str
+    learner: str
+    seed: int | str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder of the files."""
+        place = f"{self.root}/{self.split}/{self.learner}"
+        return place if self.seed is None else f"{place}/seed-{self.seed}"
+
+    @property
+    def predictions(self) -> str:
+        """The predictions, in which every learner ends."""
+        return f"{self.folder}/{PREDICTIONS}"
+
+    def model(self, kind: str) -> str:
+        """Return the file of the model: ``keras`` or ``skops``."""
+        return f"{self.folder}/model.{kind}"
+
+    @property
+    def combiner(self) -> str:
+        """What an ensemble combines its members by."""
+        return f"{self.folder}/{COMBINER}"
+
+    @property
+    def history(self) -> str:
+        """Loss and accuracy of a network over the epochs."""
+        return f"{self.folder}/history.csv"
+
+    @property
+    def scores(self) -> str:
+        """Loss and accuracy of a feed-forward network on each part."""
+        return f"{self.folder}/scores.csv"
+
+    @property
+    def search(self) -> str:
+        """What a grid search found for each of its parameters."""
+        return f"{self.folder}/search.csv"
+
+    @property
+    def best(self) -> str:
+        """The best parameters of a grid search."""
+        return f"{self.folder}/best.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The results of one corpus.
+
+    Attributes
+    ----------
+    root
+        Their folder.
+    """
+
+    root: str | Path
+
+    @classmethod
+    def of_corpus(cls, name: str) -> "Layout":
+        """Return the layout of a corpus's results, from the folder that a run works in."""
+        return cls(f"results/{name}")
+
+    # What a corpus holds
+
+    @property
+    def source(self) -> str:
+        """The folder in which the demo corpus is made, in FMA's layout."""
+        return f"{self.root}/source"
+
+    @property
+    def demo_metadata(self) -> str:
+        """The metadata of the demo corpus."""
+        return f"{self.source}/fma_metadata/tracks.csv"
+
+    @property
+    def listing(self) -> str:
+        """The tracks as they were found when the run began."""
+        return f"{self.root}/corpus/listing.json"
+
+    @property
+    def tracks(self) -> str:
+        """The manifest: the tracks that are used."""
+        return f"{self.root}/corpus/tracks.csv"
+
+    @property
+    def excluded(self) -> str:
+        """The tracks that are left out, with the reason."""
+        return f"{self.root}/corpus/excluded.csv"
+
+    @property
+    def summary(self) -> str:
+        """How many tracks are used and left out."""
+        return f"{self.root}/corpus/summary.json"
+
+    def audit(self, shard: str) -> str:
+        """Return the clips of a shard that can't be used."""
+        return f"{self.root}/corpus/audit/{shard}.csv"
+
+    @property
+    def splits(self) -> str:
+        """The folder of the splits."""
+        return f"{self.root}/corpus/splits"
+
+    def split(self, split: str) -> str:
+        """Return the table of which track is in which part."""
+        return f"{self.splits}/{split}.csv"
+
+    # What is made of clips, and not learned
+
+    @property
+    def wavs(self) -> str:
+        """The folder of the WAVs."""
+        return f"{self.root}/wav"
+
+    def wav(self, track: str) -> str:
+        """Return the resampled audio of a track."""
+        return f"{self.wavs}/{track}.wav"
+
+    @property
+    def spectrograms(self) -> str:
+        """The log-mel images of all tracks."""
+        return f"{self.root}/spectrograms.h5"
+
+    def spectrogram_shard(self, shard: str) -> str:
+        """Return the log-mel images of a shard."""
+        return f"{self.root}/spectrograms/{shard}.h5"
+
+    def features(self, name: str) -> str:
+        """Return a feature matrix: ``handcrafted``, ``vgg16/fc2``, ``joined/both``."""
+        return f"{self.root}/features/{name}.h5"
+
+    def handcrafted_shard(self, shard: str) -> str:
+        """Return the hand-crafted features of a shard."""
+        return f"{self.root}/handcrafted/{shard}.h5"
+
+    @property
+    def handcrafted_table(self) -> str:
+        """The hand-crafted features in FMA's format."""
+        return f"{self.root}/handcrafted/features.csv"
+
+    @property
+    def without_handcrafted(self) -> str:
+        """The tracks that have no hand-crafted features, with the reason."""
+        return f"{self.root}/handcrafted/left_out.csv"
+
+    def network(self, backbone: str) -> str:
+        """Return the folder of a backbone that is ready to run."""
+        return f"{self.root}/transfer/{backbone}/network"
+
+    def backbone_shard(self, backbone: str, shard: str) -> str:
+        """Return the features of all cuts of a backbone of a shard."""
+        return f"{self.root}/transfer/{backbone}/{shard}.h5"
+
+    # What is learned on a split
+
+    def augmented(self, split: str) -> str:
+        """Return the masked copies of all training tracks."""
+        return f"{self.root}/{split}/augmented.h5"
+
+    def augmented_shard(self, split: str, shard: str) -> str:
+        """Return the masked copies of a shard's training tracks."""
+        return f"{self.root}/{split}/augmented/{shard}.h5"
+
+    def pca(self, split: str, features: str) -> str:
+        """Return the principal components of a feature matrix."""
+        return f"{self.root}/{split}/classify/{features}/pca.h5"
+
+    def trials(self, split: str, learner: str) -> str:
+        """Return the trials of the search for a learner's hyper-parameters."""
+        return f"{self.root}/{split}/{learner}/search/trials.csv"
+
+    def winner(self, split: str, learner: str) -> str:
+        """Return the hyper-parameters that a search found for a learner."""
+        return f"{self.root}/{split}/{learner}/search/winner.yaml"
+
+    def fitted(self, split: str, learner: str, seed: int | str | None = None) -> Fitted:
+        """Return the files of one training of a learner."""
+        return Fitted(self.root, split, learner, seed)
+
+    def parse(self, path: str | Path) -> Fitted:
+        """Tell split, learner and seed by the path of a file that a learner leaves.
+
+        Parameters
+        ----------
+        path
+            What one of the properties of `Fitted` returned.
+
+        Raises
+        ------
+        GenreflowError
+            If the path isn't of this form.
+        """
+        inside = Path(path).is_relative_to(self.root)
+        found = inside and _FITTED.fullmatch(Path(path).relative_to(self.root).as_posix())
+        if not found:
+            raise GenreflowError(
+                f"{path}: expected SPLIT/LEARNER/[seed-N/]FILE below {self.root}, where FILE is "
+                "one that a learner leaves, such as predictions.csv"
+            )
+        seed = found["seed"]
+        return self.fitted(found["split"], found["learner"], None if seed is None else int(seed))
+
+    # What is shown and taken away
+
+    @property
+    def tables(self) -> str:
+        """The folder of the tables."""
+        return f"{self.root}/tables"
+
+    def table(self, name: str, ending: str = "csv") -> str:
+        """Return a table; ``md`` for the one that people read."""
+        return f"{self.tables}/{name}.{ending}"
+
+    @property
+    def figures(self) -> str:
+        """The folder of the figures."""
+        return f"{self.root}/figures"
+
+    def figure(self, *place: str, ending: str = "svg") -> str:
+        """Return a figure by its split, learner and name, as far as it has them."""
+        return f"{self.figures}/{'/'.join(place)}.{ending}"
+
+    @property
+    def report(self) -> str:
+        """The page with all that a run found."""
+        return f"{self.root}/report.html"
+
+    @property
+    def pack(self) -> str:
+        """The folder of the learner that `export` packs."""
+        return f"{self.root}/pack"
+
+    def predicted(self, name: str) -> str:
+        """Return what is predicted of new audio: ``predictions`` or ``segments``."""
+        return f"{self.root}/predicted/{name}.csv"
+
+    # What jobs leave
+
+    def log(self, rule: str, *wildcards: str) -> str:
+        """Return the log of a job."""
+        return f"{self.root}/logs/{'/'.join((rule, *wildcards))}.log"
+
+    @property
+    def benchmarks(self) -> str:
+        """The folder of what the jobs cost."""
+        return f"{self.root}/benchmarks"
+
+    def benchmark(self, rule: str, *wildcards: str) -> str:
+        """Return the file of what a job cost."""
+        return f"{self.benchmarks}/{'/'.join((rule, *wildcards))}.tsv"
