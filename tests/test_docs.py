@@ -41,11 +41,11 @@ def place(tmp_path_factory) -> Path:
     (clone / ".venv/.installed").touch()
     music = clone / "my/music"
     for genre in ("Jazz", "Polka"):
-        for number in range(3):
+        for number in range(4):
             path = music / genre / f"{number}.mp3"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(3)]
+    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(4)]
     pd.DataFrame(rows, columns=["path", "genre"]).to_csv(clone / "my/tracks.csv", index=False)
     for fma in (clone / "my/fma", clone / "data/fma"):
         tracks = demo.tracks(genres=2, clips_per_genre=5, seed=0, source=str(fma))

@@ -64,7 +64,7 @@ def test_the_names_are_ones_that_the_wildcards_match():
         assert [name for name in names if not re.fullmatch(PATTERNS[wildcard], name)] == []
 
 
-@pytest.mark.parametrize("fitted", set(some_fitted()), ids=lambda fitted: fitted.folder)
+@pytest.mark.parametrize("fitted", dict.fromkeys(some_fitted()), ids=lambda fitted: fitted.folder)
 def test_a_path_leads_back_to_split_learner_and_seed(fitted):
     for path in files_of(fitted):
         assert LAYOUT.parse(path) == fitted
@@ -72,7 +72,7 @@ def test_a_path_leads_back_to_split_learner_and_seed(fitted):
 
 
 def test_different_trainings_share_no_file():
-    trainings = set(some_fitted())
+    trainings = dict.fromkeys(some_fitted())
     paths = [path for fitted in trainings for path in files_of(fitted)]
     assert len(paths) == len(set(paths)) > 500
 
