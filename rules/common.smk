@@ -23,6 +23,7 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 
 from genreflow import config as configuration
 from genreflow import digest, files, locks, sources, splits, tracks, watch
+from genreflow.audio import collect, formats
 from genreflow.errors import GenreflowError
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
@@ -228,9 +229,10 @@ def wav(track_id):
 
 
 def wav_settings():
-    """Return the rate [Hz], the longest clip [samples] and how much is read [s], for wav.sh."""
+    """Return wav.sh's numbers (rate, longest clip, seconds to read) and what ffmpeg may open."""
     audio = config["audio"]
-    return f"{audio['sample_rate']} {MAX_SAMPLES} {audio['duration'] + 2}"
+    numbers = (audio["sample_rate"], MAX_SAMPLES, audio["duration"] + 2)
+    return " ".join(map(str, (*numbers, *formats.SAFE)))
 
 
 def wavs():
@@ -956,10 +958,8 @@ def audio_to_predict(wildcards):
         raise WorkflowError(
             "what is to be predicted? Give a file, a folder or a list: --config predict=PATH"
         )
-    from genreflow import predict  # a sixth of a second, which no other run needs
-
-    paths = checked(predict.files_of, [config["predict"]["path"]])
-    return [str(path) for path in paths if path.exists()]
+    asked = checked(collect.asked_for, [config["predict"]["path"]])
+    return [str(path) for path in asked.files if path.exists()]
 
 
 def is_fma_small():
