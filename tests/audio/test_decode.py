@@ -109,7 +109,7 @@ def test_a_file_that_claims_to_be_days_long_is_refused(tmp_path, monkeypatch, wh
     soundfile.write(tmp_path / "clip.flac", music(22050, 3), 22050)
     assert len(whole(tmp_path / "clip.flac")) > 0
     monkeypatch.setattr(decode, "MAX_SECONDS", 2)
-    with pytest.raises(GenreflowError, match="longer than .* hours"):
+    with pytest.raises(GenreflowError, match=r"longer than .* hours"):
         whole(tmp_path / "clip.flac")
     assert len(native(tmp_path / "clip.flac", duration=1)[0]) == 22050
 
@@ -170,7 +170,7 @@ def encoders():
     return {
         ".mp3": [], ".mp2": [], ".aac": [], ".ac3": [], ".eac3": [], ".m4a": [], ".mp4": [],
         ".m4b": ["-f", "ipod"], ".m4r": ["-f", "ipod"], ".3gp": ["-c:a", "aac"], ".flac": [],
-        ".ogg": [], ".oga": [], ".opus": [], ".spx": ["-c:a", "libspeex", "-ar", "16000"],
+        ".ogg": [], ".oga": [], ".opus": [],
         ".mka": ["-c:a", "flac"], ".weba": ["-f", "webm"], ".webm": [], ".wma": [], ".asf": [],
         ".wav": [], ".wave": ["-f", "wav"], ".w64": [], ".rf64": ["-f", "wav", "-rf64", "always"],
         ".bwf": ["-f", "wav", "-write_bext", "1"], ".aif": [], ".aiff": [],
@@ -179,7 +179,7 @@ def encoders():
     }  # fmt: skip
 
 
-CANT_BE_WRITTEN = {".amr", ".ape", ".dsf", ".mp1", ".mpc", ".tak"}
+CANT_BE_WRITTEN = {".amr", ".ape", ".dsf", ".mp1", ".mpc", ".spx", ".tak"}
 
 
 def test_every_ending_is_tried():

@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 from dataclasses import replace
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genreflow.audio.decode import explain
+from genreflow.audio.formats import explain
 from genreflow.audio.wav import FULL_SCALE, read_wav
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ one length.
 
 import math
 import os
-import re
 import struct
 import subprocess
 import tempfile
@@ -19,7 +18,7 @@ from typing import IO
 import imageio_ffmpeg
 import numpy as np
 
-from genreflow.audio.formats import SAFE
+from genreflow.audio.formats import SAFE, explain
 from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError
 
@@ -121,22 +120,6 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
     if not blocks:
         raise GenreflowError("unreadable: it holds no audio")
     return np.concatenate(blocks), stream.rate
-
-
-def explain(said: str) -> str:
-    """Return the reason in what wav.sh or ffmpeg said of a file that can't be decoded.
-
-    Without ffmpeg's memory addresses, which differ from time to time.
-    """
-    lines = [re.sub(r"^\[[^\]]*\] ", "", line).strip() for line in said.splitlines()]
-    own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
-    # A picture or a film in the file is not what hindered it.
-    other = [line for line in lines if line and not re.search(_OF_OTHER_STREAMS, line)]
-    return [*own, *other, *filter(None, lines), "it holds no audio"][0]
-
-
-_OWN = "left out: "
-_OF_OTHER_STREAMS = "not on whitelist|Last message repeated"
 
 
 def _too_long() -> GenreflowError:

@@ -1,4 +1,6 @@
-"""Which files count as audio, and what ffmpeg may open. Needs nothing but the standard library."""
+"""Which files count as audio, what ffmpeg may open, and what it says. Needs no other package."""
+
+import re
 
 _ENDINGS = (
     ".3gp .aac .ac3 .aif .aifc .aiff .amr .ape .asf .au .bwf .caf .dsf .eac3 .flac .m4a .m4b .m4r "
@@ -31,3 +33,18 @@ SAFE = (
     *("-max_alloc", "64000000"),  # no picture needs memory of this size [bytes]
 )
 """ffmpeg's options for a file of unknown origin, also the last arguments of wav.sh."""
+
+_OWN = "left out: "
+_OF_OTHER_STREAMS = "not on whitelist|Last message repeated"
+
+
+def explain(said: str) -> str:
+    """Return the reason in what wav.sh or ffmpeg said of a file that can't be decoded.
+
+    Without ffmpeg's memory addresses, which differ from time to time.
+    """
+    lines = [re.sub(r"^\[[^\]]*\] ", "", line).strip() for line in said.splitlines()]
+    own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
+    # A picture or a film in the file is not what hindered it.
+    other = [line for line in lines if line and not re.search(_OF_OTHER_STREAMS, line)]
+    return [*own, *other, *filter(None, lines), "it holds no audio"][0]
