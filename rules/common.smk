@@ -17,6 +17,7 @@ from snakemake.logging import logger
 
 from genreflow import config as configuration
 from genreflow import ending, plan, sources, splits, tracks
+from genreflow.audio import collect, formats
 from genreflow.errors import GenreflowError
 from genreflow.layout import PATTERNS, Layout
 from genreflow.runtime import digest, files, locks, patches, watch
@@ -199,9 +200,10 @@ def source_of(wildcards):
 
 
 def wav_settings():
-    """Return the rate [Hz], the longest clip [samples] and how much is read [s], for wav.sh."""
+    """Return wav.sh's numbers (rate, longest clip, seconds to read) and what ffmpeg may open."""
     audio = config["audio"]
-    return f"{audio['sample_rate']} {MAX_SAMPLES} {audio['duration'] + 2}"
+    numbers = (audio["sample_rate"], MAX_SAMPLES, audio["duration"] + 2)
+    return " ".join(map(str, (*numbers, *formats.SAFE)))
 
 
 def wavs():
@@ -865,10 +867,8 @@ def audio_to_predict(wildcards):
         raise WorkflowError(
             "what is to be predicted? Give a file, a folder or a list: --config predict=PATH"
         )
-    from genreflow import predict  # a sixth of a second, which no other run needs
-
-    paths = checked(predict.files_of, [config["predict"]["path"]])
-    return [str(path) for path in paths if path.exists()]
+    asked = checked(collect.asked_for, [config["predict"]["path"]])
+    return [str(path) for path in asked.files if path.exists()]
 
 
 def limits():

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
-# Resample one clip to 16-bit mono: wav.sh SOURCE WAV RATE MAX_SAMPLES SECONDS_TO_READ
+# Resample one clip to 16-bit mono: wav.sh SOURCE WAV RATE MAX_SAMPLES SECONDS_TO_READ OPTION...
+# The options say what ffmpeg may open (genreflow.audio.formats.SAFE).
 # $FFMPEG is the program; what it says goes to stderr, the job's log. A clip that can't be decoded
 # gives a WAV with no frames (the audit lists it); whatever else goes wrong (full disk, no ffmpeg,
 # a bug) is an error.
 set -uo pipefail
+
+if (($# < 6)); then
+    echo "wav.sh: expected the options that say what ffmpeg may open" >&2
+    exit 2
+fi
 
 source="$1" wav="$2" rate="$3" max_samples="$4" read="$5" patience="${GENREFLOW_DECODE_SECONDS:-60}"
 
@@ -22,16 +28,15 @@ number GENREFLOW_DECODE_SECONDS "$patience" "0|$whole"
 
 part="$(dirname -- "$wav")/.part-$(basename -- "$wav")"
 trap 'rm -f -- "$part"' EXIT
+shift 5
+safe=("$@")
 
 # A clip that takes more is damaged: 384 kHz with 8 channels take a tenth of a second for each.
 # Processor time, for a slow disk or a busy machine says nothing about a clip. A machine that is
 # slow itself may be given more.
-limit=$((patience + ${read%.*}))
+seconds=${read%.*}
+limit=$((patience + (seconds < 600 ? seconds : 600)))
 ulimit -S -t "$limit"
-
-# Recordings only: a playlist would play other files. No picture needs memory of this size [bytes].
-formats=aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,matroska,mov,mp3,mpc,mpc8,ogg,tak,tta,w64,wav,wv
-safe=(-format_whitelist "$formats" -protocol_whitelist file -max_alloc 64000000)
 
 # rematrix_maxval keeps the mix of several channels at their mean instead of their sum.
 filters="aresample=$rate:resampler=soxr:ochl=mono:rematrix_maxval=1.0,atrim=end_sample=$max_samples"

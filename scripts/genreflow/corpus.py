@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from genreflow.audio.collect import said
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import read_table, write_csv, write_json
 from genreflow.tracks import Listing, Track, read_listing
@@ -116,6 +117,7 @@ def write_manifest(
         "genres": used["genre"].nunique(),
         "without_genre": listed.without_genre,
         "excluded": left_out["reason"].value_counts(sort=False).to_dict(),
+        "passed_over": listed.passed_over,
     }
     write_csv(used, tracks)
     write_csv(left_out, excluded)
@@ -123,5 +125,6 @@ def write_manifest(
     reasons = ", ".join(f"{number} {reason}" for reason, number in counts["excluded"].items())
     return (
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "
-        f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre"
-    )
+        f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
+        f"{said(listed.passed_over)}"
+    ).rstrip()

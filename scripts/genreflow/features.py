@@ -45,12 +45,13 @@ def extract_shard(
         If a file, there when the tracks were listed, is gone, or if one changes meanwhile.
     """
     from genreflow import handcrafted
+    from genreflow.audio.decode import native
 
     rows, ids, left_out, states = [], [], {}, {}
     for track_id, source in tracks:
         states[source] = _state(source)
         try:
-            samples, rate = handcrafted.load(source, duration=duration)
+            samples, rate = native(source, duration=duration)
             rows.append(handcrafted.extract(samples, rate, features=features, rates=rates))
             ids.append(track_id)
         except GenreflowError as error:

@@ -8,20 +8,11 @@ taken over whole arrays.
 A further feature is one function under `feature`, which takes an `Analysis`.
 """
 
-import math
-import re
-import struct
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import Literal
 
 import librosa.filters
 import librosa.util
@@ -35,9 +26,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from genreflow.errors import GenreflowError
 from genreflow.feature_table import STATISTICS, Column
 
-if TYPE_CHECKING:
-    import soundfile
-
 FRAME_LENGTH = 2048
 """Samples in a frame of the short-time Fourier transform."""
 HOP_LENGTH = 512
@@ -49,19 +37,6 @@ MIN_SAMPLES = 4096
 MIN_RATE = 12801
 """Hz; the highest band of the spectral contrast begins at 6400 Hz, below half the rate."""
 
-MAX_RATE = 384_000
-"""Hz; the highest that recordings have. Memory grows with it, and damaged headers name any rate."""
-DECODE_SECONDS = 60
-"""Processor time beyond a clip's duration after which its decoding is given up: it is damaged."""
-FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,matroska,mov,mp3,mpc,mpc8,ogg,tak,tta,w64,wav,wv"
-)
-"""What ffmpeg may take a file for, as in wav.sh: recordings, for a playlist would play others."""
-SAFE = ("-format_whitelist", FORMATS, "-protocol_whitelist", "file", "-max_alloc", "64000000")
-"""ffmpeg's options for files of unknown origin; no picture needs memory of this size [bytes]."""
-
-_READ = 2**20  # samples of all channels that are read at once
-_AU_HEADER = struct.Struct(">6I")
 _BINS_PER_OCTAVE = 12
 _OCTAVES = 7
 _MAX_SAMPLE = 1e12  # the square of a spectrum of larger ones leaves single precision
@@ -659,125 +634,3 @@ def statistics(rows: np.ndarray, names: Sequence[str] = STATISTICS) -> np.ndarra
         "std": np.sqrt(variance),
     }
     return np.concatenate([values[name] for name in names])
-
-
-def load(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarray, int]:
-    """Read an audio file at its own rate and take the mean of its channels.
-
-    Parameters
-    ----------
-    path
-        Any format that libsndfile or ffmpeg reads.
-    duration
-        Seconds; what comes after is not read. Nothing is cut off if it is None.
-
-    Returns
-    -------
-    samples : numpy.ndarray, shape (n,), float32
-        Mono.
-    rate : int
-        Samples a second.
-
-    Raises
-    ------
-    GenreflowError
-        If the file can't be decoded or has no samples.
-    """
-    import soundfile
-
-    path = Path(path)
-    if not path.is_file():
-        raise GenreflowError(f"{path}: there is no such file")
-    try:
-        with soundfile.SoundFile(path) as audio:
-            return _mono(audio, path, duration)
-    except soundfile.LibsndfileError:
-        with _decoded(path, duration) as audio:
-            return _mono(audio, path, duration)
-
-
-def _mono(
-    audio: "soundfile.SoundFile | _Stream", path: Path, duration: float | None
-) -> tuple[np.ndarray, int]:
-    """Read block by block, so that memory holds one channel, however many there are."""
-    rate = audio.samplerate
-    if rate > MAX_RATE:
-        raise GenreflowError(
-            f"{path}: its sampling rate is {rate} Hz, more than {MAX_RATE} Hz; leave the track out "
-            "of the corpus, or convert it to a lower rate"
-        )
-    left = sys.maxsize if duration is None else round(duration * rate)
-    until = time.process_time() + _seconds_to_decode(duration)
-    # A matrix product takes a hundredth of the time of mean(axis=1).
-    share = np.full(audio.channels, 1 / audio.channels, np.float32)
-    step = max(1, _READ // audio.channels)
-    blocks = []
-    while len(block := audio.read(min(step, left), dtype="float32", always_2d=True)):
-        blocks.append(block @ share)
-        left -= len(block)
-        if time.process_time() > until:
-            raise GenreflowError(
-                f"{path}: decoding takes more than {_seconds_to_decode(duration):g} s of processor "
-                "time; leave the track out of the corpus"
-            )
-    if not blocks:
-        raise GenreflowError(f"{path}: has no samples; leave the track out of the corpus")
-    return np.concatenate(blocks), rate
-
-
-def _seconds_to_decode(duration: float | None) -> float:
-    return math.inf if duration is None else DECODE_SECONDS + duration
-
-
-class _Stream:
-    """What comes through a pipe in the format AU, to be read as a `soundfile.SoundFile` is."""
-
-    def __init__(self, pipe: IO[bytes], header: bytes) -> None:
-        _, start, _, _, self.samplerate, self.channels = _AU_HEADER.unpack(header)
-        pipe.read(start - len(header))
-        self._pipe = pipe
-        self.ended = False
-
-    def read(self, frames: int, **_: object) -> np.ndarray:
-        """Return the next frames, float32, (n, channels); none at the end."""
-        content = self._pipe.read(frames * self.channels * 4)
-        self.ended = frames > 0 and not content
-        return np.frombuffer(content, ">f4").astype(np.float32).reshape(-1, self.channels)
-
-
-@contextmanager
-def _decoded(path: Path, duration: float | None) -> Iterator[_Stream]:
-    """Decode with ffmpeg, to a format that holds rate and channels and can be piped."""
-    import imageio_ffmpeg
-
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", *SAFE]
-    command += [] if duration is None else ["-timelimit", f"{_seconds_to_decode(duration):.0f}"]
-    command += ["-i", f"file:{path}", "-vn"]
-    command += [] if duration is None else ["-t", str(duration)]
-    command += ["-f", "au", "-c:a", "pcm_f32be", "pipe:1"]
-    with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process,  # noqa: S603
-    ):
-        header = process.stdout.read(_AU_HEADER.size)
-        if len(header) < _AU_HEADER.size:
-            process.wait()
-            raise _refusal(path, said)
-        stream = _Stream(process.stdout, header)
-        try:
-            yield stream
-        finally:
-            if not stream.ended:
-                process.kill()
-        if stream.ended and process.wait():
-            raise _refusal(path, said)
-
-
-def _refusal(path: Path, said: IO[bytes]) -> GenreflowError:
-    said.seek(0)
-    text = said.read().decode(errors="replace")
-    # Without its memory addresses, so that the same file gives the same bytes.
-    reason = " ".join(re.sub(r" @ 0x[0-9a-f]+", "", text).split())[-300:]
-    return GenreflowError(
-        f"{path}: can't be decoded as audio; leave the track out of the corpus ({reason})"
-    )

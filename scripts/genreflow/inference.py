@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow import engines, handcrafted, markdown, packs, predict, spectrograms
+from genreflow.audio.decode import native, resampled
 from genreflow.errors import GenreflowError
 from genreflow.predictions import marked
 
@@ -174,13 +175,13 @@ def _shared(
     if networks or not all(model.features for model in models):
         log_mel = spectrograms.LogMel(spectrograms.Settings(**packs.image_settings(images)))
         rate = log_mel.settings.sample_rate
-        wavs, parts.decoding["images"] = _timed(partial(predict.decode, sample_rate=rate), paths)
+        wavs, parts.decoding["images"] = _timed(partial(resampled, sample_rate=rate), paths)
         length = round(rate * log_mel.settings.duration)
         made, parts.features["images"] = _timed(lambda wav: log_mel.image(wav[:length])[0], wavs)
         parts.images = np.stack(made)
         report("timed the images")
     for key, known in crafted.items():
-        sounds, parts.decoding["handcrafted"] = _timed(handcrafted.load, paths)
+        sounds, parts.decoding["handcrafted"] = _timed(native, paths)
         clips = [(wav[: round(rate * known["duration"])], rate) for wav, rate in sounds]
         settings = {name: known[name] for name in ("features", "rates")}
         extract = partial(handcrafted.extract, **settings)

@@ -15,7 +15,8 @@ import numpy as np
 import onnxruntime
 import soxr
 
-from genreflow import audio, engines, spectrograms, transfer
+from genreflow import engines, spectrograms, transfer
+from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
 
 INPUTS = ("waveform", "image")
@@ -207,7 +208,7 @@ def extract_waveforms(
 
     def read() -> Iterator[tuple[str, np.ndarray]]:
         for track_id, wav in tracks:
-            samples = audio.read_wav(wav, sample_rate=sample_rate)
+            samples = read_wav(wav, sample_rate=sample_rate)
             if len(samples):
                 yield track_id, _waveform(samples, sample_rate, wanted)
 
@@ -216,7 +217,7 @@ def extract_waveforms(
 
 
 def _waveform(samples: np.ndarray, sample_rate: int, wanted: Settings) -> np.ndarray:
-    values = samples.astype(np.float32) / audio.FULL_SCALE
+    values = samples.astype(np.float32) / FULL_SCALE
     if wanted.sample_rate != sample_rate:
         values = soxr.resample(values, sample_rate, wanted.sample_rate, quality="HQ")
     if wanted.duration:

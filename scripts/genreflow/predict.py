@@ -13,9 +13,7 @@ project registered; skops takes the types that `genreflow.skops_files` trusts.
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,10 +30,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genreflow import audio, packs
+from genreflow import packs
+from genreflow.audio import collect
+from genreflow.audio.audit import sounding_share
+from genreflow.audio.decode import native, resampled
+from genreflow.audio.wav import FULL_SCALE
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic
-from genreflow.sources import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,18 +44,11 @@ if TYPE_CHECKING:
 SHORTEST_REST = 2.0
 """What is left behind the last window has a window of its own if it has this much [s]."""
 
-LISTS = {".txt", ".m3u", ".m3u8"}
-"""Files with these endings are lists: a path a line, relative to the list; # begins a comment."""
-
 BATCH = 16
 """Windows that a network gets at a time, which bounds the memory for a long file."""
 
 AHEAD = 16
 """Files that are prepared ahead, at most."""
-
-_WAV_SCRIPT = Path(__file__).parents[1] / "wav.sh"
-_ALL = 10**12
-"""For wav.sh, samples and seconds: no file is longer."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +151,9 @@ def prepare(
     if pack.images is not None:
         log_mel = _log_mel(pack)
         rate = log_mel.settings.sample_rate
-        wav = _Samples(decode(path, sample_rate=rate), rate)
+        wav = _Samples(resampled(path, sample_rate=rate), rate)
     if sources:
-        from genreflow import handcrafted
-
-        source = _Samples(*handcrafted.load(path))
+        source = _Samples(*native(path))
     sound = wav or source
     starts = windows(sound.seconds, length=pack.clip, hop=hop or pack.clip)
     starts = _sounding(sound, starts if whole else starts[:1], pack)
@@ -196,7 +188,7 @@ class _Samples:
     def level_of(self, start: float, length: float) -> np.ndarray:
         """Return a window in the scale of 16 bits."""
         window = self.window(start, length)
-        return window if window.dtype == np.int16 else window * np.float32(audio.FULL_SCALE)
+        return window if window.dtype == np.int16 else window * np.float32(FULL_SCALE)
 
 
 def _sounding(sound: _Samples, starts: list[float], pack: packs.Pack) -> list[float]:
@@ -210,7 +202,7 @@ def _sounding(sound: _Samples, starts: list[float], pack: packs.Pack) -> list[fl
     found = [
         start
         for start in starts
-        if audio.sounding_share(sound.level_of(start, pack.clip), **judged) >= wanted.min_sounding
+        if sounding_share(sound.level_of(start, pack.clip), **judged) >= wanted.min_sounding
     ]
     if not found:
         raise GenreflowError("silent: there is next to no sound in it")
@@ -467,99 +459,6 @@ def windows(seconds: float, *, length: float, hop: float) -> list[float]:
     return starts
 
 
-def decode(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Decode a whole file as the workflow decodes its tracks.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sample_rate
-        [Hz]
-
-    Returns
-    -------
-    numpy.ndarray of int16, shape (n_samples,)
-        At least one sample.
-
-    Raises
-    ------
-    GenreflowError
-        If there is no such file, it can't be decoded, or ffmpeg or the disk fails.
-    """
-    import imageio_ffmpeg
-
-    if not Path(path).is_file():
-        raise GenreflowError("there is no such file")
-    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
-        wav = Path(folder) / "clip.wav"
-        command = ["bash", _WAV_SCRIPT, Path(path).absolute(), wav]
-        run = subprocess.run(  # noqa: S603
-            [*map(str, command), str(sample_rate), str(_ALL), str(_ALL // 10**5)],
-            env={**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
-            capture_output=True,
-            check=False,
-        )
-        said = run.stderr.decode(errors="replace").strip()
-        if run.returncode:
-            raise GenreflowError(f"not decoded: {said.splitlines()[-1] if said else 'no bash'}")
-        samples = audio.read_wav(wav, sample_rate=sample_rate)
-    if not len(samples):
-        lines = [line.split("] ", 1)[-1] for line in said.splitlines()]
-        raise GenreflowError(f"unreadable: {lines[0] if lines else 'it holds no audio'}")
-    return samples
-
-
-def files_of(paths: Iterable[str | Path]) -> list[Path]:
-    """Return the audio files that are asked for.
-
-    Parameters
-    ----------
-    paths
-        Files; folders, of which all audio files are taken, those in sub-folders too; and lists
-        (`LISTS`). A file that isn't there is kept, to be listed with that as the reason.
-
-    Raises
-    ------
-    GenreflowError
-        If a folder has no audio, or a list can't be read.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            found += _audio_of(path)
-        elif path.suffix.lower() in LISTS:
-            found += _listed(path)
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
-
-
-def _audio_of(folder: Path) -> list[Path]:
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    ]
-    if not found:
-        raise GenreflowError(
-            f"{safe(str(folder))} has no audio files: expected {', '.join(sorted(SUFFIXES))}"
-        )
-    return found
-
-
-def _listed(path: Path) -> Iterator[Path]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise GenreflowError(
-            f"{safe(str(path))}: can't be read as a list of files, one a line, in UTF-8 ({error})"
-        ) from None
-    for line in map(str.strip, lines):
-        if line and not line.startswith("#"):
-            yield path.parent / line
-
-
 def predict_files(
     predictor: Predictor,
     paths: Sequence[str | Path],
@@ -777,7 +676,7 @@ def run(
     pack
         Its folder.
     paths
-        As for `files_of`.
+        As for `genreflow.audio.collect.asked_for`.
     output, segments_to
         The CSVs to write, of `table` and `segments`; None for none.
     hop, whole, report
@@ -797,7 +696,10 @@ def run(
     GenreflowError
         If the pack can't be used, or there is nothing to predict.
     """
-    files = files_of(paths)
+    asked = collect.asked_for(paths)
+    files = asked.files
+    if asked.passed_over:
+        report(collect.said(asked.passed_over))
     if not files:
         raise GenreflowError("there is nothing to predict: name audio files, a folder or a list")
     read = packs.read(pack)

@@ -11,18 +11,17 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from genreflow import demo
+from genreflow.audio import collect
+from genreflow.audio.formats import SUFFIXES
 from genreflow.errors import GenreflowError
 from genreflow.layout import Layout
 from genreflow.tracks import PARTS, Listing, Track
-
-SUFFIXES = {".mp3", ".flac", ".ogg", ".opus", ".wav", ".au", ".m4a", ".aac", ".aif", ".aiff"}
-"""Files with these endings are taken for audio."""
 
 TABLE_COLUMNS = {"path", "genre", "split", "artist", "album", "track_id", "title", "license"}
 
@@ -173,33 +172,10 @@ def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
         raise GenreflowError(
             f"corpus.audio: there is no folder {str(root)!r}. {_LAYOUT['folder'].format(**corpus)}"
         )
-    paths = sorted(_audio_files(root))
-    _refuse_loose_files(root, paths)
-    tracks = [_track_of_file(path, root, corpus["levels"]) for path in paths]
-    return _parted(_sorted(tracks))
-
-
-def _audio_files(root: Path) -> Iterable[Path]:
-    """Walk a folder for audio; names that begin with a dot are the system's, not music.
-
-    An empty folder whose name ends as that of audio is taken for a file that isn't one.
-    """
-    for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and not _leads_back(Path(folder, name))
-        )
-        if not folders and not names and Path(folder).suffix.lower() in SUFFIXES:
-            yield Path(folder)
-        for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(folder, name)
-
-
-def _leads_back(folder: Path) -> bool:
-    """Tell whether a folder is a link to one that it lies in."""
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+    found = collect.below(root)
+    _refuse_loose_files(root, found.files)
+    tracks = [_track_of_file(path, root, corpus["levels"]) for path in found.files]
+    return replace(_parted(_sorted(tracks)), passed_over=found.passed_over)
 
 
 def _refuse_loose_files(root: Path, paths: list[Path]) -> None:

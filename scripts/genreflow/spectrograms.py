@@ -18,7 +18,7 @@ import scipy.fft
 import scipy.signal
 import scipy.sparse
 
-from genreflow.audio import FULL_SCALE, read_wav
+from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic
 

@@ -64,6 +64,8 @@ class Listing:
         Why there are no tracks, if the corpus isn't on disk yet.
     why
         By the ids of those in `missing` that are there: why they can't be opened.
+    passed_over
+        How many files beside them were not looked at, as `genreflow.audio.collect.Found` has it.
     """
 
     tracks: list[Track]
@@ -71,17 +73,22 @@ class Listing:
     without_genre: int = 0
     problem: str = ""
     why: dict[str, str] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
 
 
 def write_listing(listing: Listing, path: str | Path) -> None:
-    """Write a listing as JSON, unless the file holds just this already.
+    """Write a listing as JSON, unless the file has these tracks already.
 
-    An unchanged file keeps its time, so that nothing becomes stale by listing again.
+    An unchanged file keeps its time, so that nothing becomes stale by listing again, nor by a
+    picture more among the music.
     """
     path = Path(path)
-    text = json.dumps(asdict(listing), indent=0, ensure_ascii=True, sort_keys=True)
-    if path.exists() and path.read_text(encoding="ascii") == text:
-        return
+    content = asdict(listing)
+    text = json.dumps(content, indent=0, ensure_ascii=True, sort_keys=True)
+    if path.exists():
+        known = json.loads(path.read_text(encoding="ascii"))
+        if known | {"passed_over": None} == content | {"passed_over": None}:
+            return
     with atomic(path) as part:
         part.write_text(text, encoding="ascii")
 

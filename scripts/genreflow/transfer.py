@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 
 from genreflow import engines, feature_table, spectrograms, synthesis
-from genreflow.audio import FULL_SCALE
+from genreflow.audio.wav import FULL_SCALE
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic
 

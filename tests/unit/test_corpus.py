@@ -111,7 +111,8 @@ def test_a_track_in_two_audits_is_an_error():
 
 
 def test_the_files_of_the_manifest_keep_ids_as_they_are(tmp_path):
-    write_listing(Listing(TRACKS, [track(10)], without_genre=4), tmp_path / "listing.json")
+    listing = Listing(TRACKS, [track(10)], without_genre=4, passed_over={".jpg": 12})
+    write_listing(listing, tmp_path / "listing.json")
     for number in range(2):
         shard = audited(TRACKS[number::2], t003="silent")
         shard.to_csv(tmp_path / f"{number}.csv", index=False)
@@ -131,6 +132,7 @@ def test_the_files_of_the_manifest_keep_ids_as_they_are(tmp_path):
         "genres": 2,
         "without_genre": 4,
         "excluded": {"silent": 1, "missing": 1},
+        "passed_over": {".jpg": 12},
     }
-    for part in ("9 tracks of 2 genres", "1 silent", "1 missing", "4 without a genre"):
+    for part in ("9 tracks of 2 genres", "1 silent", "1 missing", "4 without a genre", "12 .jpg"):
         assert part in said

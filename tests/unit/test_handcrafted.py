@@ -1,17 +1,14 @@
 """The hand-crafted features against librosa's functions, one after another."""
 
 import os
-import subprocess
-import tracemalloc
 import warnings
 from pathlib import Path
 
-import imageio_ffmpeg
 import librosa
 import numpy as np
 import pytest
-import soundfile
 from genreflow import handcrafted
+from genreflow.audio.decode import native
 from genreflow.errors import GenreflowError
 from unit import naive_features
 
@@ -77,7 +74,7 @@ def compare(samples: np.ndarray, rate: int, rates: str, *, atol: float = 1e-6) -
 @pytest.mark.parametrize("rates", ["native", "reference"])
 @pytest.mark.parametrize("track", CLIPS)
 def test_all_columns_equal_librosas_on_real_clips(track, rates):
-    samples, rate = handcrafted.load(DATA / "fma_clips" / f"{track:06d}.mp3")
+    samples, rate = native(DATA / "fma_clips" / f"{track:06d}.mp3")
     assert rate == 44100
     compare(samples, rate, rates)
 
@@ -251,101 +248,3 @@ def test_unknown_names_are_refused():
         handcrafted.columns([])
     with pytest.raises(GenreflowError, match="'native' or 'reference'"):
         handcrafted.extract(samples, 44100, rates="22050")
-
-
-@pytest.mark.parametrize(
-    ("suffix", "tolerance"), [("wav", 1e-4), ("flac", 1e-4), ("ogg", 0.1), ("mp3", 0.1)]
-)
-def test_audio_is_read_at_its_own_rate_and_mixed_down(tmp_path, suffix, tolerance):
-    left = music(48000, 2)
-    path = tmp_path / f"clip.{suffix}"
-    soundfile.write(path, np.stack([left, np.zeros_like(left)], axis=1), 48000)
-    samples, rate = handcrafted.load(path)
-    assert rate == 48000
-    assert samples.dtype == np.float32
-    assert len(samples) == pytest.approx(len(left), abs=3000)  # MP3 pads
-    if suffix != "mp3":
-        np.testing.assert_allclose(samples, left / 2, atol=tolerance)
-    assert np.std(samples) == pytest.approx(np.std(left) / 2, rel=0.02)
-
-
-def test_what_libsndfile_can_not_read_is_read_by_ffmpeg(tmp_path):
-    left = music(32000, 2)
-    stereo = np.stack([left, left], axis=1)
-    soundfile.write(tmp_path / "clip.wav", stereo, 32000)
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "clip.wav")]
-    subprocess.run([*command, "-c:a", "aac", str(tmp_path / "clip.m4a")], check=True)
-    with pytest.raises(soundfile.LibsndfileError):
-        soundfile.read(tmp_path / "clip.m4a")
-    samples, rate = handcrafted.load(tmp_path / "clip.m4a")
-    assert rate == 32000
-    assert samples.ndim == 1
-    assert len(samples) == pytest.approx(len(left), abs=3000)
-    assert np.corrcoef(samples[: len(left)], left[: len(samples)])[0, 1] > 0.9
-    short, _ = handcrafted.load(tmp_path / "clip.m4a", duration=0.5)
-    np.testing.assert_allclose(short, samples[:16000], atol=1e-6)
-
-
-def test_only_the_duration_is_read(tmp_path):
-    soundfile.write(tmp_path / "clip.wav", music(22050, 2), 22050)
-    assert len(handcrafted.load(tmp_path / "clip.wav", duration=1.5)[0]) == 33075
-    assert len(handcrafted.load(tmp_path / "clip.wav", duration=9)[0]) == 44100
-
-
-def test_files_that_hold_no_audio_are_named(tmp_path):
-    with pytest.raises(GenreflowError, match=r"none\.mp3: there is no such file"):
-        handcrafted.load(tmp_path / "none.mp3")
-    (tmp_path / "text.mp3").write_text("no music here\n" * 100)
-    with pytest.raises(GenreflowError, match=r"text\.mp3: can't be decoded"):
-        handcrafted.load(tmp_path / "text.mp3")
-    with pytest.raises(GenreflowError) as caught:
-        handcrafted.load(tmp_path / "text.mp3")
-    assert " @ 0x" not in str(caught.value)  # addresses differ from run to run
-    (tmp_path / "empty.mp3").touch()
-    with pytest.raises(GenreflowError, match=r"empty\.mp3: can't be decoded"):
-        handcrafted.load(tmp_path / "empty.mp3")
-    soundfile.write(tmp_path / "header.wav", np.zeros(0), 44100)
-    with pytest.raises(GenreflowError, match=r"header\.wav: has no samples"):
-        handcrafted.load(tmp_path / "header.wav")
-
-
-def test_decoding_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
-    soundfile.write(tmp_path / "clip.wav", music(22050, 2), 22050)
-    handcrafted.load(tmp_path / "clip.wav", duration=1)
-    monkeypatch.setattr(handcrafted, "DECODE_SECONDS", -2)
-    with pytest.raises(GenreflowError, match=r"clip\.wav: decoding takes more than"):
-        handcrafted.load(tmp_path / "clip.wav", duration=1)
-    # Whole files, which predictions are made of, may take as long as they like.
-    assert len(handcrafted.load(tmp_path / "clip.wav")[0]) == 44100
-
-
-@pytest.mark.parametrize("rate", [handcrafted.MAX_RATE + 1, 2**31 - 1])
-def test_a_rate_that_no_recording_has_is_refused(tmp_path, rate):
-    soundfile.write(tmp_path / "clip.wav", music(22050, 2), rate)
-    with pytest.raises(GenreflowError, match=rf"clip\.wav: its sampling rate is {rate} Hz"):
-        handcrafted.load(tmp_path / "clip.wav")
-
-
-@pytest.mark.parametrize("suffix", ["wav", "m4a"])
-def test_blocks_join_to_the_mean_of_all_channels(tmp_path, monkeypatch, suffix):
-    sound = 0.3 * np.random.default_rng(0).standard_normal((44100, 5)).clip(-3, 3)
-    soundfile.write(tmp_path / "clip.wav", sound, 44100, subtype="FLOAT")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "clip.wav")]
-    subprocess.run([*command, "-c:a", "alac", str(tmp_path / "clip.m4a")], check=True)
-    whole, _ = handcrafted.load(tmp_path / f"clip.{suffix}")
-    monkeypatch.setattr(handcrafted, "_READ", 1000)
-    samples, _ = handcrafted.load(tmp_path / f"clip.{suffix}")
-    np.testing.assert_allclose(samples, whole, atol=1e-6)
-    np.testing.assert_allclose(samples, sound.clip(-1, 1).mean(axis=1), atol=1e-4)
-
-
-def test_memory_does_not_grow_with_the_channels(tmp_path):
-    with soundfile.SoundFile(tmp_path / "clip.wav", "w", 48000, 64, "PCM_16") as file:
-        for _ in range(20):
-            file.write(np.full((48000, 64), 1000, np.int16))
-    tracemalloc.start()
-    samples, _ = handcrafted.load(tmp_path / "clip.wav", duration=15)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert len(samples) == 15 * 48000
-    assert peak < 20e6  # all channels are 184 MB

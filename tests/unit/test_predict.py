@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import imageio_ffmpeg
 import keras
 import numpy as np
 import pandas as pd
@@ -24,12 +23,12 @@ from genreflow import (
     packs,
     predict,
 )
+from genreflow.audio import collect
 from genreflow.errors import GenreflowError
 from unit.trained_corpus import (
     CLIP,
     GENRES,
     LEARNERS,
-    RATE,
     SCRIPTS,
     sound,
 )
@@ -155,14 +154,14 @@ def music(tmp_path, corpus):
     soundfile.write(folder / "short.wav", np.ones(1000) / 2, 44100)
     soundfile.write(folder / "silent.wav", np.zeros(2 * 44100), 44100)
     (folder / "cover.jpg").write_bytes(b"a picture")
-    (folder / ".hidden.mp3").write_bytes(b"of the system")
+    (folder / "._good.mp3").write_bytes(b"of the system")
     return folder
 
 
 @pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC])
 def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
     said = []
-    files = [*predict.files_of([music]), music / "gone.mp3"]
+    files = [*collect.below(music).files, music / "gone.mp3"]
     found = predict.predict_files(predictor(name), files, report=said.append)
     reasons = {Path(one.file).name: one.reason for one in found}
     assert reasons.pop("good.mp3") == ""
@@ -175,26 +174,6 @@ def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
     bad = table.loc[str(music / "bad.mp3")]
     assert bad["predicted"] == "" and bad["windows"] == 0 and np.isnan(bad["p_Hiss"])
     assert len(predict.segments(found)) == 1
-
-
-def test_lists_and_folders_give_their_files(music):
-    listed = music / "list.m3u"
-    listed.write_text("\ufeff#EXTM3U\n\ndeep/good.mp3\r\n gone.mp3\n", encoding="utf-8")
-    good = music / "deep" / "good.mp3"
-    assert predict.files_of([listed]) == [good, music / "gone.mp3"]
-    assert predict.files_of([good, music])[:2] == [good, music / "bad.mp3"]
-    assert len(predict.files_of([good, music])) == 5
-    with pytest.raises(GenreflowError, match="no audio files"):
-        (music / "none").mkdir()
-        predict.files_of([music / "none"])
-    with pytest.raises(GenreflowError, match="list of files"):
-        predict.files_of([music / "gone.txt"])
-
-
-def test_a_list_that_is_no_text_is_refused(tmp_path):
-    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00s")
-    with pytest.raises(GenreflowError, match="UTF-8"):
-        predict.files_of([tmp_path / "list.txt"])
 
 
 @pytest.mark.parametrize(
@@ -406,9 +385,3 @@ def test_settings_of_images_that_arent_whole_are_refused(packed, tmp_path):
     (pack / "pack.json").write_text(json.dumps(content))
     with pytest.raises(GenreflowError, match="n_fft"):
         predict.Predictor(pack)
-
-
-def test_decoding_needs_a_program_that_works(corpus, monkeypatch):
-    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: "/no/ffmpeg")
-    with pytest.raises(GenreflowError, match="could not run ffmpeg"):
-        predict.decode(corpus.files[0], sample_rate=RATE)

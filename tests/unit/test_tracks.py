@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -21,7 +22,9 @@ def test_shards_are_about_equal():
 def test_a_listing_comes_back_as_it_was(tmp_path):
     undecodable = replace(TRACK, track_id="3", path="music/\udcff.mp3")
     missing = [replace(TRACK, track_id="4")]
-    listing = Listing([TRACK, undecodable], missing, 5, "none", {"4": "a folder, not a file"})
+    listing = Listing(
+        [TRACK, undecodable], missing, 5, "none", {"4": "a folder, not a file"}, {".jpg": 3}
+    )
     write_listing(listing, tmp_path / "corpus" / "listing.json")
     assert read_listing(tmp_path / "corpus" / "listing.json") == listing
 
@@ -41,3 +44,12 @@ def test_a_changed_listing_is_written(tmp_path):
     changed = Listing([replace(TRACK, genre="Folk")], [])
     write_listing(changed, path)
     assert read_listing(path) == changed
+
+
+def test_a_picture_more_among_the_music_makes_nothing_stale(tmp_path):
+    path = tmp_path / "listing.json"
+    write_listing(Listing([TRACK], []), path)
+    before = path.stat().st_mtime_ns
+    os.utime(path, ns=(before - 10**9, before - 10**9))
+    write_listing(Listing([TRACK], [], passed_over={".jpg": 1}), path)
+    assert path.stat().st_mtime_ns == before - 10**9

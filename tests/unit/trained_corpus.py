@@ -22,6 +22,7 @@ from genreflow import (
     training,
     transfer,
 )
+from genreflow.audio import formats
 from genreflow.predictions import Entry
 from unit.test_cnn import SETTINGS, VARIANT
 
@@ -87,7 +88,7 @@ def wav(source, target):
     """Decode as the rule `wav` does."""
     length = [str(RATE), str(round(CLIP * RATE)), str(CLIP + 2)]
     subprocess.run(
-        ["bash", SCRIPTS / "wav.sh", source, target, *length],
+        ["bash", SCRIPTS / "wav.sh", source, target, *length, *formats.SAFE],
         env={**os.environ, "FFMPEG": FFMPEG},
         check=True,
     )

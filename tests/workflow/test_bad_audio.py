@@ -20,6 +20,7 @@ import imageio_ffmpeg
 import pandas as pd
 import pytest
 import yaml
+from genreflow.audio import formats
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 
@@ -192,11 +193,11 @@ def peaks(run):
 PEAK_OF_WAVS = """
 import json, os, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
-script, folder, *paths = json.load(sys.stdin)
+script, folder, options, *paths = json.load(sys.stdin)
 
 def peak(number):
     command = ["bash", script, paths[number], f"{folder}/{number}.wav", "22050", "654885", "31.7"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
     _, _, used = os.wait4(process.pid, 0)
     process.returncode = 0
     return used.ru_maxrss
@@ -212,7 +213,7 @@ def peak_of_wavs(paths, folder):
     The jobs are too short for their benchmarks. The process that starts them is a small one, for
     its own memory counts as theirs.
     """
-    given = [str(harness.ROOT / "scripts" / "wav.sh"), str(folder), *map(str, paths)]
+    given = [str(harness.ROOT / "scripts" / "wav.sh"), str(folder), formats.SAFE, *map(str, paths)]
     done = subprocess.run(
         [sys.executable, "-c", PEAK_OF_WAVS],
         env=os.environ | {"FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
@@ -228,7 +229,8 @@ def peak_of_wavs(paths, folder):
 PEAK_OF_FEATURES = """
 import resource, sys
 from genreflow import handcrafted
-handcrafted.extract(*handcrafted.load(sys.argv[1], duration=29.7))
+from genreflow.audio.decode import native
+handcrafted.extract(*native(sys.argv[1], duration=29.7))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
 

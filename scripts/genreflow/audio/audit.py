@@ -1,4 +1,4 @@
-"""The resampled WAVs: reading them, and the audit that finds the ones of no use."""
+"""Which clips can be used: the audit of the resampled WAVs."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -6,63 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
-from genreflow.errors import GenreflowError
+from genreflow.audio.formats import explain
+from genreflow.audio.wav import FULL_SCALE, read_wav
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FULL_SCALE = 32768
-"""What 1.0 is in 16-bit samples."""
-
-
 STUCK = 0.9
 """A larger share of samples at the lowest value is no sound: ffmpeg writes it for NaN."""
-
-
-def read_wav(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Read a 16-bit mono WAV.
-
-    Parameters
-    ----------
-    path
-        The WAV.
-    sample_rate
-        The rate that it must have [Hz].
-
-    Returns
-    -------
-    numpy.ndarray of int16, shape (n_samples,)
-
-    Raises
-    ------
-    GenreflowError
-        If it isn't a whole WAV in that form.
-    """
-    try:
-        size = Path(path).stat().st_size
-        with Path(path).open("rb") as head:
-            declared = int.from_bytes(head.read(8)[4:], "little") + 8
-        with soundfile.SoundFile(path) as file:
-            form = (file.samplerate, file.channels, file.subtype)
-            samples = file.read(dtype="int16")
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise GenreflowError(f"{path}: not a readable WAV ({error}); {_REMAKE}") from None
-    if form != (sample_rate, 1, "PCM_16"):
-        raise GenreflowError(
-            f"{path}: expected {sample_rate} Hz, 1 channel, PCM_16; found {form[0]} Hz, "
-            f"{form[1]} channel(s), {form[2]}; {_REMAKE}"
-        )
-    if size != declared:  # libsndfile takes a WAV that was cut off for a shorter one
-        raise GenreflowError(
-            f"{path}: its header says {declared} bytes, but it has {size}; {_REMAKE}"
-        )
-    return samples
-
-
-_REMAKE = "delete it and run again: it is made anew"
-_OWN = "left out: "
 
 
 def audit(
@@ -137,8 +89,4 @@ def sounding_share(samples: np.ndarray, *, sample_rate: int, level: float) -> fl
 
 
 def _why(log: Path) -> str:
-    """Return what wav.sh said, or ffmpeg first, without its memory addresses: they differ."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    lines = [line.split("] ", 1)[-1].strip() for line in text.splitlines() if line.strip()]
-    own = [line.removeprefix(_OWN) for line in lines if line.startswith(_OWN)]
-    return [*own, *lines, "it holds no audio"][0]
+    return explain(log.read_text(errors="replace") if log.exists() else "")

@@ -1,0 +1,189 @@
+"""The one way from a file to samples: ffmpeg, within limits of formats, time and memory.
+
+Whether at a rate that is asked for (`resampled`, by the script that makes the corpus's WAVs) or at
+the file's own (`native`): the same program reads the same stream of the file, so that a file has
+one length.
+"""
+
+import math
+import os
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+import numpy as np
+
+from genreflow.audio.formats import SAFE, explain
+from genreflow.audio.wav import read_wav
+from genreflow.errors import GenreflowError
+
+MAX_RATE = 384_000
+"""Hz; the highest that recordings have. Memory grows with it, and damaged headers name any rate."""
+
+MAX_SECONDS = 3 * 3600
+"""Of a file that is decoded whole: a few kB can claim to be days of silence."""
+
+DECODE_SECONDS = 60
+"""Processor time beyond a clip's duration after which its decoding is given up: it is damaged."""
+
+SPARE_SECONDS = 2
+"""How much more than a clip is read, since the first samples that a file has may come late."""
+
+_WAV_SCRIPT = Path(__file__).parents[2] / "wav.sh"
+_AU_HEADER = struct.Struct(">6I")
+_READ = 2**20  # samples of all channels that are read at once
+
+
+def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:
+    """Decode a whole file as the workflow decodes its tracks.
+
+    Parameters
+    ----------
+    path
+        The file.
+    sample_rate
+        [Hz]
+
+    Returns
+    -------
+    numpy.ndarray of int16, shape (n_samples,)
+        Mono, at least one sample.
+
+    Raises
+    ------
+    GenreflowError
+        If there is no such file, it can't be decoded, is longer than `MAX_SECONDS`, or ffmpeg or
+        the disk fails.
+    """
+    path = _existing(path)
+    longest = MAX_SECONDS * sample_rate
+    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+        wav = Path(folder) / "clip.wav"
+        command = ["bash", _WAV_SCRIPT, path.absolute(), wav]
+        numbers = (sample_rate, longest + 1, MAX_SECONDS + SPARE_SECONDS)
+        run = subprocess.run(  # noqa: S603
+            [*command, *map(str, numbers), *SAFE],
+            env={**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
+            capture_output=True,
+            check=False,
+        )
+        said = run.stderr.decode(errors="replace").strip()
+        if run.returncode:
+            raise GenreflowError(f"not decoded: {said.splitlines()[-1] if said else 'no bash'}")
+        samples = read_wav(wav, sample_rate=sample_rate)
+    if not len(samples):
+        raise GenreflowError(f"unreadable: {explain(said)}")
+    if len(samples) > longest:
+        raise _too_long()
+    return samples
+
+
+def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarray, int]:
+    """Decode a file at its own rate and take the mean of its channels.
+
+    Parameters
+    ----------
+    path
+        The file.
+    duration
+        Seconds; what comes after is not read. None for the whole file.
+
+    Returns
+    -------
+    samples : numpy.ndarray, shape (n,), float32
+        Mono, at least one sample.
+    rate : int
+        Samples a second.
+
+    Raises
+    ------
+    GenreflowError
+        If there is no such file, it can't be decoded, or has no samples; if the whole is longer
+        than `MAX_SECONDS`, or its rate higher than `MAX_RATE`.
+    """
+    path = _existing(path)
+    seconds = MAX_SECONDS if duration is None else duration
+    with _decoded(path, seconds) as stream:
+        if stream.rate > MAX_RATE:
+            raise GenreflowError(
+                f"unreadable: its sampling rate is {stream.rate} Hz, more than {MAX_RATE} Hz; "
+                "convert it to a lower one"
+            )
+        blocks = list(stream.blocks(round(seconds * stream.rate)))
+        if duration is None and not stream.ended:
+            raise _too_long()
+    if not blocks:
+        raise GenreflowError("unreadable: it holds no audio")
+    return np.concatenate(blocks), stream.rate
+
+
+def _too_long() -> GenreflowError:
+    return GenreflowError(f"longer than {MAX_SECONDS / 3600:g} hours: cut it into shorter files")
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).is_file():
+        raise GenreflowError("there is no such file")
+    return Path(path)
+
+
+class _Stream:
+    """What comes through a pipe in the format AU, which holds rate and channels."""
+
+    def __init__(self, pipe: IO[bytes], header: bytes) -> None:
+        _, start, _, _, self.rate, self._channels = _AU_HEADER.unpack(header)
+        pipe.read(start - len(header))
+        self._pipe = pipe
+        self.ended = False
+
+    def blocks(self, limit: int) -> Iterator[np.ndarray]:
+        """Yield mono samples, so that memory holds one channel, however many there are."""
+        # A matrix product takes a hundredth of the time of mean(axis=1).
+        share = np.full(self._channels, 1 / self._channels, np.float32)
+        step, frame = max(1, _READ // self._channels), 4 * self._channels
+        while limit:
+            content = self._pipe.read(min(step, limit) * frame)
+            content = content[: len(content) // frame * frame]
+            if not content:
+                break
+            block = np.frombuffer(content, ">f4").astype(np.float32).reshape(-1, self._channels)
+            yield block @ share
+            limit -= len(block)
+        self.ended = not self._pipe.read(1)
+
+
+@contextmanager
+def _decoded(path: Path, seconds: float) -> Iterator[_Stream]:
+    limit = DECODE_SECONDS + min(math.ceil(seconds), 600)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1", *SAFE]
+    command += ["-timelimit", str(limit), "-t", str(seconds + SPARE_SECONDS)]
+    command += ["-i", f"file:{path}", "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "pipe:1"]
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said)  # noqa: S603
+        except OSError as error:
+            raise GenreflowError(f"could not run ffmpeg ({command[0]}: {error.strerror})") from None
+        with process:
+            header = process.stdout.read(_AU_HEADER.size)
+            stream = _Stream(process.stdout, header) if len(header) == _AU_HEADER.size else None
+            try:
+                if stream is not None:
+                    yield stream
+            finally:
+                if stream is not None and not stream.ended:
+                    process.kill()
+        if stream is None or (stream.ended and process.returncode):
+            said.seek(0)
+            raise GenreflowError(f"unreadable: {_reason(said.read(), process.returncode, limit)}")
+
+
+def _reason(said: bytes, status: int, limit: int) -> str:
+    # How ffmpeg ends at the limit: by itself, by force, or killed by the system.
+    if status in (255, 123, 152, -24, -9):
+        return f"decoding takes more than {limit} s of processor time"
+    return explain(said.decode(errors="replace"))
