@@ -3,9 +3,8 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
-    from genreflow import report
+    from genreflow import provenance, report
     from genreflow.layout import Layout
-    from genreflow.runtime import provenance
 
     params = snakemake.params
     size = report.write(

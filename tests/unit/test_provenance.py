@@ -2,7 +2,7 @@ import subprocess
 
 import keras
 import sklearn
-from genreflow.runtime import provenance
+from genreflow import provenance
 
 
 def test_versions_are_those_that_are_imported():
