@@ -868,7 +868,9 @@ def audio_to_predict(wildcards):
             "what is to be predicted? Give a file, a folder or a list: --config predict=PATH"
         )
     asked = checked(collect.asked_for, [config["predict"]["path"]])
-    return [str(path) for path in asked.files if path.exists()]
+    found = [str(path) for path in asked.files if path.exists()]
+    checked(sources.refuse_wildcards, found)
+    return found
 
 
 def limits():

@@ -46,7 +46,7 @@ def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) ->
     listing = _READERS[corpus["kind"]](corpus, Path(results), seed)
     if listing.problem:
         return listing
-    _refuse_wildcards(listing.tracks)
+    refuse_wildcards(track.path for track in listing.tracks)
     genres = {track.genre for track in listing.tracks}
     if len(genres) < 2:
         found = f"one genre, {genres.pop()!r}" if genres else "no track with a genre and a file"
@@ -67,12 +67,12 @@ _LAYOUT = {
 }
 
 
-def _refuse_wildcards(tracks: Iterable[Track]) -> None:
+def refuse_wildcards(paths: Iterable[str]) -> None:
     """Refuse paths that Snakemake would fill in: it has no way to write braces as they are."""
-    for track in tracks:
-        if found := re.search(r"\{[^{}]+\}", track.path):
+    for path in paths:
+        if found := re.search(r"\{[^{}]+\}", path):
             raise GenreflowError(
-                f"{track.path}: Snakemake takes {found[0]!r} in a name for a wildcard. Rename the "
+                f"{path}: Snakemake takes {found[0]!r} in a name for a wildcard. Rename the "
                 "file or folder."
             )
 
