@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 
 from genreflow import engines, handcrafted, markdown, packs, predict, spectrograms
-from genreflow.audio.decode import native, resampled
+from genreflow.audio.decode import native
+from genreflow.audio.resample import resampled
 from genreflow.errors import GenreflowError
 from genreflow.predictions import marked
 

@@ -33,7 +33,8 @@ import numpy as np
 from genreflow import packs
 from genreflow.audio import collect
 from genreflow.audio.audit import sounding_share
-from genreflow.audio.decode import native, resampled
+from genreflow.audio.decode import native
+from genreflow.audio.resample import resampled
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 from genreflow.audio import decode, formats
-from genreflow.audio.decode import native, resampled
+from genreflow.audio.decode import native
+from genreflow.audio.resample import resampled
 from genreflow.errors import GenreflowError
 from unit.test_handcrafted import music
 

@@ -211,7 +211,7 @@ def test_strange_names_of_files_become_wavs(corpus, tmp_path):
         genre = ("Rock 'n' Roll}", "-Übung: 100%")[number % 2]
         # Each clip has another length, by which its WAV is known.
         write_clip(
-            tmp_path / "audio" / genre / "artist" / name,
+            tmp_path / "audio" / genre / f"artist {number}" / name,
             seed=number,
             frequency=300,
             seconds=1 + number / 10,

@@ -1,12 +1,11 @@
 """The one way from a file to samples: ffmpeg, within limits of formats, time and memory.
 
-Whether at a rate that is asked for (`resampled`, by the script that makes the corpus's WAVs) or at
-the file's own (`native`): the same program reads the same stream of the file, so that a file has
-one length.
+Whether at the file's own rate (`native`) or at one that is asked for (`audio.resample`, by the
+script that makes the corpus's WAVs): the same program reads the same stream of the file, so that a
+file has one length.
 """
 
 import math
-import os
 import struct
 import subprocess
 import tempfile
@@ -19,7 +18,6 @@ import imageio_ffmpeg
 import numpy as np
 
 from genreflow.audio.formats import SAFE, explain
-from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError
 
 MAX_RATE = 384_000
@@ -34,53 +32,8 @@ DECODE_SECONDS = 60
 SPARE_SECONDS = 2
 """How much more than a clip is read, since the first samples that a file has may come late."""
 
-_WAV_SCRIPT = Path(__file__).parents[2] / "wav.sh"
 _AU_HEADER = struct.Struct(">6I")
 _READ = 2**20  # samples of all channels that are read at once
-
-
-def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Decode a whole file as the workflow decodes its tracks.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sample_rate
-        [Hz]
-
-    Returns
-    -------
-    numpy.ndarray of int16, shape (n_samples,)
-        Mono, at least one sample.
-
-    Raises
-    ------
-    GenreflowError
-        If there is no such file, it can't be decoded, is longer than `MAX_SECONDS`, or ffmpeg or
-        the disk fails.
-    """
-    path = _existing(path)
-    longest = MAX_SECONDS * sample_rate
-    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
-        wav = Path(folder) / "clip.wav"
-        command = ["bash", _WAV_SCRIPT, path.absolute(), wav]
-        numbers = (sample_rate, longest + 1, MAX_SECONDS + SPARE_SECONDS)
-        run = subprocess.run(  # noqa: S603
-            [*command, *map(str, numbers), *SAFE],
-            env={**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
-            capture_output=True,
-            check=False,
-        )
-        said = run.stderr.decode(errors="replace").strip()
-        if run.returncode:
-            raise GenreflowError(f"not decoded: {said.splitlines()[-1] if said else 'no bash'}")
-        samples = read_wav(wav, sample_rate=sample_rate)
-    if not len(samples):
-        raise GenreflowError(f"unreadable: {explain(said)}")
-    if len(samples) > longest:
-        raise _too_long()
-    return samples
 
 
 def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarray, int]:
@@ -106,7 +59,7 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
         If there is no such file, it can't be decoded, or has no samples; if the whole is longer
         than `MAX_SECONDS`, or its rate higher than `MAX_RATE`.
     """
-    path = _existing(path)
+    path = existing(path)
     seconds = MAX_SECONDS if duration is None else duration
     with _decoded(path, seconds) as stream:
         if stream.rate > MAX_RATE:
@@ -116,17 +69,19 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
             )
         blocks = list(stream.blocks(round(seconds * stream.rate)))
         if duration is None and not stream.ended:
-            raise _too_long()
+            raise too_long()
     if not blocks:
         raise GenreflowError("unreadable: it holds no audio")
     return np.concatenate(blocks), stream.rate
 
 
-def _too_long() -> GenreflowError:
+def too_long() -> GenreflowError:
+    """Return the error for a file of more than `MAX_SECONDS`."""
     return GenreflowError(f"longer than {MAX_SECONDS / 3600:g} hours: cut it into shorter files")
 
 
-def _existing(path: str | Path) -> Path:
+def existing(path: str | Path) -> Path:
+    """Return the path of a file; raise GenreflowError if it isn't there."""
     if not Path(path).is_file():
         raise GenreflowError("there is no such file")
     return Path(path)
