@@ -34,8 +34,8 @@ def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:
     Raises
     ------
     GenreflowError
-        If there is no such file, it can't be decoded, is longer than `decode.MAX_SECONDS`, or ffmpeg or
-        the disk fails.
+        If there is no such file, it can't be decoded, is longer than `decode.MAX_SECONDS`, or
+        ffmpeg or the disk fails.
     """
     path = decode.existing(path)
     longest = decode.MAX_SECONDS * sample_rate
