@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.long, pytest.mark.slow]
 
 RESULTS = "results/bad"
 CONFIG = {
+    "splits": ["grouped"],
     "corpus": {
         "name": "bad",
         "kind": "folder",
