@@ -33,7 +33,7 @@ CONFIG = {
         "audio": "audio",
         "shards": 2,
         "max_excluded": 1,
-    }
+    },
 }
 TARGETS = ("corpus/excluded.csv", "spectrograms.h5", "features/handcrafted.h5")
 
