@@ -201,6 +201,9 @@ class TestMake:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, checkout / name)
         (checkout / ".venv/bin/python").symlink_to(sys.executable)
+        # By these a Python that is called through the link finds its packages.
+        for name in ("lib", "pyvenv.cfg"):
+            (checkout / ".venv" / name).symlink_to(Path(sys.prefix) / name)
         (checkout / ".venv/.installed").touch()
         program = checkout / ".venv/bin/snakemake"
         program.write_text(
