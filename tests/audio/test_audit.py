@@ -2,26 +2,11 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-import soundfile
+from audio.made_clips import RATE, noise
 from genreflow.audio.audit import audit, sounding_share
 from genreflow.errors import GenreflowError
 
-RATE = 8000
 AUDIT = {"sample_rate": RATE, "min_duration": 2.0, "silence_level": -60, "min_sounding": 0.1}
-
-
-def noise(seconds, amplitude=3000):
-    rng = np.random.default_rng(0)
-    return rng.integers(-amplitude, amplitude + 1, round(seconds * RATE)).astype(np.int16)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(samples, name="7.wav", rate=RATE, **settings):
-        soundfile.write(tmp_path / name, samples, rate, **settings)
-        return tmp_path / name
-
-    return write
 
 
 @pytest.fixture

@@ -1,24 +1,8 @@
 import numpy as np
 import pytest
-import soundfile
+from audio.made_clips import RATE, noise
 from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError
-
-RATE = 8000
-
-
-def noise(seconds, amplitude=3000):
-    rng = np.random.default_rng(0)
-    return rng.integers(-amplitude, amplitude + 1, round(seconds * RATE)).astype(np.int16)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(samples, name="7.wav", rate=RATE, **settings):
-        soundfile.write(tmp_path / name, samples, rate, **settings)
-        return tmp_path / name
-
-    return write
 
 
 def test_samples_come_back_as_they_were(write):

@@ -1,0 +1,14 @@
+import pytest
+import soundfile
+from audio.made_clips import RATE
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes samples into a WAV."""
+
+    def write(samples, name="7.wav", rate=RATE, **settings):
+        soundfile.write(tmp_path / name, samples, rate, **settings)
+        return tmp_path / name
+
+    return write
