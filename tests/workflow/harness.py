@@ -24,6 +24,10 @@ CODE = ("Snakefile", "config.yaml", "config", "rules", "scripts", "envs", "profi
 """What of a checkout the workflow needs to run."""
 
 
+SAVED = (".keras", ".skops")
+"""How the files of saved models end."""
+
+
 def records(workdir):
     """Give each output of a finished run, and what Snakemake recorded of how it was made."""
     metadata = Path(workdir, ".snakemake", "metadata")
@@ -98,9 +102,17 @@ def copied(source, target):
 def content(path):
     """Return the bytes of a file; of a saved model those of its arrays.
 
-    Keras and skops note times and addresses in the JSON beside them.
+    Keras and skops note times and addresses in the JSON beside them, so that a pack with the same
+    models has other hashes of them.
     """
-    if path.suffix not in (".keras", ".skops"):
+    if path.name == "pack.json":
+        described = json.loads(path.read_text(encoding="utf-8"))
+        hashes = described["members"].items()
+        described["members"] = {
+            name: "" if name.endswith(SAVED) else found for name, found in hashes
+        }
+        return described
+    if path.suffix not in SAVED:
         return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         names = (name for name in archive.namelist() if not name.endswith(".json"))
