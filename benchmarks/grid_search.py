@@ -19,7 +19,8 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from genreflow import grid
-from genreflow.classify import CLASSIFIERS, GRIDS
+from genreflow.classify import CLASSIFIERS
+from genreflow.config import complete
 
 GENRES = 8
 INFORMATIVE = 40
@@ -53,7 +54,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     args = arguments()
     x, y = make_tracks(args.tracks, args.dimensions, args.seed)
-    estimator, candidates = CLASSIFIERS[args.classifier](args.seed), GRIDS[args.classifier]
+    estimator = CLASSIFIERS[args.classifier](args.seed)
+    candidates = complete({})["classify"]["grids"][args.classifier]
     names = [f"genre {number}" for number in range(GENRES)]
     folds = grid.make_folds(y, None, names, n_splits=args.folds, seed=args.seed)
     print(

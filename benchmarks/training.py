@@ -19,8 +19,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from genreflow import backend, cnn
-from genreflow.networks import simple
+from genreflow import backend, cnn, networks
+from genreflow.config import complete
 
 N_MELS, N_FRAMES = 128, 1280
 GEOMETRIES = ("resized", "full-time")
@@ -76,7 +76,11 @@ def compiled(geometry: str, precision: str, *, jit: bool) -> keras.Model:
     """Return the simple CNN as training sees it."""
     keras.utils.set_random_seed(0)
     keras.mixed_precision.set_global_policy(precision)
-    model = simple((N_MELS, N_FRAMES), 8, geometry=geometry)
+    chosen = complete({"cnn": {"variants": {"it": {"geometry": geometry}}}})["cnn"]["variants"][
+        "it"
+    ]
+    settings = {name: chosen[name] for name in networks.settings_of("simple")}
+    model = networks.simple((N_MELS, N_FRAMES), 8, **settings)
     model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit)
     return model
 

@@ -1,81 +1,39 @@
 """Write the pages that are made from the code: docs/configuration.md, the README's rule graph."""
 
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from genreflow.config import reference
 
 ROOT = Path(__file__).parents[1]
 GRAPH = re.compile(r"(<!-- rule graph -->\n).*?(<!-- end of rule graph -->)", re.DOTALL)
 
 
 def configuration() -> str:
-    """Return the page on the configuration: config.yaml's comments, the schema's types."""
-    schema = yaml.safe_load((ROOT / "config/schema.yaml").read_text())
-    rows = [
-        f"| `{key}` | {_kind(_schema_of(schema, key))} | {_default(value)} | {comment} |"
-        for key, value, comment in _keys()
+    """Return the page on the configuration."""
+    lines = [
+        "# Configuration",
+        "",
+        "Every key, what it may be, its default and its meaning. This page is made from",
+        "`scripts/genreflow/config` by `make docs`. Give other values in a file (`--configfile`)",
+        "or on the command line, for example",
+        "`--config \"corpus={'audio': 'my/music'}\" \"cnn={'epochs': 10}\"`.",
+        "`NAME` stands for names of your choice.",
     ]
-    return "\n".join(
-        [
-            "# Configuration",
-            "",
-            "Every key, its type and range, its default and its meaning. This page is made from",
-            "`config.yaml` and `config/schema.yaml` by `make docs`. Give other values in a file",
-            "(`--configfile`) or on the command line, for example",
-            "`--config \"corpus={'audio': 'my/music'}\" \"cnn={'epochs': 10}\"`.",
-            "",
-            "| key | type | default | meaning |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
-
-
-def _keys() -> Iterator[tuple[str, Any, str]]:
-    """Yield each key of config.yaml that has a comment, its value and the comment."""
-    text = (ROOT / "config.yaml").read_text()
-    values = yaml.safe_load(text)
-    path: list[str] = []
-    comment: list[str] = []
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped.startswith("#"):
-            comment.append(stripped[1:].strip())
-        elif found := re.match(r"( *)([a-z_]+):", line):
-            path = [*path[: len(found[1]) // 2], found[2]]
-            if comment:
-                value = values
-                for key in path:
-                    value = value[key]
-                yield ".".join(path), value, " ".join(comment)
-            comment = []
-        else:
-            comment = []
-
-
-def _schema_of(schema: dict, key: str) -> dict:
-    for part in key.split("."):
-        schema = schema["properties"][part]
-    return schema
-
-
-def _kind(schema: dict) -> str:
-    if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {schema[word]:g}" for word, sign in limits.items() if word in schema]
-    return " ".join([schema["type"], ", ".join(bounds)]).strip()
-
-
-def _default(value: Any) -> str:
-    return "" if isinstance(value, dict) else f"`{json.dumps(value)}`"
+    for chapter in reference.chapters():
+        if chapter.name:
+            level = "##" if "." not in chapter.name else "###"
+            lines += ["", f"{level} {chapter.name}{chapter.where}", "", chapter.meaning]
+        if chapter.keys:
+            lines += ["", "| key | value | default | meaning |", "|---|---|---|---|"]
+        for key in chapter.keys:
+            default = f"`{key.default}`" if key.default else ""
+            lines.append(f"| `{key.name}` | {key.kind} | {default} | {key.meaning} |")
+    return "\n".join([*lines, ""])
 
 
 def rule_graph() -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 import imageio_ffmpeg
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -47,8 +46,7 @@ if workflow.is_main_process:
     checked(files.require_room, ".")
 ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
 
-with open(workflow.source_path("../config/schema.yaml")) as schema:
-    config.update(checked(configuration.complete, config, yaml.safe_load(schema)))
+config.update(checked(configuration.complete, config))
 
 layout = Layout.of_corpus(config["corpus"]["name"])
 
@@ -391,7 +389,7 @@ def ffnn_settings():
 
 # transfer
 
-BACKBONES = configuration.backbones(config["transfer"])
+BACKBONES = config["transfer"]["backbones"]
 
 
 def backbone_pattern(kind):

@@ -46,18 +46,6 @@ CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
 }
 """What makes each unfitted classifier from a seed."""
 
-GRIDS: dict[str, dict[str, list]] = {
-    "svm-linear": {"C": [0.01, 0.1, 1, 10]},
-    "svm-rbf": {"C": [0.01, 0.1, 1, 10], "gamma": [0.01, 0.001, 0.0001]},
-    "mlp": {
-        "hidden_layer_sizes": [[512, 256], [512, 32], [512]],
-        "alpha": [0.01, 0.03, 0.05],
-    },
-    "logistic-regression": {"C": [0.001, 0.01, 0.1, 1]},
-    "gradient-boosting": {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [7, 31]},
-    "lda": {"shrinkage": ["auto"]},
-}
-"""What is tried if nothing else is asked for: the study's grids, and ours for the last three."""
 
 _NAMED = 5
 
@@ -185,7 +173,7 @@ def classify(
     track_ids: Sequence[str],
     *,
     classifier: str,
-    grid: Mapping[str, Sequence] | None = None,
+    grid: Mapping[str, Sequence],
     groups: np.ndarray | None = None,
     fit_on: Sequence[str] = ("training",),
     folds: int = 10,
@@ -216,7 +204,7 @@ def classify(
     classifier
         A key of `CLASSIFIERS`.
     grid
-        Values to try for each parameter of the classifier; None for those in `GRIDS`.
+        Values to try for each parameter of the classifier.
     groups : (n,) int, or None
         Tracks with the same number (an artist's) share a fold; None if nothing is known.
     fit_on
@@ -261,7 +249,7 @@ def classify(
         _check_prepared(prepared, pca, int(learn.sum()), x.shape[1])
     if class_weight not in (None, "balanced"):
         raise GenreflowError(f"class_weight is {class_weight!r}: expected 'balanced' or nothing")
-    estimator, grid = _estimator(classifier, grid, seed)
+    estimator = _estimator(classifier, grid, seed)
     _check_size(classifier, int(learn.sum()), x.shape[1], max_tracks)
 
     names, y = np.unique(genres[learn], return_inverse=True)
@@ -419,15 +407,14 @@ def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
     return learn
 
 
-def _estimator(classifier, grid, seed) -> tuple[BaseEstimator, Mapping[str, Sequence]]:
+def _estimator(classifier, grid, seed) -> BaseEstimator:
     if classifier not in CLASSIFIERS:
         raise GenreflowError(
             f"classifier {classifier!r}: expected one of {', '.join(sorted(CLASSIFIERS))}"
         )
     estimator = CLASSIFIERS[classifier](seed)
-    grid = GRIDS[classifier] if grid is None else grid
     grids.check_grid(estimator, grid, classifier)
-    return estimator, grid
+    return estimator
 
 
 def _check_prepared(prepared: Pipeline, pca, tracks: int, dimensions: int) -> None:

@@ -293,9 +293,7 @@ def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> kera
             f"crop_frames: {frames} of a variant is more than the {n_frames} frames of an image"
         )
     architecture = variant["architecture"]
-    settings = {
-        name: variant[name] for name in networks.settings_of(architecture) if name in variant
-    }
+    settings = {name: variant[name] for name in networks.settings_of(architecture)}
     try:
         network = networks.ARCHITECTURES[architecture](
             (bands, frames), len(images.genres), **settings

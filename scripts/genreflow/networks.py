@@ -1,7 +1,6 @@
 """The architectures of the CNN branch: networks from log-mel images to genres.
 
-Keras is imported when a network is built, so that a configuration can be checked against the
-settings of each architecture without waiting for it.
+Keras is imported when a network is built.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ def simple(
     shape: tuple[int, int],
     n_genres: int,
     *,
-    geometry: str = "resized",
-    filters: Sequence[int] = (64, 64, 128, 128),
-    kernel_size: int = 5,
-    dropout: float = 0.2,
-    momentum: float = 0.5,
+    geometry: str,
+    filters: Sequence[int],
+    kernel_size: int,
+    dropout: float,
+    momentum: float,
 ) -> keras.Model:
     """Build the simple CNN of the study, after Kostrzewa et al. (ICCS 2021).
 
@@ -88,11 +87,11 @@ def residual(
     shape: tuple[int, int],
     n_genres: int,
     *,
-    width: int = 16,
-    depth: int = 1,
-    stages: int = 3,
-    dropout: float = 0.2,
-    momentum: float = 0.5,
+    width: int,
+    depth: int,
+    stages: int,
+    dropout: float,
+    momentum: float,
 ) -> keras.Model:
     """Build a small residual CNN with global pooling, after He et al. (CVPR 2016).
 
@@ -173,12 +172,12 @@ def finetuned(
     shape: tuple[int, int],
     n_genres: int,
     *,
-    network: str = "MobileNetV2",
-    cut: str = "out_relu",
-    trainable_from: str = "",
-    weights: str = "random",
-    preprocessing: str = "none",
-    dropout: float = 0.2,
+    network: str,
+    cut: str,
+    trainable_from: str,
+    weights: str,
+    preprocessing: str,
+    dropout: float,
 ) -> keras.Model:
     """Build an image network up to a cut, of which the upper layers are trained further.
 
@@ -241,13 +240,13 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
 }
 """What builds each architecture from the shape of an image, the number of genres and settings.
 
-A new network is one more entry: a function whose keyword-only arguments, all with a default, are
-the keys that a variant of it may have in the configuration.
+A new network is one more entry: a function whose keyword-only arguments are keys of its section in
+`genreflow.config.learners`, which has their types, ranges and defaults.
 """
 
 
-def settings_of(architecture: str) -> dict[str, Any]:
-    """Return the settings of an architecture with their defaults.
+def settings_of(architecture: str) -> list[str]:
+    """Return the names of an architecture's settings.
 
     Raises
     ------
@@ -259,4 +258,4 @@ def settings_of(architecture: str) -> dict[str, Any]:
             f"architecture {architecture!r} is none of {', '.join(sorted(ARCHITECTURES))}"
         )
     parameters = inspect.signature(ARCHITECTURES[architecture]).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from genreflow import config as configuration
 from genreflow import splits
 from genreflow.errors import GenreflowError
 from genreflow.limits import MAX_TRACKS
@@ -458,7 +457,7 @@ def _networks_behind(config: Config, learner: str) -> list[Config]:
         return []
     features = rest.rsplit("/", 2)[0]
     parts = config["transfer"]["joined"].get(features.removeprefix("joined/"), [features])
-    known = configuration.backbones(config["transfer"])
+    known = config["transfer"]["backbones"]
     names = dict.fromkeys(part.partition("/")[0] for part in parts)
     return [known[name] for name in names if name in known]
 

@@ -8,7 +8,8 @@ import pytest
 import skops.io
 from genreflow import classify as module
 from genreflow import grid as grids
-from genreflow.classify import GRIDS, classify, inverse_temperature, load, preprocessing, save
+from genreflow.classify import inverse_temperature, load, preprocessing, save
+from genreflow.config import complete
 from genreflow.errors import GenreflowError, NotPossible
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
@@ -22,11 +23,18 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+GRIDS = complete({})["classify"]["grids"]
 GENRES = np.array(["Folk", "Hip-Hop", "Pop", "Rock"])
 SMALL = {
     "mlp": {"hidden_layer_sizes": [[16, 8], [16]], "alpha": [0.01]},
     "gradient-boosting": {"learning_rate": [0.1], "max_leaf_nodes": [7], "max_iter": [10]},
 }
+
+
+def classify(*data, classifier, grid=None, **settings):
+    """Search the default grid, if no other is given."""
+    grid = GRIDS.get(classifier, {}) if grid is None else grid
+    return module.classify(*data, classifier=classifier, grid=grid, **settings)
 
 
 def corpus(tracks=240, dimensions=30, classes=4, *, spread=0.45, seed=0):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from genreflow import backend, networks
+from genreflow.config.learners import Variant
 from genreflow.errors import GenreflowError
 
 SHAPE = (32, 160)
@@ -119,18 +120,19 @@ def test_probabilities_are_float32_at_every_precision(precision):
 )
 def test_the_tuned_networks_of_the_study(filters, kernel_size, parameters):
     model = networks.simple(
-        (128, 1280), 8, geometry="resized", filters=filters, kernel_size=kernel_size, dropout=0.25
+        (128, 1280),
+        8,
+        **{**STUDY, "filters": filters, "kernel_size": kernel_size},
+        geometry="resized",
     )
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters
 
 
-def test_settings_have_the_defaults_of_the_architecture():
-    settings = networks.settings_of("residual")
-    assert settings["width"] == 16
-    assert set(settings) == {"width", "depth", "stages", "dropout", "momentum"}
-    assert networks.residual(SHAPE, 3, **settings).count_params() == (
-        networks.residual(SHAPE, 3).count_params()
-    )
+@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+def test_the_configuration_has_the_settings_of_each_architecture(architecture):
+    (section,) = [kind for kind in Variant.__subclasses__() if kind().architecture == architecture]
+    own = set(section.all_keys()) - set(Variant.all_keys()) - {"architecture"}
+    assert own == set(networks.settings_of(architecture))
 
 
 def test_an_unknown_architecture_is_refused():
@@ -153,7 +155,8 @@ def small_backbone(path):
 def finetuned(path, **settings):
     keras.backend.clear_session()
     backend.configure(threads=1, seed=0)
-    return networks.finetuned(IMAGE, 3, network=path, cut="high", preprocessing="tf", **settings)
+    own = {"network": path, "cut": "high", "preprocessing": "tf", "trainable_from": ""}
+    return networks.finetuned(IMAGE, 3, **{**own, "weights": "random", "dropout": 0.2, **settings})
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,13 @@ def finished(tmp_path_factory):
     x = rng.normal(size=(36, 4)) + np.repeat(3 * np.eye(3, 4), 12, axis=0)
     ids = [str(n) for n in range(36)]
     result = classify.classify(
-        x.astype(np.float32), genres, ["training"] * 36, ids, classifier="lda", folds=2
+        x.astype(np.float32),
+        genres,
+        ["training"] * 36,
+        ids,
+        classifier="lda",
+        grid={"shrinkage": ["auto"]},
+        folds=2,
     )
     classify.save(result.model, folder / "model.skops")
     table = drawn_predictions(3)

@@ -174,6 +174,7 @@ def test_a_model_file_holds_an_ordinary_pipeline_of_half_the_size(tmp_path):
         ["training"] * 120,
         ids,
         classifier="svm-rbf",
+        grid={"C": [0.1, 1], "gamma": [0.001]},
         pca=0.9,
         prepared=prepared,
         folds=3,

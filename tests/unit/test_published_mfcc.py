@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from genreflow import classify, feature_table
+from genreflow.config import complete
 from genreflow.runtime.files import read_table
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,7 @@ def test_rbf_svm_on_the_official_split():
         rows["split"],
         chosen.track_ids,
         classifier="svm-rbf",
+        grid=complete({})["classify"]["grids"]["svm-rbf"],
         folds=10,
         threads=2,
     )

@@ -23,6 +23,7 @@ from genreflow import (
     transfer,
 )
 from genreflow.audio import formats
+from genreflow.config import complete
 from genreflow.predictions import Entry
 from unit.test_cnn import SETTINGS, VARIANT
 
@@ -211,7 +212,8 @@ class Corpus:
         matrix, _, classifier = rest.rsplit("/", 2)
         x, split, _ = feature_table.of_split(self._matrix(matrix), self.split)
         columns = (split["genre"], split["part"], split["track_id"])
-        result = classify.classify(x, *columns, classifier=classifier, folds=2)
+        grid = complete({})["classify"]["grids"][classifier]
+        result = classify.classify(x, *columns, classifier=classifier, grid=grid, folds=2)
         classify.save(result.model, folder / "model.skops")
         parts = JOINED if matrix.startswith("joined") else [tuple(matrix.split("/"))]
         made = [

@@ -170,7 +170,7 @@ def in_process(_own_cache):
     modules, the working folder or the loggers of another.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload(["snakemake.cli", "pandas", "jsonschema", "imageio_ffmpeg"])
+    context.set_forkserver_preload(["snakemake.cli", "pandas", "imageio_ffmpeg"])
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         yield lambda function, *args: pool.submit(function, *args).result(timeout=600)
 

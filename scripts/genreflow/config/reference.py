@@ -1,0 +1,125 @@
+"""All keys of the configuration in words, for docs/configuration.md."""
+
+import ast
+import inspect
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from genreflow.config.base import Section
+from genreflow.config.sections import Configuration
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key: its name, what it may be, its default as JSON ("" for none) and its meaning."""
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A section: its full name, where it counts, its meaning and those keys that hold values."""
+
+    name: str
+    where: str
+    meaning: str
+    keys: list[Key]
+
+
+def chapters(section: type[Section] = Configuration, name: str = "") -> Iterator[Chapter]:
+    """Yield a section and those below it; NAME stands for names of the user's choice."""
+    place = f"{name}." if name else ""
+    yield _chapter(section, place)
+    for key, field in section.model_fields.items():
+        yield from _below(field.annotation, place + (field.alias or key))
+    for kind in section.__subclasses__() if section.decided_by else ():
+        yield _chapter(kind, place)
+
+
+def _below(annotation: Any, name: str) -> Iterator[Chapter]:
+    """Yield the sections that a key holds, by its name or by names of the user's choice."""
+    named = annotation
+    if hasattr(annotation, "__origin__") and annotation.__origin__ is dict:
+        named, name = get_args(annotation)[1], f"{name}.NAME"
+        named = getattr(named, "__origin__", named)
+    if isinstance(named, type) and issubclass(named, Section):
+        yield from chapters(named, name)
+
+
+def _chapter(section: type[Section], place: str) -> Chapter:
+    schema = section.model_json_schema()
+    fields = {field.alias or name: (name, field) for name, field in section.model_fields.items()}
+    own = {key: found for key, found in fields.items() if found[0] in section.__annotations__}
+    meanings = _meanings(section)
+    decided_by = section.decided_by if section.decided_by in fields else ""
+    return Chapter(
+        place.rstrip("."),
+        f", where {decided_by} is {fields[decided_by][1].default}" if decided_by else "",
+        " ".join(inspect.getdoc(section).split("\n\n")[0].split()),
+        [
+            Key(
+                key,
+                _kind(schema["properties"][key]),
+                "" if field.is_required() or field.default is None else _json(field.default),
+                meanings[name],
+            )
+            for key, (name, field) in own.items()
+            if not isinstance(field.default, Section)
+        ],
+    )
+
+
+def _json(default: Any) -> str:
+    return json.dumps(int(default) if isinstance(default, float) and default % 1 == 0 else default)
+
+
+def _meanings(section: type[Section]) -> dict[str, str]:
+    """Return the text below each key of a section."""
+    module = ast.parse(inspect.getsource(sys.modules[section.__module__]))
+    (lines,) = [
+        node.body
+        for node in module.body
+        if isinstance(node, ast.ClassDef) and node.name == section.__name__
+    ]
+    return {
+        key.target.id: " ".join(text.value.value.split())
+        for key, text in itertools.pairwise(lines)
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true, false"}
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Say what a value may be."""
+    if "anyOf" in schema:
+        kinds = [_kind(one) for one in schema["anyOf"] if one != {"type": "null"}]
+        return ", or ".join(kinds)
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{_plain(v)}`" for v in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of: {_kind(schema['items'])}"
+    if schema.get("type") == "object":
+        (values,) = schema.get(
+            "patternProperties", {"": schema.get("additionalProperties")}
+        ).values()
+        return f"by name: {_kind(values)}"
+    if "$ref" in schema:
+        return "the keys below"
+    bounds = [f"{sign} {schema[word]:g}" for word, sign in _BOUNDS.items() if word in schema]
+    return " ".join([_TYPES.get(schema.get("type"), "any"), ", ".join(bounds)]).strip()
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
