@@ -49,7 +49,8 @@ class Configuration(Section):
     splits: Annotated[Set[str], Field(min_length=1), AfterValidator(_known_splits)] = ["official"]
     """Splits to evaluate on, side by side: official (the corpus's own), grouped (no artist or album
     on both sides), lowest-ids (the study's), cv-REPEATSxFOLDS (cross-validation), auto (grouped
-    where its test part has 100 tracks or more, else cv-1x5, or cv-1x4 where a genre has only four)."""
+    where its test part has 100 tracks or more, else cv-1x5, or cv-1x4 where a genre has only
+    four)."""
     split: Split = Split()
     seed: Natural = 0
     """Seed of everything random but the networks."""
