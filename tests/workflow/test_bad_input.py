@@ -47,7 +47,7 @@ def test_missing_folder_leaves_the_results(finished):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"spectrogram": {"n_mel": 3}}, ["spectrogram.n_mel", "spectrogram.n_mels"]),
+        ({"spectrogram": {"n_mel": 3}}, ["spectrogram.n_mel: no such key", "did you mean n_mels?"]),
         ({"spectrograms": {}}, ["spectrograms: no such key", "did you mean spectrogram?"]),
         ({"seed": "one"}, ["seed", "a whole number", "'one'"]),
         ({"corpus": {"kind": "foldr"}}, ["corpus.kind", "did you mean folder?"]),
