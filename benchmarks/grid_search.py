@@ -18,9 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from genreflow import grid
-from genreflow.classify import CLASSIFIERS
 from genreflow.config import complete
+from genreflow.learners import grid_search
+from genreflow.learners.classifiers import CLASSIFIERS
 
 GENRES = 8
 INFORMATIVE = 40
@@ -57,7 +57,7 @@ def main() -> int:
     estimator = CLASSIFIERS[args.classifier](args.seed)
     candidates = complete({})["classify"]["grids"][args.classifier]
     names = [f"genre {number}" for number in range(GENRES)]
-    folds = grid.make_folds(y, None, names, n_splits=args.folds, seed=args.seed)
+    folds = grid_search.make_folds(y, None, names, n_splits=args.folds, seed=args.seed)
     print(
         f"{args.classifier}, {args.tracks} tracks x {args.dimensions} dimensions, {GENRES} genres,"
         f" {candidates}, {args.folds} folds, {args.threads} threads",
@@ -65,7 +65,7 @@ def main() -> int:
     )
 
     start = time.perf_counter()
-    ours = grid.search(estimator, candidates, x, y, folds, threads=args.threads)
+    ours = grid_search.search(estimator, candidates, x, y, folds, threads=args.threads)
     seconds = time.perf_counter() - start
     best = ours.candidates[ours.best]
     print(f"genreflow:    {ours.scores.size:3d} fits in {seconds:6.1f} s; best {best},", end=" ")

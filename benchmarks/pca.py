@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from genreflow import pca
+from genreflow.learners import pca
 
 SHARES = (0.90, 0.95, 0.99)
 

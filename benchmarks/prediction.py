@@ -2,7 +2,7 @@
 
 Trains two learners on a small demo corpus by the workflow, packs each, and predicts single files in
 one process (warm: models loaded, files in the page cache). The steps are timed by
-`genreflow.inference`: decoding, features, model. A cold start is a whole process, from the command
+`bundle.latency`: decoding, features, model. A cold start is a whole process, from the command
 line to the table.
 """
 
@@ -43,7 +43,8 @@ RESULTS = Layout.of_corpus("demo")
 WARM = """
 import sys, time
 from pathlib import Path
-from genreflow import backend, predict
+from genreflow.bundle import predict
+from genreflow.features import backend
 backend.configure(threads=int(sys.argv[1]), seed=0)
 predictor = predict.Predictor(sys.argv[2], threads=int(sys.argv[1]))
 paths = Path(sys.argv[3]).read_text().split()
@@ -86,7 +87,7 @@ def warm(folder, threads):
 
 def cold(folder, path, threads, repeats):
     """Return the median time of a whole process that predicts one file [s]."""
-    command = ("-m", "genreflow.predict", RESULTS.pack, path, "--first-clip")
+    command = ("-m", "genreflow.bundle.predict", RESULTS.pack, path, "--first-clip")
     found = []
     for _ in range(repeats):
         start = time.perf_counter()

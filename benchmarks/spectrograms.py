@@ -26,7 +26,7 @@ import soundfile  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from genreflow.spectrograms import Settings, open_images, write_shard  # noqa: E402
+from genreflow.features.spectrograms import Settings, open_images, write_shard  # noqa: E402
 
 STUDY = Settings(
     sample_rate=22050,

@@ -19,8 +19,9 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from genreflow import backend, cnn, networks
 from genreflow.config import complete
+from genreflow.features import backend
+from genreflow.learners import architectures, cnn
 
 N_MELS, N_FRAMES = 128, 1280
 GEOMETRIES = ("resized", "full-time")
@@ -79,8 +80,8 @@ def compiled(geometry: str, precision: str, *, jit: bool) -> keras.Model:
     chosen = complete({"cnn": {"variants": {"it": {"geometry": geometry}}}})["cnn"]["variants"][
         "it"
     ]
-    settings = {name: chosen[name] for name in networks.settings_of("simple")}
-    model = networks.simple((N_MELS, N_FRAMES), 8, **settings)
+    settings = {name: chosen[name] for name in architectures.settings_of("simple")}
+    model = architectures.simple((N_MELS, N_FRAMES), 8, **settings)
     model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit)
     return model
 

@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import keras
 import numpy as np
-from genreflow import backbones, engines, transfer
-from genreflow.engines import openvino
-from genreflow.spectrograms import Settings
+from genreflow.features import engines, image_networks, network_shards
+from genreflow.features.engines import openvino
+from genreflow.features.spectrograms import Settings
 
 BACKBONES = {
     "VGG16": ["block5_pool", "fc1", "fc2"],
@@ -51,7 +51,7 @@ TARGETS = {"bfloat16": 8.0, "float32": 5.0}
 """For VGG16: how many times as fast as Keras."""
 
 
-def plain_models(network: str, backbone: backbones.Backbone) -> list[keras.Model]:
+def plain_models(network: str, backbone: image_networks.Backbone) -> list[keras.Model]:
     """Return a model for each cut, as Keras's documentation shows it."""
     keras_module = sys.modules[getattr(keras.applications, network).__module__]
     models = []
@@ -71,7 +71,7 @@ def by_engine(run: engines.Run, images: np.ndarray) -> list[np.ndarray]:
 
 
 def ways(
-    network: str, backbone: backbones.Backbone, images: np.ndarray, threads: int
+    network: str, backbone: image_networks.Backbone, images: np.ndarray, threads: int
 ) -> dict[str, Callable[[], list[np.ndarray]]]:
     models = plain_models(network, backbone)
     grey = images[..., np.newaxis]
@@ -156,7 +156,7 @@ def processor() -> str:
 
 def measure(network: str, images: np.ndarray, rounds: int, threads: int) -> dict[str, float]:
     """Print the table of a backbone and return how many times as fast each way is."""
-    backbone = backbones.build(network, BACKBONES[network], seed=0)
+    backbone = image_networks.build(network, BACKBONES[network], seed=0)
     work = ways(network, backbone, images, threads)
     results = {way: run() for way, run in work.items()}  # and all that is done but once
     matrices = products(threads)
@@ -215,7 +215,7 @@ def main() -> int:
         f"{args.images} images of {SHAPE[0]} x {SHAPE[1]}; {args.rounds} rounds, "
         f"{args.threads} threads, {processor()}, load {os.getloadavg()[0]:.1f}"
     )
-    images = np.resize(transfer.trial_images(STUDY), (args.images, *SHAPE))
+    images = np.resize(network_shards.trial_images(STUDY), (args.images, *SHAPE))
     faster = {name: measure(name, images, args.rounds, args.threads) for name in BACKBONES}
     best = engines.precisions()[0]
     ratio = faster["VGG16"][f"OpenVINO, {best}, one pass"]

@@ -15,7 +15,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from genreflow import config as configuration
-from genreflow import ending, plan, sources, splits, tracks
+from genreflow import plan
+from genreflow.corpus import readers, splits, tracks
+from genreflow.report import ending
 from genreflow.audio import collect, formats
 from genreflow.errors import GenreflowError
 from genreflow.layout import PATTERNS, Layout
@@ -73,7 +75,7 @@ def read_listing():
     """
     if workflow.is_main_process:
         listing = checked(
-            sources.list_tracks,
+            readers.list_tracks,
             config["corpus"],
             results=layout.root,
             seed=config["seed"],
@@ -867,7 +869,7 @@ def audio_to_predict(wildcards):
         )
     asked = checked(collect.asked_for, [config["predict"]["path"]])
     found = [str(path) for path in asked.files if path.exists()]
-    checked(sources.refuse_wildcards, found)
+    checked(readers.refuse_wildcards, found)
     return found
 
 

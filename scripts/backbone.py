@@ -1,14 +1,14 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import backend, spectrograms, transfer
+    from genreflow.features import backend, network_shards, spectrograms
 
     wildcards, input, settings = snakemake.wildcards, snakemake.input, snakemake.params.backbone
     images = spectrograms.Settings(**snakemake.params.audio, **snakemake.params.spectrogram)
     backend.configure(threads=snakemake.threads, seed=settings["seed"])
-    prepared = transfer.prepare(
+    prepared = network_shards.prepare(
         snakemake.output[0],
-        transfer.trial_images(images),
+        network_shards.trial_images(images),
         weights_file=input.weights or None,
         threads=snakemake.threads,
         **settings,

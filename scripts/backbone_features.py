@@ -1,7 +1,9 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import transfer
+    from genreflow.features import network_shards
 
-    found = transfer.gather(list(snakemake.input), {snakemake.wildcards.cut: snakemake.output[0]})
+    found = network_shards.gather(
+        list(snakemake.input), {snakemake.wildcards.cut: snakemake.output[0]}
+    )
     print(f"{found} tracks")

@@ -1,13 +1,13 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import transfer
+    from genreflow.features import network_shards
 
-    if transfer.uses_keras(snakemake.input.network):
-        from genreflow import backend
+    if network_shards.uses_keras(snakemake.input.network):
+        from genreflow.features import backend
 
         backend.configure(threads=snakemake.threads, seed=0)
-    found = transfer.extract_shard(
+    found = network_shards.extract_shard(
         snakemake.output[0],
         snakemake.input.shard,
         snakemake.input.network,

@@ -2,7 +2,7 @@ from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     import pandas as pd
-    from genreflow import figures
+    from genreflow.report import figures
 
     family, table = snakemake.wildcards.family, pd.read_csv(snakemake.input[0])
     rows = table[table["split"] == family]

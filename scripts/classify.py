@@ -1,20 +1,22 @@
 from genreflow.runtime.logs import logged, paced
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
-    from genreflow import classify, feature_table, pca, splits
+    from genreflow.corpus import splits
+    from genreflow.features import matrices
+    from genreflow.learners import classifiers, pca
     from genreflow.runtime.files import read_table, write_csv, write_json
 
     wildcards, params, output = snakemake.wildcards, snakemake.params, snakemake.output
     tracks = read_table(snakemake.input.tracks)
-    split = feature_table.labelled(snakemake.input.split, tracks)
-    x, split, missing = feature_table.of_split(snakemake.input.matrix, split)
+    split = matrices.labelled(snakemake.input.split, tracks)
+    x, split, missing = matrices.of_split(snakemake.input.matrix, split)
     name = f"classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier}"
-    say(f"{name}, {wildcards.split}: {feature_table.said(split, missing)}")
+    say(f"{name}, {wildcards.split}: {matrices.said(split, missing)}")
     share = None if wildcards.pca == "all" else float(wildcards.pca.removeprefix("pca-"))
     prepared = None
     if snakemake.input.pca:
         prepared = pca.load(snakemake.input.pca, share=share).pipeline(share)
-    result = classify.classify(
+    result = classifiers.classify(
         x,
         split["genre"],
         split["part"],
@@ -27,7 +29,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         progress=paced(say, f"fits of {name}, {wildcards.split}"),
         **params.classify,
     )
-    classify.save(result.model, output.model)
+    classifiers.save(result.model, output.model)
     write_csv(result.cv_results.drop(columns="fit_seconds"), output.search)
     write_json(result.best, output.best)
     write_csv(result.predictions, output.predictions)

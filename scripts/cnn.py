@@ -4,8 +4,9 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from pathlib import Path
 
     import yaml
-    from genreflow import backend, cnn, training
     from genreflow.errors import NotPossible
+    from genreflow.features import backend
+    from genreflow.learners import cnn, training
     from genreflow.runtime import digest, outcomes
     from genreflow.runtime.files import read_table, write_csv
 

@@ -5,7 +5,8 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     from pathlib import Path
 
     import yaml
-    from genreflow import backend, cnn, search
+    from genreflow.features import backend
+    from genreflow.learners import cnn, hyperband
     from genreflow.runtime import digest
     from genreflow.runtime.files import write_csv, write_text
 
@@ -24,7 +25,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         snakemake.resources.trials,
         files=sorted(set(input)),
     )
-    task = search.Task(
+    task = hyperband.Task(
         images=input.images,
         split=input.split,
         copies=input.copies or None,
@@ -39,14 +40,14 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     )
     backend.configure(threads=task.threads, seed=seed, precision=task.precision)
     name = f"search for cnn/{wildcards.variant}, {wildcards.split}"
-    trials = search.search(
+    trials = hyperband.search(
         task,
         space,
         factor=factor,
         workers=snakemake.resources.trials,
         say=lambda line: say(f"{name}: {line}"),
     )
-    winner = search.best(trials, objective=task.objective, names=list(space))
+    winner = hyperband.best(trials, objective=task.objective, names=list(space))
     write_text(snakemake.output.winner, yaml.safe_dump(winner, sort_keys=False))
     write_csv(trials, snakemake.output.trials)
     shutil.rmtree(task.folder)

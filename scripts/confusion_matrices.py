@@ -1,9 +1,10 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import evaluate, figures
     from genreflow.errors import NotPossible
-    from genreflow.predictions import Entry, marked
+    from genreflow.evaluation import metrics
+    from genreflow.learners.predictions import Entry, marked
+    from genreflow.report import figures
     from genreflow.runtime import outcomes
     from genreflow.runtime.files import atomic
 
@@ -13,7 +14,7 @@ with logged(snakemake.log[0]):
         name = marked(learner, params.marks)
         title = f"{name}, {snakemake.wildcards.family}: test tracks"
         try:
-            counts = evaluate.confusion([entry for entry in entries if entry.learner == learner])
+            counts = metrics.confusion([entry for entry in entries if entry.learner == learner])
         except NotPossible as error:
             outcomes.write_reason(table, str(error))
             figures.reason(str(error), figure, title=title, note=params.note)

@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import galleries
+    from genreflow.report import galleries
 
     params, images = snakemake.params, snakemake.input.images
     galleries.gallery(

@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged, paced
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import demo
+    from genreflow.corpus import demo
 
     params = snakemake.params
     tracks = demo.tracks(**params.demo, source=params.source)

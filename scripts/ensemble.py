@@ -1,8 +1,9 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output):
-    from genreflow import ensembles, splits
-    from genreflow.predictions import Entry
+    from genreflow.corpus import splits
+    from genreflow.learners import ensembles
+    from genreflow.learners.predictions import Entry
     from genreflow.runtime.files import read_table, write_csv
 
     params, output = snakemake.params, snakemake.output

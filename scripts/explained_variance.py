@@ -1,8 +1,9 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import figures, pca
-    from genreflow.predictions import marked
+    from genreflow.learners import pca
+    from genreflow.learners.predictions import marked
+    from genreflow.report import figures
     from genreflow.runtime import outcomes
 
     params = snakemake.params

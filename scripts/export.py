@@ -1,11 +1,11 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow import packs
+    from genreflow.bundle import bundles
     from genreflow.layout import Layout
 
     input, params = snakemake.input, snakemake.params
-    best = packs.choose(
+    best = bundles.choose(
         input.predictions, folder=params.results, name=params.learner, seen=params.seen
     )
     layout = Layout(params.results)
@@ -13,9 +13,9 @@ with logged(snakemake.log[0], visible=True) as say:
     learner = chosen.learner
     combined = params.ensembles[learner.split("/")[1]]["of"] if "ensemble/" in learner else []
     members = [path for path in input.members if layout.parse(path).learner in combined]
-    packs.export(
+    bundles.export(
         snakemake.output[0],
-        packs.runs_of(
+        bundles.runs_of(
             best,
             folder=params.results,
             joined=params.joined,

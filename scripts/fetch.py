@@ -3,12 +3,12 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0], visible=True) as say:
     params = snakemake.params
     if params.weights:
-        from genreflow import imagenet_weights
+        from genreflow.features import imagenet_weights
 
         imagenet_weights.fetch_all(params.weights)
         say(f"there: {', '.join(one['path'] for one in params.weights)}")
     if params.kind == "fma":
-        from genreflow import fma
+        from genreflow.corpus import fma
 
         fma.fetch(params.folder, params.subset, url=params.url)
         say(f"the corpus is at {params.folder}")

@@ -1,15 +1,16 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
-    from genreflow import backend, feature_table, ffnn, training
+    from genreflow.features import backend, matrices
+    from genreflow.learners import ffnn, training
     from genreflow.runtime.files import read_table, write_csv
 
     wildcards, output = snakemake.wildcards, snakemake.output
     seed = int(wildcards.seed)
     backend.configure(threads=snakemake.threads, seed=seed)
-    split = feature_table.labelled(snakemake.input.split, read_table(snakemake.input.tracks))
-    x, split, missing = feature_table.of_split(snakemake.input.matrix, split)
-    said = feature_table.said(split, missing)
+    split = matrices.labelled(snakemake.input.split, read_table(snakemake.input.tracks))
+    x, split, missing = matrices.of_split(snakemake.input.matrix, split)
+    said = matrices.said(split, missing)
     say(f"ffnn/{wildcards.units}, {wildcards.split}, seed {seed}: {said}")
     model, history, predictions, scores = ffnn.fit(
         x,

@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import study_tables
+    from genreflow.evaluation import study_tables
     from genreflow.runtime.files import write_csv, write_text
 
     params, output = snakemake.params, snakemake.output

@@ -1,6 +1,8 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import features
+    from genreflow.features import handcrafted_shards
 
-    print(features.gather(list(snakemake.input), **dict(snakemake.output.items())), "tracks")
+    print(
+        handcrafted_shards.gather(list(snakemake.input), **dict(snakemake.output.items())), "tracks"
+    )

@@ -1,8 +1,9 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
-    from genreflow import backend, feature_table, inference, packs
+    from genreflow.bundle import bundles, latency
     from genreflow.errors import NotPossible
+    from genreflow.features import backend, matrices
     from genreflow.runtime import outcomes
     from genreflow.runtime.files import read_table, write_csv, write_text
 
@@ -15,19 +16,19 @@ with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
     order = split.assign(seen=split["part"] != "test").sort_values("seen", kind="stable")
     # Some clips may have no features of a kind: too short, or at too high a rate.
     for path in (path for path in input.features if path.endswith(".h5")):
-        order = order[order["track_id"].isin(feature_table.read_track_ids(path))]
+        order = order[order["track_id"].isin(matrices.read_track_ids(path))]
     chosen = order["track_id"].iloc[: params.clips]
     runs = [
         run
         for path in input.predictions
         if not outcomes.reason_of(path)
-        for run in packs.runs_of(
+        for run in bundles.runs_of(
             path, folder=params.results, joined=params.joined, variants=params.variants
         )
     ]
     if not runs:
         raise NotPossible("no learner could be made, so that there is nothing to time")
-    table = inference.measure(
+    table = latency.measure(
         runs,
         tracks[chosen].tolist(),
         images=input.images,
@@ -37,6 +38,6 @@ with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
         report=print,
     )
     write_csv(table, output.csv)
-    text = inference.to_markdown(table, note=params.note, marks=params.marks)
+    text = latency.to_markdown(table, note=params.note, marks=params.marks)
     write_text(output.markdown, text)
     say(f"Inference times of {len(runs)} learners: {output.markdown}")

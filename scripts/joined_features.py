@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import transfer
+    from genreflow.features import network_shards
 
-    print(transfer.join_cuts(list(snakemake.input), snakemake.output[0]), "columns")
+    print(network_shards.join_cuts(list(snakemake.input), snakemake.output[0]), "columns")

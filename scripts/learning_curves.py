@@ -4,8 +4,8 @@ with logged(snakemake.log[0]):
     from collections import defaultdict
 
     import pandas as pd
-    from genreflow import figures
-    from genreflow.predictions import Entry, unmade
+    from genreflow.learners.predictions import Entry, unmade
+    from genreflow.report import figures
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]

@@ -1,9 +1,9 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import corpus
+    from genreflow.corpus import manifest
 
-    said = corpus.write_manifest(
+    said = manifest.write_manifest(
         snakemake.input.listing,
         snakemake.input.audits,
         max_excluded=snakemake.params.max_excluded,

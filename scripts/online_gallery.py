@@ -1,16 +1,18 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import backend, galleries, online, spectrograms
+    from genreflow.corpus.tracks import PARTS
+    from genreflow.features import backend, spectrograms
+    from genreflow.learners import augmentation
+    from genreflow.report import galleries
     from genreflow.runtime.files import read_table
-    from genreflow.tracks import PARTS
 
     params, images = snakemake.params, snakemake.input.images
     backend.configure(threads=snakemake.threads, seed=params.seed)
     with spectrograms.open_images(images) as file:
         invert = bool(file.attrs["invert"])
     split = read_table(snakemake.input.split)
-    changes = online.shown(params.online, invert=invert, seed=params.seed)
+    changes = augmentation.shown(params.online, invert=invert, seed=params.seed)
     galleries.gallery(
         galleries.online(
             images, split["track_id"][split["part"] == PARTS[0]], changes, seed=params.seed

@@ -1,20 +1,20 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import onnx_backbone
+    from genreflow.features import onnx_networks
 
     input, params, name = snakemake.input, snakemake.params, snakemake.wildcards.backbone
     settings = dict(params.backbone)
     ((cut, output),) = settings.pop("cuts").items()
-    network = onnx_backbone.Network(
+    network = onnx_networks.Network(
         input.network,
         sha256=settings.pop("sha256"),
-        settings=onnx_backbone.Settings(output=output, **settings),
+        settings=onnx_networks.Settings(output=output, **settings),
         threads=snakemake.threads,
     )
     about = {"name": name, "cut": cut, "dtype": params.dtype}
     if network.settings.input == "waveform":
-        found = onnx_backbone.extract_waveforms(
+        found = onnx_networks.extract_waveforms(
             snakemake.output[0],
             zip(params.tracks, input.wavs, strict=True),
             network,
@@ -22,5 +22,5 @@ with logged(snakemake.log[0]):
             **about,
         )
     else:
-        found = onnx_backbone.extract_images(snakemake.output[0], input.shard, network, **about)
+        found = onnx_networks.extract_images(snakemake.output[0], input.shard, network, **about)
     print(f"{found} tracks")

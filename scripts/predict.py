@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow import predict
+    from genreflow.bundle import predict
     from genreflow.errors import GenreflowError
 
     output = snakemake.output

@@ -1,11 +1,11 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import features
-    from genreflow.tracks import read_listing
+    from genreflow.corpus.tracks import read_listing
+    from genreflow.features import handcrafted_shards
 
     ids = [track.track_id for track in read_listing(snakemake.input.listing).tracks]
-    found, missing = features.published(
+    found, missing = handcrafted_shards.published(
         snakemake.input.table,
         ids,
         max_missing=snakemake.params.max_missing,

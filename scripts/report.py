@@ -3,11 +3,11 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from pathlib import Path
 
-    from genreflow import provenance, report
     from genreflow.layout import Layout
+    from genreflow.report import page, provenance
 
     params = snakemake.params
-    size = report.write(
+    size = page.write(
         snakemake.output[0],
         # What jobs cost is measured, not made: no rule declares it.
         [*snakemake.input, *sorted(Path(Layout(params.results).benchmarks).rglob("*.tsv"))],

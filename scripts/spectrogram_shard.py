@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import spectrograms
+    from genreflow.features import spectrograms
 
     params = snakemake.params
     settings = spectrograms.Settings(**params.audio, **params.spectrogram)

@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow import splits
+    from genreflow.corpus import splits
     from genreflow.runtime.files import read_table, write_csv
 
     tracks = read_table(snakemake.input[0])

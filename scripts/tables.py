@@ -1,8 +1,8 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow import calibration, evaluate, significance
-    from genreflow.predictions import Entry
+    from genreflow.evaluation import calibration, metrics, significance
+    from genreflow.learners.predictions import Entry
     from genreflow.runtime import outcomes
     from genreflow.runtime.files import write_csv, write_text
     from pandas import read_csv
@@ -12,12 +12,12 @@ with logged(snakemake.log[0]):
     entries = [Entry.from_path(path, params.results) for path in input.predictions]
     costs = {}
     if input.inference and not outcomes.reason_of(input.inference):
-        timed = evaluate.inference_by_learner(read_csv(input.inference))
+        timed = metrics.inference_by_learner(read_csv(input.inference))
         costs = {
             "parameters": timed["parameters"].dropna().to_dict(),
             "inference_seconds": timed["seconds"].to_dict(),
         }
-    comparison = evaluate.comparison(
+    comparison = metrics.comparison(
         entries,
         fma_small=params.fma_small,
         marks=params.marks,
@@ -26,9 +26,9 @@ with logged(snakemake.log[0]):
     )
     tests = significance.mcnemar(entries, marks=params.marks)
     write_csv(comparison, output.comparison)
-    write_text(output.markdown, evaluate.to_markdown(comparison, note=params.note))
+    write_text(output.markdown, metrics.to_markdown(comparison, note=params.note))
     write_csv(tests, output.tests)
     write_text(output.tests_markdown, significance.to_markdown(tests, note=params.note))
-    write_csv(evaluate.recall(entries, marks=params.marks), output.genres)
+    write_csv(metrics.recall(entries, marks=params.marks), output.genres)
     write_csv(calibration.reliability(entries, marks=params.marks), output.calibration)
-    write_text(output.summary, evaluate.summary(comparison, tests, note=params.note))
+    write_text(output.summary, metrics.summary(comparison, tests, note=params.note))

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish(session):
     """Set up Keras before any test uses it: TensorFlow takes its threads once a process."""
     if "keras" in sys.modules:
-        from genreflow import backend
+        from genreflow.features import backend
 
         backend.configure(threads=1, seed=0)
 
@@ -53,7 +53,7 @@ def corpus(once):
     """Train all kinds of learners, once; the tests of the workflow have another corpus."""
 
     def train(folder):
-        from unit.trained_corpus import Corpus
+        from made.trained_corpus import Corpus
 
         (folder / "corpus.pickle").write_bytes(pickle.dumps(Corpus(folder)))
 

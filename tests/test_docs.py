@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from genreflow import config, demo
+from genreflow import config
+from genreflow.corpus import demo
 from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[1]

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from genreflow import splits
+from genreflow.corpus import splits
+from genreflow.corpus.tracks import PARTS, Track
 from genreflow.errors import GenreflowError
 from genreflow.limits import MAX_TRACKS
-from genreflow.tracks import PARTS, Track
 
 Config = Mapping[str, Any]
 
@@ -75,7 +75,7 @@ def make(
     Parameters
     ----------
     config
-        Complete, as `genreflow.config.complete` returns it.
+        Complete, as `config.complete` returns it.
     tracks
         Those with a genre and a file. Without any, as before a download, nothing is refused, and
         only what is `lacking` is left out.

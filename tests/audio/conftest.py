@@ -1,6 +1,6 @@
 import pytest
 import soundfile
-from audio.made_clips import RATE
+from made.clips import RATE
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from audio.made_clips import RATE, noise
 from genreflow.audio.audit import audit, sounding_share
 from genreflow.errors import GenreflowError
+from made.clips import RATE, noise
 
 AUDIT = {"sample_rate": RATE, "min_duration": 2.0, "silence_level": -60, "min_sounding": 0.1}
 

@@ -14,7 +14,7 @@ from genreflow.audio import decode, formats
 from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.errors import GenreflowError
-from unit.test_handcrafted import music
+from made.clips import music
 
 
 def encode(path, *arguments):

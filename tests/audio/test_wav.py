@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from audio.made_clips import RATE, noise
 from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError
+from made.clips import RATE, noise
 
 
 def test_samples_come_back_as_they_were(write):

@@ -230,7 +230,7 @@ def test_a_changed_mel_filter_changes_what_looks_at_images(copy):
     old, new = "fmin=self.settings.f_min,", "fmin=1.0 + self.settings.f_min,"
     assert text.count(old) == 1
     path.write_text(text.replace(old, new), encoding="utf-8")
-    expected = users("genreflow.spectrograms")
+    expected = users("genreflow.features.spectrograms")
     assert {"spectrogram_shard.py", "cnn.py"} < expected < set(REAL)
     assert changed(before, digests(copy)) == expected
 

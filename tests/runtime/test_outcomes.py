@@ -1,7 +1,8 @@
 import pytest
-from genreflow import classify, ensembles, packs, pca
+from genreflow.bundle import bundles
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.predictions import read_predictions
+from genreflow.learners import classifiers, ensembles, pca
+from genreflow.learners.predictions import read_predictions
 from genreflow.runtime import outcomes
 
 REASON = 'genre "Jazz, hot" has\n1 track'
@@ -40,11 +41,11 @@ def test_a_file_that_is_not_there_holds_no_reason(tmp_path):
     ("name", "read"),
     [
         ("predictions.csv", read_predictions),
-        ("model.skops", classify.load),
+        ("model.skops", classifiers.load),
         ("combiner.skops", ensembles.load),
         ("pca.h5", pca.load),
         ("pca.h5", lambda path: pca.read_curve(path, [0.9])),
-        ("model.keras", lambda path: packs.model_file(packs.Run(path.parent, "cnn/a"))),
+        ("model.keras", lambda path: bundles.model_file(bundles.Run(path.parent, "cnn/a"))),
     ],
 )
 def test_no_reader_takes_a_reason_for_what_it_stands_for(tmp_path, name, read):
@@ -57,4 +58,4 @@ def test_a_search_without_a_winner_leads_to_its_reason(tmp_path):
     folder = tmp_path / "official/cnn/tuned"
     outcomes.write_reason(folder / "search/winner.yaml", REASON)
     with pytest.raises(GenreflowError, match=SAID):
-        packs.runs_of(folder / "seed-0/predictions.csv", folder=tmp_path)
+        bundles.runs_of(folder / "seed-0/predictions.csv", folder=tmp_path)

@@ -229,8 +229,8 @@ def peak_of_wavs(paths, folder):
 
 PEAK_OF_FEATURES = """
 import resource, sys
-from genreflow import handcrafted
 from genreflow.audio.decode import native
+from genreflow.features import handcrafted
 handcrafted.extract(*native(sys.argv[1], duration=29.7))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """

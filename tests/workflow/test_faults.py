@@ -313,7 +313,7 @@ def wav_of(workdir, clip):
 
 
 def track_of(workdir, clip):
-    from genreflow.tracks import read_listing
+    from genreflow.corpus.tracks import read_listing
 
     listing = read_listing(workdir / "results/tiny/corpus/listing.json")
     return next(track.track_id for track in listing.tracks if track.path == clip)

@@ -52,7 +52,7 @@ def test_what_the_data_dont_allow_ends_with_its_reason(finished, plan):
 
 def test_a_bug_ends_the_run(finished, tmp_path):
     root = harness.copy_code(tmp_path / "code")
-    module = root / "scripts/genreflow/ffnn.py"
+    module = root / "scripts/genreflow/learners/ffnn.py"
     right = "    scaler = StandardScaler()"
     assert right in module.read_text()
     module.write_text(module.read_text().replace(right, f'    raise ValueError("a bug")\n{right}'))

@@ -10,7 +10,7 @@ from pathlib import Path
 import harness
 import pytest
 from conftest import DEMO, TINY, merged
-from genreflow.tracks import Track
+from genreflow.corpus.tracks import Track
 from harness import ROOT, rules_of
 
 PLANS = Path(__file__).parent / "plans"
@@ -27,7 +27,7 @@ CONFIGURATIONS = {
 @pytest.fixture
 def fma(tmp_path):
     """Make FMA's folders with 16 empty clips of the 20 that tracks.csv lists."""
-    from genreflow.demo import write_metadata
+    from genreflow.corpus.demo import write_metadata
 
     clips = tmp_path / "data" / "fma_small"
     parts = [*["training"] * 8, *["validation"] * 4, *["test"] * 4, *["training"] * 4]

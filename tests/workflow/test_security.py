@@ -22,8 +22,8 @@ import pytest
 import skops.io
 import yaml
 from conftest import TINY, merged, write_clip
-from genreflow import engines
 from genreflow.errors import GenreflowError
+from genreflow.features import engines
 
 
 def run(workdir, config, *args):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
 from genreflow.config import reference
-from genreflow.tracks import shard_of
+from genreflow.corpus.tracks import shard_of
 from harness import ROOT, rules_of
 
 
@@ -73,7 +73,7 @@ def test_order_of_keys_means_nothing(finished_module, plan):
 
 def track_of(workdir, clip):
     """Return the id that the finished run gave a clip."""
-    from genreflow.tracks import read_listing
+    from genreflow.corpus.tracks import read_listing
 
     listing = read_listing(workdir / "results" / "tiny" / "corpus" / "listing.json")
     return next(track.track_id for track in listing.tracks if track.path == clip)
@@ -129,7 +129,7 @@ def test_new_content_of_a_clip_reruns_its_wav_and_its_shard(finished, plan):
 
 
 def test_new_clip_reruns_its_shard(finished, plan):
-    from genreflow.sources import track_id_of
+    from genreflow.corpus.readers import track_id_of
 
     write_clip(finished / "audio/Techno/artist-1/new.wav", seed=99, frequency=500)
     track_id = track_id_of("Techno/artist-1/new.wav")
@@ -409,7 +409,7 @@ def changed(key, value):
 @pytest.fixture(scope="module")
 def with_table(template, tmp_path_factory):
     """Return a finished working folder that also has its tracks in a table, and moved."""
-    from genreflow.tracks import read_listing
+    from genreflow.corpus.tracks import read_listing
 
     folder = tmp_path_factory.mktemp("settings") / "work"
     shutil.copytree(template, folder)
@@ -540,10 +540,17 @@ def edit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "module", ["evaluate", "features", "figures", "handcrafted", "spectrograms", "tracks"]
+    "module",
+    [
+        "corpus.tracks",
+        "evaluation.metrics",
+        "features.handcrafted",
+        "features.spectrograms",
+        "report.figures",
+    ],
 )
 def test_editing_a_module_reruns_its_dependants(finished_module, plan, edit, module):
-    checkout = edit(f"scripts/genreflow/{module}.py")
+    checkout = edit(f"scripts/genreflow/{module.replace('.', '/')}.py")
     expected = rules_that_use(finished_module, imports.users(f"genreflow.{module}"))
     assert set() != expected != set(harness.readers(finished_module))
     assert rules_of(plan(finished_module, root=checkout)) == expected
@@ -559,7 +566,7 @@ def test_comments_and_what_makes_a_job_change_nothing(finished_module, plan, edi
 
 def test_editing_the_published_results_reruns_the_tables(finished_module, plan, edit):
     """Data that a module reads is code: the tables show it."""
-    checkout = edit("scripts/genreflow/published_results.csv")
+    checkout = edit("scripts/genreflow/evaluation/published_results.csv")
     assert {"tables", "ffnn_table", "classify_table"} <= rules_of(
         plan(finished_module, root=checkout)
     )
@@ -582,10 +589,10 @@ def test_comments_in_rules_and_configuration_change_nothing(finished_module, pla
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["demo", "synthesis", "sources"])
+@pytest.mark.parametrize("module", ["corpus.demo", "corpus.synthesis", "corpus.readers"])
 def test_editing_a_module_of_the_demo_corpus(demo_template, plan, edit, tmp_path, module):
     work = tmp_path / "work"
     shutil.copytree(demo_template, work)
-    checkout = edit(f"scripts/genreflow/{module}.py")
+    checkout = edit(f"scripts/genreflow/{module.replace('.', '/')}.py")
     planned = plan(work, base=DEMO, root=checkout, targets=DEMO_TARGETS)
     assert rules_of(planned) == rules_that_use(work, imports.users(f"genreflow.{module}"))

@@ -40,7 +40,7 @@ def test_a_pack_predicts_what_the_tables_were_made_from(whole_demo, learner):
     assert len(made) == 48
     (whole_demo / "test.txt").write_text("\n".join(tracks.loc[made.index, "path"]) + "\n")
 
-    command = [sys.executable, "-m", "genreflow.predict", f"{RESULTS}/pack", "test.txt"]
+    command = [sys.executable, "-m", "genreflow.bundle.predict", f"{RESULTS}/pack", "test.txt"]
     said = subprocess.run(
         [*command, "--first-clip", "--output", "new.csv"],
         cwd=whole_demo,

@@ -32,7 +32,7 @@ class Variant(Section):
     """What all variants may set, whatever their architecture.
 
     A new architecture is one more class that inherits from this one; its own keys are the
-    keyword-only arguments of its function in `genreflow.networks`.
+    keyword-only arguments of its function in `learners.architectures`.
     """
 
     decided_by: ClassVar[str] = "architecture"

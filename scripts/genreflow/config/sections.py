@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from genreflow import splits
 from genreflow.config.base import Natural, Positive, Section, Set, nearest, refuse
 from genreflow.config.corpus import Audio, Augment, Corpus, Spectrogram, Split
 from genreflow.config.features import Handcrafted, Transfer
 from genreflow.config.learners import Classify, Cnn, Ensembles, Ffnn
+from genreflow.corpus import splits
 from genreflow.errors import GenreflowError
 
 

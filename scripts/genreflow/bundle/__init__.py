@@ -1,0 +1,1 @@
+"""A learner that travels: packing it, reading it safely, predicting new audio by it."""

@@ -1,0 +1,163 @@
+"""The model card of a pack: what was trained on what, how well it does, and what it can't do.
+
+After M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from genreflow.bundle.bundles import Pack
+from genreflow.evaluation import markdown, metrics
+from genreflow.learners.predictions import Entry, marked
+from genreflow.runtime.files import read_table
+
+_UNKNOWN = "not known"
+
+
+def write(
+    pack: Pack,
+    predictions: pd.DataFrame,
+    *,
+    corpus: str,
+    note: str = "",
+    marks: Mapping[str, str] | None = None,
+    tracks: str | Path | None = None,
+) -> str:
+    """Write the model card of a pack.
+
+    Parameters
+    ----------
+    pack
+        The pack.
+    predictions
+        Of the learner, on all tracks of the split.
+    corpus
+        Name of the corpus.
+    note
+        What must stand by every number of this corpus.
+    marks
+        As for `learners.predictions.marked`.
+    tracks
+        The corpus's manifest, for the licences.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    name = markdown.escape(marked(pack.learner, marks))
+    # Not the split's own name: a single fold of a cross-validation would be refused.
+    entry = Entry(pack.learner, "exported", pack.seed, predictions)
+    comparison = metrics.comparison([entry], fma_small=False, marks=marks)
+    blocks = [
+        f"# {name}",
+        _what(pack, predictions, corpus),
+        *([f"**{markdown.escape(note)}**"] if note else []),
+        "## How well it does",
+        _numbers(comparison.iloc[0], pack),
+        _genres(metrics.recall([entry], marks=marks)),
+        "## Limits",
+        _limits(pack, name, note),
+        "## Licences",
+        _licences(pack, predictions, tracks),
+        "## Use",
+        _use(pack),
+        "## Made with",
+        _versions(pack),
+    ]
+    return "\n\n".join(blocks)
+
+
+def _what(pack: Pack, predictions: pd.DataFrame, corpus: str) -> str:
+    counts = predictions["part"].value_counts()
+    parts = ", ".join(f"{counts.get(part, 0)} {part}" for part in metrics.PARTS)
+    seed = "" if pack.seed is None else f", seed {pack.seed}"
+    return (
+        f"A classifier of music by genre, trained by genreflow on the corpus "
+        f"{markdown.escape(corpus)}, split {markdown.escape(pack.split)}{seed} ({parts} tracks). "
+        f"It looks at {pack.clip:g} s of audio at a time and knows {len(pack.genres)} genres: "
+        f"{markdown.escape(', '.join(pack.genres))}."
+    )
+
+
+def _numbers(row: pd.Series, pack: Pack) -> str:
+    percent = markdown.percent
+    shown = {
+        f"Test accuracy, % (95 % interval), {row['tracks']} tracks": (
+            f"{percent(row['test_accuracy'])} "
+            f"({percent(row['test_low'])}-{percent(row['test_high'])})"
+        ),
+        "Chance: naming the most frequent genre each time, %": percent(row["baseline"]),
+        "Validation accuracy, %": (
+            _UNKNOWN if pd.isna(row["validation_accuracy"]) else percent(row["validation_accuracy"])
+        ),
+        "Macro F1, %": percent(row["macro_f1"]),
+        "Top-2 accuracy, %": percent(row["top2_accuracy"]),
+        "Log loss, nat": f"{row['log_loss']:.3f}",
+        "Calibration error, %": percent(row["calibration_error"]),
+    }
+    rows = pd.DataFrame(shown.items(), columns=["measure", "value"])
+    text = markdown.table(rows, {"measure": ("Measure", str), "value": ("Value", str)})
+    if row["test_low"] <= row["baseline"]:
+        text += "\n\nThis can't be told from chance."
+    return text
+
+
+def _genres(recall: pd.DataFrame) -> str:
+    shares = {name: (f"{name.capitalize()}, %", markdown.percent) for name in ("recall", "f1")}
+    shares["precision"] = ("Precision, %", markdown.percent)
+    columns = {"genre": ("Genre", markdown.escape), "support": ("Test tracks", str), **shares}
+    return markdown.table(recall, columns)
+
+
+def _limits(pack: Pack, name: str, note: str) -> str:
+    said = [
+        "It gives one of its genres to whatever it hears, speech and noise included.",
+        "The test tracks come from the same corpus as those it learned from. On other recordings, "
+        "expect less.",
+        "A longer file is cut into windows whose probabilities are averaged; the numbers above are "
+        "of one clip a track.",
+        "Its probabilities are only as good as its calibration error says.",
+    ]
+    if pack.combiner is not None:
+        said.append("It is an ensemble: predicting takes the time of all its members.")
+    if "random weights" in name:
+        said.insert(
+            0, "The network that its features come from has random weights: it has learned nothing."
+        )
+    if note:
+        said.insert(0, markdown.escape(note))
+    return "\n".join(f"- {line}" for line in said)
+
+
+def _licences(pack: Pack, predictions: pd.DataFrame, tracks: str | Path | None) -> str:
+    text = (
+        "The tracks that it was trained on keep their licences, which may restrict what a model of "
+        "them may be used for; none of their audio is in here. The code of genreflow is "
+        "MIT-licensed."
+    )
+    if any(source.kind == "network" for model in pack.models for source in model.features):
+        text += " The network that makes its features has the licence of whoever trained it."
+    if tracks is None:
+        return text
+    manifest = read_table(tracks)
+    used = manifest[manifest["track_id"].isin(predictions["track_id"])]
+    licences = used["license"] if "license" in used else pd.Series(dtype=str)
+    counts = licences.replace("", _UNKNOWN).value_counts().rename_axis("licence").reset_index()
+    columns = {"licence": ("Licence of the tracks", markdown.escape), "count": ("Tracks", str)}
+    return f"{text}\n\n{markdown.table(counts, columns)}" if len(counts) else text
+
+
+def _use(pack: Pack) -> str:
+    return (
+        "With the packages of genreflow's `envs/requirements.lock`, in its folder:\n\n"
+        "```\nPYTHONPATH=scripts python -m genreflow.bundle.predict "
+        f"{pack.folder.name} FILE...\n```"
+    )
+
+
+def _versions(pack: Pack) -> str:
+    rows = pd.DataFrame(pack.versions.items(), columns=["package", "version"])
+    return markdown.table(rows, {"package": ("Package", str), "version": ("Version", str)})

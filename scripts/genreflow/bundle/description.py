@@ -1,0 +1,308 @@
+"""What pack.json says of a pack, and the check of every value in it.
+
+A pack may come from a stranger. What is read here ends up in shapes of arrays, in paths and in
+ffmpeg's arguments, so nothing passes that isn't of the type, range and form that `export` writes.
+"""
+
+import reprlib
+import unicodedata
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from genreflow.errors import GenreflowError
+
+FORMAT = 1
+"""Of pack.json; a pack of another one is refused."""
+
+MAX_BYTES = 2**22
+"""Of pack.json; one of a stacked ensemble with ten seeds has some 20 kB."""
+
+MAX_PIXELS = 2**26
+"""Of an image, which is made in memory for each window of a file."""
+
+_BOTH_WAYS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Change the direction of writing, so that a text is shown as another one."""
+
+
+def _printable(text: str) -> str:
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BOTH_WAYS for c in text):
+        raise ValueError("expected no control characters")
+    return text
+
+
+def _inside(path: str) -> str:
+    if any(part.startswith(".") or not part for part in path.split("/")) or set(path) & set("\\:"):
+        raise ValueError(
+            "expected a file of the pack, as models/1/model.keras; this may lie outside of it"
+        )
+    return path
+
+
+def _unique(values: tuple | list) -> tuple | list:
+    if len(set(values)) < len(values):
+        raise ValueError("expected no value twice")
+    return values
+
+
+def _known(number: int) -> int:
+    if number != FORMAT:
+        raise ValueError(f"expected {FORMAT}")
+    return number
+
+
+_Version = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+_Text = Annotated[_Version, Field(min_length=1)]
+_File = Annotated[_Text, AfterValidator(_inside)]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")]
+_Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+_Hertz = Annotated[float, Field(ge=0, le=96_000, allow_inf_nan=False)]
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Which audio can't be used.
+
+    Attributes
+    ----------
+    min_duration
+        What is shorter [s].
+    silence_level
+        A tenth of a second below this level is silent [dB of full scale, RMS].
+    min_sounding
+        What has a smaller share that sounds is silent.
+    """
+
+    min_duration: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+    silence_level: Annotated[float, Field(ge=-1000, le=0, allow_inf_nan=False)]
+    min_sounding: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class Source:
+    """Features that a model takes, as a pack knows them.
+
+    Attributes
+    ----------
+    kind
+        ``handcrafted``, or ``network`` for a cut of an image network.
+    settings
+        handcrafted: features, rates and duration, as for `features.handcrafted`. network: folder
+        (within the pack), cut, dtype (that features were stored in), engine.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _HandcraftedSettings:
+    features: Annotated[list[_Text], Field(min_length=1, max_length=100), AfterValidator(_unique)]
+    rates: Literal["native", "reference"]
+    duration: _Seconds
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _Handcrafted:
+    kind: Literal["handcrafted"]
+    settings: _HandcraftedSettings
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _NetworkSettings:
+    folder: _File
+    cut: _Text
+    dtype: Literal["float16", "float32"]
+    engine: Literal["openvino", "keras"]
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _Network:
+    kind: Literal["network"]
+    settings: _NetworkSettings
+    __pydantic_config__ = _STRICT
+
+
+_Source = Annotated[
+    Annotated[_Handcrafted | _Network, Field(discriminator="kind")],
+    AfterValidator(lambda checked: Source(**asdict(checked))),
+]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of a pack.
+
+    Attributes
+    ----------
+    learner
+        Its name; the seeds of one learner share it.
+    file
+        Within the pack.
+    features
+        What it takes, side by side; empty for a network that takes images.
+    crop_frames, crops
+        Length and number of the crops that a network of images predicts by; 0 for whole images.
+    """
+
+    learner: _Text
+    file: Annotated[_File, Field(pattern=r"\.(keras|skops)\z")]
+    features: Annotated[tuple[_Source, ...], Field(max_length=100)] = ()
+    crop_frames: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    crops: Annotated[int, Field(ge=1, le=1000)] = 1
+    __pydantic_config__ = _STRICT
+
+
+@dataclass(frozen=True)
+class _Images:
+    """`features.spectrograms.Settings`, in the ranges of the configuration."""
+
+    sample_rate: Annotated[int, Field(ge=4000, le=192_000)]
+    duration: _Seconds
+    n_fft: Annotated[int, Field(ge=64, le=65_536)]
+    hop_length: Annotated[int, Field(ge=16, le=65_536)]
+    n_mels: Annotated[int, Field(ge=8, le=1024)]
+    f_min: _Hertz
+    f_max: _Hertz
+    invert: bool
+    __pydantic_config__ = _STRICT
+
+    @property
+    def frames(self) -> int:
+        return 1 + round(self.duration * self.sample_rate) // self.hop_length
+
+
+def _possible(images: _Images) -> dict[str, Any]:
+    if not images.f_min < images.f_max <= images.sample_rate / 2:
+        raise ValueError("expected f_min below f_max, and f_max at most half of sample_rate")
+    if images.hop_length > images.n_fft:
+        raise ValueError("expected a hop_length of at most n_fft")
+    if images.n_mels * images.frames > MAX_PIXELS:
+        raise ValueError(f"expected images of at most {MAX_PIXELS} pixels")
+    return asdict(images)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What pack.json holds.
+
+    Attributes
+    ----------
+    learner, split, seed
+        What was packed; the seed is None for a learner without.
+    genres
+        In the order of the probabilities.
+    clip
+        How much audio a model looks at [s].
+    audit
+        Which audio can't be used.
+    images
+        `features.spectrograms.Settings` as plain values; None if no model needs images.
+    models
+        One, or the members of an ensemble.
+    combiner
+        The file of what makes one learner of several (`learners.ensembles`); None for a single
+        model.
+    versions
+        Of the packages that the pack was made with.
+    members
+        The SHA-256 of each file.
+    format
+        `FORMAT`.
+    """
+
+    learner: _Text
+    split: _Text
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None
+    genres: Annotated[
+        tuple[_Text, ...], Field(min_length=2, max_length=10_000), AfterValidator(_unique)
+    ]
+    clip: _Seconds
+    audit: Audit
+    images: Annotated[_Images, AfterValidator(_possible)] | None
+    models: Annotated[tuple[Model, ...], Field(min_length=1, max_length=1000)]
+    combiner: _File | None
+    versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
+    members: Annotated[dict[_File, _Sha256], Field(min_length=1, max_length=10_000)]
+    format: Annotated[int, AfterValidator(_known)]
+    __pydantic_config__ = _STRICT
+
+
+def _whole(pack: Description) -> Description:
+    if len(pack.models) > 1 and pack.combiner is None:
+        raise ValueError("there are several models and no combiner")
+    if pack.images is None and any(map(needs_images, pack.models)):
+        raise ValueError("there are models of images and no settings of images")
+    if pack.images is not None and pack.clip != pack.images["duration"]:
+        raise ValueError("expected clip to be the duration of the images")
+    return pack
+
+
+def needs_images(model: Model) -> bool:
+    """Tell whether a model takes images, or features of a network that does."""
+    return not model.features or any(source.kind == "network" for source in model.features)
+
+
+@cache
+def adapter() -> TypeAdapter[Description]:
+    """Return what checks a description."""
+    return TypeAdapter(Annotated[Description, AfterValidator(_whole)])
+
+
+def parse(path: Path) -> Description:
+    """Read and check a pack.json.
+
+    Raises
+    ------
+    GenreflowError
+        If it can't be read, or a value isn't what it should be; it names the key.
+    """
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise GenreflowError(f"{path}: no pack is described there (it is not a file)")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise GenreflowError(f"{path}: no pack is described there ({error.strerror})") from None
+    if len(text) > MAX_BYTES:
+        raise GenreflowError(f"{path}: no pack is described there (more than {MAX_BYTES} bytes)")
+    try:
+        return adapter().validate_json(text)
+    except ValidationError as error:
+        raise GenreflowError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """Say what is wrong first; a wrong format is the cause of all else."""
+    found = error.errors(include_url=False, include_context=False)
+    one = next((one for one in found if one["loc"] == ("format",)), found[0])
+    kind, key = one["type"], ".".join(map(_shown, one["loc"]))
+    if kind == "json_invalid":
+        return f"no pack is described there ({one['msg']})"
+    if kind == "missing":
+        return f"the key {key} is missing; get the pack again"
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"the key {key} is unknown; get the pack again"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):  # whose message quotes what was found
+        key, one["msg"] = f"{key}.kind", "expected handcrafted or network"
+        one["input"] = one["input"].get("kind")
+    said = one["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if key == "format":
+        hint = "use the version of genreflow that made the pack, or export it anew"
+    else:
+        hint = "get the pack again"
+    value = f"; found {reprlib.repr(one['input'])}" if key else ""
+    return f"{key or 'the pack'}: {said}{value}; {hint}"
+
+
+def _shown(part: str | int) -> str:
+    """Show a part of a key without what would change the terminal."""
+    return reprlib.repr(part)[1:-1] if isinstance(part, str) else str(part)

@@ -1,0 +1,1 @@
+"""Corpora: reading their tracks, listing and splitting them, downloading and making them."""

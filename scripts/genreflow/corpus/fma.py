@@ -1,0 +1,330 @@
+"""The Free Music Archive data set (FMA): fetching it and reading its list of tracks.
+
+Defferrard, Benzi, Vandergheynst, Bresson, "FMA: A Dataset for Music Analysis", ISMIR 2017,
+arXiv 1612.01840.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from genreflow.corpus import downloads
+from genreflow.corpus.tracks import PARTS, Track
+from genreflow.errors import GenreflowError
+
+BASE_URL = "https://os.unil.cloud.switch.ch/fma/"
+
+SUBSETS = ("small", "medium", "large")
+"""From the smallest to the largest; each holds all tracks of those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One of the zip files in which FMA is distributed.
+
+    Attributes
+    ----------
+    name
+        File name below the base address; without its suffix, the folder it unpacks to.
+    sha1
+        Its SHA-1, as the data set's authors publish it.
+    gib
+        About how large it is, in GiB.
+    size
+        Exactly how large it is, in bytes, if known.
+    """
+
+    name: str
+    sha1: str
+    gib: float
+    size: int | None = None
+
+    @property
+    def folder(self) -> str:
+        """Return the name of the folder that the archive holds."""
+        return self.name.removesuffix(".zip")
+
+    @property
+    def checksums(self) -> str:
+        """Return the name of the member that lists the checksums of the others."""
+        return f"{self.folder}/checksums"
+
+
+ARCHIVES: Mapping[str, Archive] = {
+    "metadata": Archive(
+        "fma_metadata.zip", "f0df49ffe5f2a6008d7dc83c6915b31835dfe733", gib=342 / 1024
+    ),
+    "small": Archive(
+        "fma_small.zip",
+        "ade154f733639d52e35e32f5593efe5be76c6d70",
+        gib=7.2,
+        size=7_679_594_875,
+    ),
+    "medium": Archive("fma_medium.zip", "c67b69ea232021025fca9231fc1c7c1a063ab50b", gib=22),
+    "large": Archive("fma_large.zip", "497109f4dd721066b5ce5e5f250ec604dc78939e", gib=93),
+}
+"""The metadata and the clips of each subset. The archive of full-length tracks is not offered."""
+
+_COLUMNS = {
+    ("set", "split"): "split",
+    ("set", "subset"): "subset",
+    ("track", "genre_top"): "genre",
+    ("track", "title"): "title",
+    ("track", "license"): "license",
+    ("artist", "name"): "artist",
+    ("artist", "id"): "artist_id",
+    ("album", "title"): "album",
+    ("album", "id"): "album_id",
+}
+
+_HEADER_BYTES = 2**16
+"""Enough for the header rows of every table of FMA; those of features.csv take 25 KiB."""
+
+
+def fetch(
+    folder: str | Path,
+    subset: str,
+    *,
+    url: str = BASE_URL,
+    archives: Mapping[str, Archive] = ARCHIVES,
+    keep_archives: bool = False,
+    retries: int = 5,
+    threads: int = 4,
+    progress: bool = True,
+) -> tuple[Path, Path]:
+    """Download, check and unpack FMA's metadata and the clips of a subset.
+
+    What is there already is left alone; what was broken off goes on where it ended.
+
+    Parameters
+    ----------
+    folder
+        Where the archives' folders shall lie.
+    subset
+        One of `SUBSETS`.
+    url
+        Address of the folder that holds the archives.
+    archives
+        The archives by "metadata" and subset.
+    keep_archives
+        Keep the zip files after they are unpacked.
+    retries, progress
+        As for `corpus.downloads.fetch`.
+    threads
+        As for `corpus.downloads.unpack`.
+
+    Returns
+    -------
+    metadata_csv, audio_folder : pathlib.Path
+        What `read_tracks` takes.
+
+    Raises
+    ------
+    GenreflowError
+        If the subset is unknown, the disk has not enough room, or downloading or unpacking fails.
+    """
+    folder = Path(folder)
+    _require_subset(subset)
+    wanted = [archives["metadata"], archives[subset]]
+    absent = [
+        archive
+        for archive in wanted
+        if not downloads.is_unpacked(folder, checksums=archive.checksums)
+    ]
+    _require_space(folder, absent, subset)
+    for archive in absent:
+        path = downloads.fetch(
+            f"{url.rstrip('/')}/{archive.name}",
+            folder / archive.name,
+            size=archive.size,
+            digest=f"sha1:{archive.sha1}",
+            retries=retries,
+            progress=progress,
+        )
+        downloads.unpack(
+            path, folder, checksums=archive.checksums, threads=threads, progress=progress
+        )
+        if not keep_archives:
+            path.unlink()
+    metadata, audio = (folder / archive.folder for archive in wanted)
+    return metadata / "tracks.csv", audio
+
+
+def read_tracks(
+    metadata_csv: str | Path, audio_folder: str | Path, subset: str
+) -> tuple[list[Track], dict[str, int]]:
+    """Read the tracks of a subset from FMA's ``tracks.csv``.
+
+    Tracks without a top-level genre are left out: about half of ``large``.
+
+    Parameters
+    ----------
+    metadata_csv
+        FMA's ``tracks.csv``: two header rows, then a row that holds only the index name.
+    audio_folder
+        The folder that holds ``000/000002.mp3`` and so on; whether the clips are there is not
+        looked at.
+    subset
+        One of `SUBSETS`.
+
+    Returns
+    -------
+    tracks : list of Track
+        In the file's order.
+    counts : dict
+        ``listed``: tracks in the file; ``in_subset``: those of the subset; ``without_genre``:
+        those of the subset that were left out.
+
+    Raises
+    ------
+    GenreflowError
+        If the subset is unknown; if the file is missing or no ``tracks.csv``; if a track id is
+        there twice or no number; if a subset or split has an unknown name.
+    """
+    metadata_csv = Path(metadata_csv)
+    _require_subset(subset)
+    table = _read_table(metadata_csv)
+    _require_valid(table, metadata_csv)
+    levels = SUBSETS[: SUBSETS.index(subset) + 1]
+    chosen = table[table["subset"].isin(levels)]
+    labelled = chosen[chosen["genre"] != ""]
+    counts = {
+        "listed": len(table),
+        "in_subset": len(chosen),
+        "without_genre": len(chosen) - len(labelled),
+    }
+    return _tracks(labelled, Path(audio_folder)), counts
+
+
+def _require_subset(subset: str) -> None:
+    if subset not in SUBSETS:
+        raise GenreflowError(
+            f"unknown FMA subset '{subset}': expected one of {', '.join(SUBSETS)}. "
+            "(The archive of full-length tracks is not offered: the clips suffice.)"
+        )
+
+
+def _require_space(folder: Path, absent: list[Archive], subset: str) -> None:
+    """Raise before a download of hours that there is no room to unpack.
+
+    Only where nothing has come yet; after that, the exact checks of `corpus.downloads` hold.
+    """
+    fresh = [
+        archive
+        for archive in absent
+        if not any(folder.glob(f"{archive.name}*")) and not (folder / archive.folder).exists()
+    ]
+    # Compressed audio doesn't shrink in a zip: archive and clips take about the same room.
+    needed = sum(2 * archive.gib for archive in fresh)
+    downloads.require_space(
+        folder, int(needed * 2**30), f"download and unpack FMA's subset '{subset}'"
+    )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Return the columns of `_COLUMNS` and ``track_id``, all as text, "" where there is none."""
+    positions = {0: "track_id", **_positions(path)}
+    try:
+        # pandas can't leave out columns of a table with two header rows; by position it can,
+        # which makes reading several times faster. Empty means missing here, "NA" may be an artist.
+        table = pd.read_csv(
+            path,
+            header=None,
+            skiprows=3,
+            usecols=list(positions),
+            dtype=str,
+            na_filter=False,
+            encoding="utf-8",
+        )
+    except pd.errors.EmptyDataError:
+        raise _not_tracks(path, "header rows without a track after them") from None
+    except ValueError as error:  # pandas' own errors and those of decoding are of this kind
+        raise _not_tracks(path, f"a file that cannot be read to its end ({error})") from error
+    return table.rename(columns=positions)
+
+
+def _positions(path: Path) -> dict[int, str]:
+    """Return the place of each column that is needed, after checking the header rows."""
+    rows = _header(path)
+    columns = list(zip(*rows[:2], strict=False))
+    missing = [f"({group}, {name})" for group, name in _COLUMNS if (group, name) not in columns]
+    if missing:
+        raise _not_tracks(path, f"{_describe(rows)}, without the columns {', '.join(missing)}")
+    if len(rows) < 3 or rows[2][:1] != ["track_id"]:
+        third = ", ".join(rows[2])[:60] if len(rows) > 2 else ""
+        raise _not_tracks(path, f"'{third}' in the third row")
+    return {columns.index(column): name for column, name in _COLUMNS.items()}
+
+
+def _header(path: Path) -> list[list[str]]:
+    """Return the first three rows of a CSV file, or fewer if it has no more."""
+    if not path.is_file():
+        raise GenreflowError(
+            f"FMA's list of tracks {path} is missing. It is in fma_metadata.zip: let the workflow "
+            f"fetch it (the target `fetch`), or unpack {BASE_URL}fma_metadata.zip with Python's "
+            "zipfile"
+        )
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if not head.strip():
+        raise _not_tracks(path, "an empty file")
+    if head.startswith(b"PK\x03\x04"):
+        raise _not_tracks(path, "a zip archive; unpack it and name the tracks.csv in it")
+    if b"\x00" in head:
+        raise _not_tracks(path, "a binary file")
+    lines = head.decode(errors="replace").splitlines()
+    return list(csv.reader(lines[:3]))
+
+
+def _describe(rows: list[list[str]]) -> str:
+    """Say what a table that is no ``tracks.csv`` looks like."""
+    first = [row[0] if row else "" for row in rows]
+    if first[:2] == ["feature", "statistics"]:
+        return "FMA's features.csv"
+    return f"a first row that begins with '{','.join(rows[0])[:60]}'"
+
+
+def _not_tracks(path: Path, found: str) -> GenreflowError:
+    return GenreflowError(
+        f"{path} is not FMA's tracks.csv: expected two header rows (such as 'album' over 'id'), "
+        f"then a row that holds only the index name 'track_id', then the tracks; found {found}. "
+        "Use the tracks.csv of fma_metadata.zip as it is"
+    )
+
+
+def _require_valid(table: pd.DataFrame, path: Path) -> None:
+    """Raise, naming the first track, if an id, a subset or a split is not as it must be."""
+    ids = table["track_id"]
+    for wrong, column, expected in (
+        (~ids.str.fullmatch("[0-9]+"), "track_id", "a number"),
+        (ids.str.lstrip("0").duplicated(), "track_id", "each track once"),
+        (~table["subset"].isin(SUBSETS), "subset", f"one of {', '.join(SUBSETS)}"),
+        (~table["split"].isin(PARTS), "split", f"one of {', '.join(PARTS)}"),
+    ):
+        if wrong.any():
+            row = table[wrong].iloc[0]
+            raise GenreflowError(
+                f"{path}, track '{row['track_id']}': expected {expected} in the column "
+                f"'{column}', found '{row[column]}' ({wrong.sum()} such rows). Use the tracks.csv "
+                "of fma_metadata.zip as it is"
+            )
+
+
+def _tracks(table: pd.DataFrame, audio: Path) -> list[Track]:
+    numbers = table["track_id"].astype(int)
+    columns = {
+        "track_id": numbers.astype(str),
+        "path": [str(audio / f"{n // 1000:03d}" / f"{n:06d}.mp3") for n in numbers],
+        "genre": table["genre"],
+        "split": table["split"],
+    }
+    for name in ("artist", "album", "title", "license"):
+        columns[name] = table[name].str.replace(r"\s*[\r\n]+\s*", " ", regex=True)
+    for name in ("artist_id", "album_id"):
+        # A table that went through pandas with an id missing holds "12.0".
+        columns[name] = table[name].str.removesuffix(".0").replace("-1", "")
+    rows = zip(*columns.values(), strict=True)
+    return [Track(**dict(zip(columns, row, strict=True))) for row in rows]

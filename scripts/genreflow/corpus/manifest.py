@@ -1,0 +1,130 @@
+"""The manifest: which of the listed tracks can be used, and why the others can't."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pandas as pd
+
+from genreflow.audio.collect import said
+from genreflow.corpus.tracks import Listing, Track, read_listing
+from genreflow.errors import GenreflowError
+from genreflow.runtime.files import read_table, write_csv, write_json
+
+
+def manifest(
+    listing: Listing, audit: pd.DataFrame, *, max_excluded: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Divide the listed tracks into those that can be used and those left out.
+
+    Parameters
+    ----------
+    listing
+        What the corpus lists.
+    audit
+        One row a track with a file: track_id, frames, sha256, reason, detail, as
+        `audio.audit` gives them.
+    max_excluded
+        The largest share of the tracks that may be left out.
+
+    Returns
+    -------
+    tracks, excluded : pandas.DataFrame
+        The tracks to be used, with the audio's length in samples and ``duplicate_of``: the
+        first track with exactly the same audio; and the tracks left out with reason and detail.
+        Duplicates stand in both tables: a split leaves them out only where they cross its parts.
+
+    Raises
+    ------
+    GenreflowError
+        If more than `max_excluded` of the tracks can't be used.
+    """
+    columns = [field.name for field in fields(Track)]
+    listed = pd.DataFrame([asdict(track) for track in listing.tracks], columns=columns)
+    tracks = listed.merge(audit, on="track_id", validate="one_to_one")
+    missing = pd.DataFrame([asdict(track) for track in listing.missing], columns=columns)
+    why = [listing.why.get(track.track_id, "") for track in listing.missing]
+    missing = missing.assign(
+        reason=["unreadable" if text else "missing" for text in why],
+        detail=[text or "the corpus lists it, but the file is not there" for text in why],
+    )
+    usable = tracks["reason"] == ""
+    bad = pd.concat([tracks[~usable], missing])
+    total = len(tracks) + len(missing)
+    if len(bad) > max_excluded * total:
+        raise GenreflowError(_too_many(bad, total, max_excluded))
+    good = tracks[usable].copy()
+    first = good.groupby("sha256")["track_id"].transform("first")
+    good["duplicate_of"] = first.where(first != good["track_id"], "")
+    duplicates = good[good["duplicate_of"] != ""].assign(
+        reason="duplicate",
+        detail=lambda rows: (
+            "the same audio as track "
+            + rows["duplicate_of"]
+            + "; left out only where the two would stand in different parts of a split"
+        ),
+    )
+    excluded = pd.concat([bad, duplicates])[["track_id", "path", "genre", "reason", "detail"]]
+    return good[[*columns, "frames", "duplicate_of"]], excluded
+
+
+def _too_many(bad: pd.DataFrame, total: int, max_excluded: float) -> str:
+    counts = ", ".join(f"{n} {reason}" for reason, n in bad["reason"].value_counts().items())
+    examples = "\n".join(
+        f"  - {row.path}: {row.reason} ({row.detail})" for row in bad.head(5).itertuples()
+    )
+    return (
+        f"{len(bad)} of {total} tracks can't be used ({counts}), which is more than "
+        f"corpus.max_excluded, {max_excluded:.0%}. The first:\n{examples}\n"
+        "Mend the files, or raise corpus.max_excluded if that many may be missing."
+    )
+
+
+def write_manifest(
+    listing: str | Path,
+    audits: Iterable[str | Path],
+    *,
+    max_excluded: float,
+    tracks: str | Path,
+    excluded: str | Path,
+    summary: str | Path,
+) -> str:
+    """Write the manifest from a listing and the audits of all shards.
+
+    Parameters
+    ----------
+    listing
+        The listing, as `corpus.tracks.write_listing` writes it.
+    audits
+        CSV of each shard's audit.
+    max_excluded
+        As for `manifest`.
+    tracks, excluded
+        The CSVs to write.
+    summary
+        The JSON of counts to write.
+
+    Returns
+    -------
+    str
+        The counts in a line.
+    """
+    listed = read_listing(listing)
+    audit = pd.concat([read_table(path) for path in audits], ignore_index=True)
+    used, left_out = manifest(listed, audit, max_excluded=max_excluded)
+    counts = {
+        "used": len(used),
+        "genres": used["genre"].nunique(),
+        "without_genre": listed.without_genre,
+        "excluded": left_out["reason"].value_counts(sort=False).to_dict(),
+        "passed_over": listed.passed_over,
+    }
+    write_csv(used, tracks)
+    write_csv(left_out, excluded)
+    write_json(counts, summary)
+    reasons = ", ".join(f"{number} {reason}" for reason, number in counts["excluded"].items())
+    return (
+        f"{counts['used']} tracks of {counts['genres']} genres can be used; "
+        f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
+        f"{said(listed.passed_over)}"
+    ).rstrip()

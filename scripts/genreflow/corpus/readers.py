@@ -1,0 +1,317 @@
+"""Which tracks a corpus lists: the readers of the kinds of corpora.
+
+`list_tracks` runs whenever the workflow is parsed, so this module imports only the standard
+library at its top.
+"""
+
+import csv
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from genreflow.audio import collect
+from genreflow.audio.formats import SUFFIXES
+from genreflow.corpus import demo
+from genreflow.corpus.tracks import PARTS, Listing, Track
+from genreflow.errors import GenreflowError
+from genreflow.layout import Layout
+
+TABLE_COLUMNS = {"path", "genre", "split", "artist", "album", "track_id", "title", "license"}
+
+
+def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) -> Listing:
+    """List the tracks of the configured corpus.
+
+    Parameters
+    ----------
+    corpus
+        The section `corpus` of the configuration, complete.
+    results
+        Folder of this corpus's results, in which the demo corpus is made.
+    seed
+        Seed of the demo corpus.
+
+    Raises
+    ------
+    GenreflowError
+        If the source is missing or can't be used.
+    """
+    listing = _READERS[corpus["kind"]](corpus, Path(results), seed)
+    if listing.problem:
+        return listing
+    refuse_wildcards(track.path for track in listing.tracks)
+    genres = {track.genre for track in listing.tracks}
+    if len(genres) < 2:
+        found = f"one genre, {genres.pop()!r}" if genres else "no track with a genre and a file"
+        raise GenreflowError(
+            f"corpus {corpus['name']!r} has {found}: there must be at least two genres. "
+            f"{_LAYOUT[corpus['kind']].format(**corpus)}"
+        )
+    return listing
+
+
+_LAYOUT = {
+    "demo": "",
+    "fma": "Expected in {audio}: fma_{subset}/000/000002.mp3 and so on, for the tracks of "
+    "fma_metadata/tracks.csv. `snakemake fetch` with the same options brings what is missing.",
+    "folder": "Expected in {audio}: one sub-folder a genre, with audio files in it "
+    f"({', '.join(sorted(SUFFIXES))}).",
+    "table": "Expected in {table}: a row a track, with the columns path and genre.",
+}
+
+
+def refuse_wildcards(paths: Iterable[str]) -> None:
+    """Refuse paths that Snakemake would fill in: it has no way to write braces as they are."""
+    for path in paths:
+        if found := re.search(r"\{[^{}]+\}", path):
+            raise GenreflowError(
+                f"{path}: Snakemake takes {found[0]!r} in a name for a wildcard. Rename the "
+                "file or folder."
+            )
+
+
+def fma_paths(corpus: Mapping[str, Any]) -> tuple[Path, Path]:
+    """Return where FMA's tracks.csv and the folder of its clips are, or shall be."""
+    folder = Path(corpus["audio"])
+    return folder / "fma_metadata" / "tracks.csv", folder / f"fma_{corpus['subset']}"
+
+
+def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    tracks = demo.tracks(
+        genres=corpus["genres"],
+        clips_per_genre=corpus["clips_per_genre"],
+        seed=seed,
+        source=Layout(results).source,
+    )
+    return Listing(_sorted(tracks), [])
+
+
+def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    from genreflow.corpus import fma
+
+    metadata, audio = fma_paths(corpus)
+    lacking = [str(path) for path in (metadata, audio) if not path.exists()]
+    if lacking:
+        return Listing(
+            [],
+            [],
+            problem=f"FMA {corpus['subset']} is not at {corpus['audio']}: {' and '.join(lacking)} "
+            "not found. Run `snakemake fetch` with the same options to download it, or set "
+            "corpus.audio to the folder where you have it.",
+        )
+    tracks, counts = fma.read_tracks(metadata, audio, corpus["subset"])
+    return _parted(_sorted(tracks), counts["without_genre"])
+
+
+def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:
+    """Part the tracks whose files can be opened from the others; 106,574 take 0.3 s."""
+    found, missing, why = [], [], {}
+    for track in tracks:
+        reason = _why_not(track.path)
+        if reason == _NOT_UTF_8:
+            track = Track(**{key: _readable(text) for key, text in asdict(track).items()})
+        (missing if reason else found).append(track)
+        if reason and reason != _NOT_THERE:
+            why[track.track_id] = reason
+    return Listing(found, missing, without_genre, why=why)
+
+
+_NOT_THERE = "not there"
+_NOT_UTF_8 = "its name is not in UTF-8, which Snakemake can't write down: rename it"
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _why_not(path: str) -> str:
+    """Say why a path can't be opened as a file; "" if it can.
+
+    Whoever opens a named pipe waits for ever, and some devices never end.
+    """
+    if not _is_utf_8(path):
+        return _NOT_UTF_8
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116 (of thousands of paths)
+    except FileNotFoundError:
+        return _NOT_THERE
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    if kind != stat.S_IFREG:
+        return f"{_KINDS.get(kind, 'something else')}, not a file"
+    return "" if os.access(path, os.R_OK) else "you may not read it: change its permissions"
+
+
+def _is_utf_8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _readable(text: str) -> str:
+    """Write bytes that are not UTF-8 as escapes."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    root = Path(corpus["audio"])
+    if not root.is_dir():
+        raise GenreflowError(
+            f"corpus.audio: there is no folder {str(root)!r}. {_LAYOUT['folder'].format(**corpus)}"
+        )
+    found = collect.below(root)
+    _refuse_loose_files(root, found.files)
+    tracks = [_track_of_file(path, root, corpus["levels"]) for path in found.files]
+    return replace(_parted(_sorted(tracks)), passed_over=found.passed_over)
+
+
+def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
+    loose = [path.name for path in paths if path.parent == root]
+    if loose and len(loose) == len(paths):
+        raise GenreflowError(
+            f"{root} holds {len(loose)} audio files (such as {loose[0]!r}) but no sub-folders: "
+            "the genre of a file is the name of the sub-folder of corpus.audio that it lies in. "
+            "Make one sub-folder a genre, or list the files in a CSV (corpus.kind: table)."
+        )
+    if loose:
+        raise GenreflowError(
+            f"{root / loose[0]} lies outside the genres' sub-folders, as do {len(loose) - 1} "
+            "more audio files: move them into a sub-folder, which gives them their genre."
+        )
+
+
+def _track_of_file(path: Path, root: Path, levels: list[str]) -> Track:
+    relative = path.relative_to(root)
+    known = dict(zip(levels, relative.parts[:-1], strict=False))
+    if "genre" not in known:
+        raise GenreflowError(
+            f"{path} lies above the folders of genres: corpus.levels says that sub-folders are "
+            f"{', '.join(levels)}. Move it, or change corpus.levels."
+        )
+    artist, album = known.get("artist", ""), known.get("album", "")
+    return Track(
+        track_id=track_id_of(relative.as_posix()),
+        path=str(path),
+        genre=known["genre"],
+        artist=artist,
+        album=album,
+        title=path.stem,
+        artist_id=artist,
+        album_id=f"{artist}/{album}" if album else "",
+    )
+
+
+def track_id_of(relative: str) -> str:
+    """Make an id that is safe as a file name from a path below the corpus's folder.
+
+    The readable half comes from the name of the file; the other half is a hash of the path
+    (SHA-256, 48 bits), so that equal names in two folders differ and other files' coming and
+    going changes nothing.
+    """
+    plain = unicodedata.normalize("NFKD", Path(relative).stem).encode("ascii", "ignore").decode()
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:40] or "track"
+    digest = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return f"{readable}-{digest}"
+
+
+def _table(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+    table = Path(corpus["table"])
+    base = Path(corpus["audio"] or table.parent)
+    rows = _read_table(table)
+    tracks = [_track_of_row(row, number, table, base) for number, row in rows if row["genre"]]
+    listing = _parted(_sorted(tracks), len(rows) - len(tracks))
+    if listing.missing and not listing.tracks:
+        raise GenreflowError(
+            f"{table}: none of its {len(tracks)} files is there; the first should be at "
+            f"{listing.missing[0].path}. Relative paths start from {base}: set corpus.audio to the "
+            "folder that they start from."
+        )
+    return listing
+
+
+def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of a table corpus with their line numbers, every known column filled."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = columns
+            rows = [(reader.line_num, row) for row in reader]
+    except (FileNotFoundError, IsADirectoryError):
+        raise GenreflowError(f"corpus.table: there is no file {str(table)!r}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise GenreflowError(f"{table}: not a CSV in UTF-8 ({error})") from None
+    for column in ("path", "genre"):
+        if column not in columns:
+            raise GenreflowError(
+                f"{table}: no column {column!r} in its header row ({', '.join(columns)}). "
+                f"Needed are path and genre; also used, if there: "
+                f"{', '.join(sorted(TABLE_COLUMNS - {'path', 'genre'}))}."
+            )
+    known = TABLE_COLUMNS & set(columns)
+    return [
+        (
+            number,
+            {
+                column: (row[column] or "").strip() if column in known else ""
+                for column in TABLE_COLUMNS
+            },
+        )
+        for number, row in rows
+    ]
+
+
+def _track_of_row(row: Mapping[str, str], number: int, table: Path, base: Path) -> Track:
+    place = f"{table}, line {number}"
+    if not row["path"]:
+        raise GenreflowError(f"{place}: the path is empty")
+    if row["split"] not in ("", *PARTS):
+        raise GenreflowError(
+            f"{place}: split is {row['split']!r}; expected {', '.join(PARTS)} or nothing"
+        )
+    track_id = row["track_id"] or track_id_of(row["path"])
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}", track_id):
+        raise GenreflowError(
+            f"{place}: track_id {track_id!r} can't be a file name; use letters, digits, _, - and "
+            ". (at most 101), or leave the column out and ids are made from the paths"
+        )
+    return Track(
+        track_id=track_id,
+        path=str(base / row["path"]),
+        genre=row["genre"],
+        split=row["split"],
+        artist=row["artist"],
+        album=row["album"],
+        title=row["title"],
+        license=row["license"],
+        artist_id=row["artist"],
+        album_id=row["album"],
+    )
+
+
+def _sorted(tracks: Iterable[Track]) -> list[Track]:
+    """Sort by id and refuse an id that stands for two tracks."""
+    ordered = sorted(tracks, key=lambda track: (len(track.track_id), track.track_id))
+    for one, other in pairwise(ordered):
+        if one.track_id == other.track_id:
+            raise GenreflowError(
+                f"two tracks have the id {one.track_id!r}: {one.path} and {other.path}. "
+                "Every track needs an id of its own."
+            )
+    return ordered
+
+
+_READERS = {"demo": _demo, "fma": _fma, "folder": _folder, "table": _table}

@@ -1,0 +1,101 @@
+"""Whether probabilities mean what they say: of tracks given 0.7, 70 % should be right."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from genreflow.learners.predictions import Entry, groups, marked
+
+COLUMNS = (
+    *("split", "learner"),
+    *("bin", "low", "high", "predictions", "confidence", "accuracy"),
+    "error",
+)
+"""Columns of the table of `reliability`."""
+
+BINS = 10
+"""Bins of equal width between 0 and 1, unless other ones are asked for."""
+
+
+def bins(confidence: np.ndarray, correct: np.ndarray, *, count: int = BINS) -> pd.DataFrame:
+    """Compare how sure predictions are with how often they are right.
+
+    A reliability diagram's numbers: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration
+    of modern neural networks", ICML 2017, section 2.
+
+    Parameters
+    ----------
+    confidence : (n,) float
+        The largest probability of each prediction, in (0, 1].
+    correct : (n,) bool
+        Whether it is right.
+    count
+        Number of bins of equal width; the upper edge belongs to a bin, the lower does not.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bin: bin (from 1), low, high (its edges), predictions (how many), confidence
+        (their mean), accuracy; the last two NaN in an empty bin.
+    """
+    edges = np.linspace(0, 1, count + 1)
+    numbers = np.arange(1, count + 1)
+    # A probability may be off by the last digit of its sum: 1.0000000000000002.
+    own = np.digitize(np.minimum(confidence, 1), edges, right=True)
+    held = pd.DataFrame({"bin": own, "confidence": confidence, "accuracy": correct}).groupby("bin")
+    means = held.mean().reindex(numbers).reset_index(drop=True)
+    sizes = held.size().reindex(numbers, fill_value=0).to_numpy()
+    edges = pd.DataFrame({"bin": numbers, "low": edges[:-1], "high": edges[1:]})
+    return edges.assign(predictions=sizes).join(means)
+
+
+def error(table: pd.DataFrame) -> float:
+    """Return the expected calibration error of what `bins` returned.
+
+    The mean over predictions of the distance between accuracy and mean confidence in their bin:
+    M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using
+    Bayesian binning", AAAI 2015; for several classes by the largest probability as Guo et al.
+    2017, equation 3. Chance alone makes it positive where predictions are few.
+    """
+    held = table[table["predictions"] > 0]
+    distances = (held["accuracy"] - held["confidence"]).abs()
+    return float(np.average(distances, weights=held["predictions"]))
+
+
+def expected_error(confidence: np.ndarray, correct: np.ndarray, *, count: int = BINS) -> float:
+    """Return the expected calibration error of predictions; arguments as for `bins`."""
+    return error(bins(confidence, correct, count=count))
+
+
+def reliability(
+    entries: Iterable[Entry], *, count: int = BINS, marks: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Tabulate the reliability of each learner on each split.
+
+    Parameters
+    ----------
+    entries, marks
+        As for `evaluation.metrics.comparison`.
+    count
+        Number of bins.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns split, learner, those of `bins`, and error (the learner's expected calibration
+        error, the same in all its rows), over the test predictions of all seeds, repeats and folds
+        together: with three seeds each track counts three times.
+
+    Raises
+    ------
+    GenreflowError
+        As `learners.predictions.groups`.
+    """
+    tables = []
+    for group in groups(entries):
+        table = bins(group.test["confidence"], group.test["correct"], count=count)
+        table.insert(0, "split", group.split)
+        table.insert(1, "learner", marked(group.learner, marks))
+        tables.append(table.assign(error=error(table)))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)

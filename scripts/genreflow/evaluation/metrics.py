@@ -1,0 +1,426 @@
+"""How well each learner does, from the predictions.csv files alone.
+
+The numbers, and what they mean:
+
+- A *run* is one seed on one repeat of a cross-validation (on a split that is no
+  cross-validation: one seed). The folds of a run are pooled before anything is counted, so
+  that each track is tested exactly once in it; whatever a run yields is then averaged over runs.
+- The 95 % interval of the test accuracy is Wilson's for the mean accuracy over runs as if it
+  were counted once on the distinct test tracks. Seeds and repeats test the same tracks again
+  and so never make the interval narrower. It speaks of other tracks, not of other trainings:
+  for those see the standard deviations over seeds, folds and repeats (ddof 1).
+- The log loss is the mean of minus the natural logarithm of the true genre's probability, which
+  is taken for no less than the float64 epsilon (2.2e-16), as scikit-learn does.
+- Top-2 accuracy is the share of tracks whose genre has one of the two largest probabilities.
+- The expected calibration error is that of `evaluation.calibration`. It is taken over the
+  predictions of all runs together, as the reliability diagram shows them.
+- The baseline is what naming the most frequent genre of the test part each time would get.
+- A learner that couldn't be made (`runtime.outcomes`), or that was left out beforehand, has a row
+  with the reason and no numbers, and none in any other table.
+- One learner is called better than another only where the tests of `evaluation.significance` say
+  so; that two intervals don't overlap is no such test.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from statsmodels.stats.proportion import proportion_confint
+
+from genreflow.corpus import splits
+from genreflow.corpus.tracks import PARTS
+from genreflow.errors import NotPossible
+from genreflow.evaluation import calibration, markdown, published_results
+from genreflow.learners.predictions import Entry, Group, groups, marked, unmade, with_reasons
+
+_COUNTS = ("seeds", "folds", "tracks")
+_MEASURES = (
+    *(f"{part}_accuracy" for part in PARTS),
+    *("test_low", "test_high", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
+    *("macro_f1", "log_loss", "top2_accuracy", "calibration_error", "baseline"),
+)
+
+
+def _spread(values: pd.Series) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else np.nan
+
+
+def _part_accuracy(rows: pd.DataFrame, part: str) -> float:
+    """Mean over runs of the share that is right; NaN where the part is empty."""
+    runs = rows[rows["part"] == part].groupby(["seed", "repeat"])["correct"].mean()
+    return float(runs.mean())
+
+
+def _macro_f1(test: pd.DataFrame) -> float:
+    """Mean over runs of the macro F1 over the genres that were there or were predicted."""
+    return float(
+        np.mean(
+            [
+                f1_score(
+                    run["genre"].astype(str),
+                    run["predicted"].astype(str),
+                    average="macro",
+                    zero_division=0,
+                )
+                for _, run in test.groupby(["seed", "repeat"])
+            ]
+        )
+    )
+
+
+def _measured(group: Group) -> dict[str, object]:
+    """Return the row of one learner in the comparison."""
+    test, tracks = group.test, group.tracks
+    accuracy = {f"{part}_accuracy": _part_accuracy(group.rows, part) for part in PARTS}
+    runs = test.groupby(["seed", "repeat"])["correct"].mean()
+    folds = test.groupby(["repeat", "fold", "seed"])["correct"].mean()
+    by_fold = folds.groupby(["repeat", "fold"]).mean()
+    # Wilson, E. B. (1927), J. Am. Stat. Assoc. 22 (158), 209-212.
+    low, high = proportion_confint(
+        accuracy["test_accuracy"] * len(tracks), len(tracks), alpha=0.05, method="wilson"
+    )
+    return {
+        "split": group.split,
+        "learner": group.learner,
+        "seeds": test["seed"].nunique(),
+        "folds": len(test[["repeat", "fold"]].drop_duplicates()),
+        "tracks": len(tracks),
+        **accuracy,
+        "test_low": float(low),
+        "test_high": float(high),
+        "seed_sd": _spread(runs.groupby("seed").mean()),
+        "fold_sd": _spread(by_fold),
+        "repeat_sd": _spread(runs.groupby("repeat").mean()),
+        "fold_mean": float(by_fold.mean()) if len(by_fold) > 1 else np.nan,
+        "macro_f1": _macro_f1(test),
+        # Every run has the same tracks, so the mean over all is the mean over runs.
+        "log_loss": float(test["loss"].mean()),
+        "top2_accuracy": float(test["top2"].mean()),
+        "calibration_error": calibration.expected_error(test["confidence"], test["correct"]),
+        "baseline": float(tracks["genre"].value_counts(normalize=True).max()),
+    }
+
+
+def comparison(
+    entries: Iterable[Entry],
+    *,
+    fma_small: bool,
+    marks: Mapping[str, str] | None = None,
+    parameters: Mapping[str, int] | None = None,
+    inference_seconds: Mapping[str, float] | None = None,
+    left_out: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Compare learners, each split by itself.
+
+    Parameters
+    ----------
+    entries
+        Predictions of any learners, splits and seeds. The folds of a cross-validation must
+        all be there.
+    fma_small
+        Whether the corpus is FMA small, on which the study's numbers were measured.
+    marks
+        As for `learners.predictions.marked`, which the learners' names go through.
+    parameters
+        Number of parameters by learner (its name without a mark), as far as known.
+    inference_seconds
+        Time from a decoded clip to its prediction, one at a time [s], by learner likewise.
+    left_out
+        Why learners were left out beforehand, on all splits, by learner.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a learner and split (a cross-validation is one split), sorted by split, then
+        falling test accuracy. Columns: split, learner; seeds, folds, tracks (numbers of
+        seeds, of folds in all repeats, of distinct test tracks); training_accuracy,
+        validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 %
+        interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy, NaN
+        where there is one only); fold_mean (mean test accuracy over the folds of all repeats,
+        each counting the same however many tracks it has; NaN where there is one only);
+        macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part); baseline;
+        parameters and inference_seconds, NA where not given; and with `fma_small`
+        published, the study's test accuracy on this very split, or NaN; last reason, why a
+        learner couldn't be made: it comes after the others of its split, and has NA everywhere
+        else. All shares between 0 and 1.
+
+    Raises
+    ------
+    GenreflowError
+        As `learners.predictions.groups`.
+    """
+    entries = list(entries)
+    table = pd.DataFrame(
+        [_measured(group) for group in groups(entries)],
+        columns=["split", "learner", *_COUNTS, *_MEASURES],
+    ).astype(dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_MEASURES, float))
+    table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
+    table["inference_seconds"] = table["learner"].map(inference_seconds or {}).astype(float)
+    if fma_small:
+        numbers = [
+            published_results.accuracy(row.learner, row.split, "test") for row in table.itertuples()
+        ]
+        table["published"] = pd.Series(numbers, dtype=float)
+    table = _and_unmade(table, entries, left_out or {})
+    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
+    return table.sort_values(
+        ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
+    )
+
+
+def _and_unmade(
+    table: pd.DataFrame, entries: list[Entry], left_out: Mapping[str, str]
+) -> pd.DataFrame:
+    """Add a row for each learner that couldn't be made or was left out, with the reason."""
+    families = sorted({splits.family(entry.split) for entry in entries})
+    reasons = {(family, name): said for family in families for name, said in left_out.items()}
+    rows = [
+        {"split": family, "learner": learner, "reason": reason}
+        for (family, learner), reason in (reasons | unmade(entries)).items()
+    ]
+    return with_reasons(table, rows)
+
+
+def made(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a comparison that have numbers, those of the learners that were made."""
+    rows = table[table["test_accuracy"].notna()]
+    return rows.astype({name: int for name in _COUNTS if name in rows})
+
+
+def inference_by_learner(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what the comparison shows: parameters and seconds, from decoded audio, by learner.
+
+    Parameters
+    ----------
+    table
+        What `bundle.latency.measure` returned.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by learner: parameters, seconds (the median on the processor).
+    """
+    rows = table[(table["step"] == "clip") & (table["device"] == "cpu")].set_index("name")
+    return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
+
+
+_BY_GENRE = ("genre", "support", "recall", "precision", "f1")
+
+
+def _recall(group: Group) -> pd.DataFrame:
+    runs = [
+        precision_recall_fscore_support(
+            run["genre"].astype(str),
+            run["predicted"].astype(str),
+            labels=group.genres,
+            zero_division=np.nan,
+        )
+        for _, run in group.test.groupby(["seed", "repeat"])
+    ]
+    support = runs[0][3]
+    # Whatever a run leaves undefined is NaN and left out of the mean.
+    precision, recall, f1 = (
+        pd.DataFrame([run[place] for run in runs]).mean().to_numpy() for place in range(3)
+    )
+    return pd.DataFrame(
+        {
+            "split": group.split,
+            "learner": group.learner,
+            **dict(zip(_BY_GENRE, (group.genres, support, recall, precision, f1), strict=True)),
+        }
+    )
+
+
+def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Say how well each genre is found.
+
+    Parameters
+    ----------
+    entries, marks
+        As for `comparison`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a split, learner and genre. Columns: split, learner, genre, support (distinct
+        test tracks), recall, precision, f1 (test part, means over runs). Recall is NaN for a
+        genre without test tracks, precision for one that was never predicted.
+
+    Raises
+    ------
+    GenreflowError
+        As `comparison`.
+    """
+    none = pd.DataFrame(columns=["split", "learner", *_BY_GENRE])
+    tables = [_recall(group) for group in groups(entries)]
+    table = pd.concat(tables, ignore_index=True) if tables else none
+    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
+    return table
+
+
+def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
+    """Count which genres one learner takes for which others.
+
+    Parameters
+    ----------
+    entries
+        All entries of one learner and split (for a cross-validation: of all folds).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Shape (genres, genres), int: tracks of the test part, genre down, predicted across.
+        The sum over folds, repeats and seeds: with three seeds each track counts three times.
+
+    Raises
+    ------
+    GenreflowError
+        As `comparison`.
+    NotPossible
+        If the learner couldn't be made.
+    ValueError
+        If the entries are of more than one learner or split.
+    """
+    entries = list(entries)
+    for reason in unmade(entries).values():
+        raise NotPossible(reason)
+    found = list(groups(entries))
+    if len(found) > 1:
+        raise ValueError("confusion takes the entries of one learner on one split")
+    (group,) = found
+    test = group.test
+    counts = confusion_matrix(
+        test["genre"].astype(str), test["predicted"].astype(str), labels=group.genres
+    )
+    return pd.DataFrame(
+        counts,
+        index=pd.Index(group.genres, name="genre"),
+        columns=pd.Index(group.genres, name="predicted"),
+    )
+
+
+# Column of a table -> its heading for readers and how a value is written. The order is theirs.
+_SHOWN = {
+    "learner": ("Learner", markdown.escape),
+    "genre": ("Genre", markdown.escape),
+    "test": ("Test accuracy, % (95 % interval)", str),
+    "reason": ("Why it couldn't be made", markdown.escape),
+    "fold_mean": ("Mean over folds, %", markdown.percent),
+    "published": ("Published, %", lambda value: f"{100 * value:.2f}"),
+    "baseline": ("Chance, %", markdown.percent),
+    "macro_f1": ("Macro F1, %", markdown.percent),
+    "top2_accuracy": ("Top-2 accuracy, %", markdown.percent),
+    "log_loss": ("Log loss, nat", lambda value: f"{value:.3f}"),
+    "calibration_error": ("Calibration error, %", markdown.percent),
+    "recall": ("Recall, %", markdown.percent),
+    "precision": ("Precision, %", markdown.percent),
+    "f1": ("F1, %", markdown.percent),
+    "validation_accuracy": ("Validation, %", markdown.percent),
+    "training_accuracy": ("Training, %", markdown.percent),
+    "seed_sd": ("SD over seeds, points", markdown.percent),
+    "fold_sd": ("SD over folds, points", markdown.percent),
+    "repeat_sd": ("SD over repeats, points", markdown.percent),
+    "parameters": ("Parameters", lambda value: f"{value:,}"),
+    "inference_seconds": ("Inference, ms a clip", lambda value: f"{1000 * value:.1f}"),
+    "seeds": ("Seeds", str),
+    "folds": ("Folds", str),
+    "tracks": ("Test tracks", str),
+    "support": ("Test tracks", str),
+}
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{markdown.percent(low)}-{markdown.percent(high)}"
+
+
+def to_markdown(table: pd.DataFrame, *, note: str = "", level: int = 2) -> str:
+    """Write a table of `comparison` or `recall` for reading.
+
+    Parameters
+    ----------
+    table
+        What `comparison` or `recall` returned.
+    note
+        A line below each table that says what its numbers are worth, for example that the
+        corpus is synthetic.
+    level
+        Of the headings, one a split.
+
+    Returns
+    -------
+    str
+        Markdown, ending with a line break. Shares are in percent, to one decimal; published
+        ones to two. Columns that a split leaves empty aren't shown. Names are escaped.
+    """
+    if "test_accuracy" in table:
+        table = table.assign(
+            test=[
+                None
+                if pd.isna(row.test_accuracy)
+                else f"{markdown.percent(row.test_accuracy)}"
+                f" ({_interval(row.test_low, row.test_high)})"
+                for row in table.itertuples()
+            ]
+        )
+    return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note, level)
+
+
+def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
+    """Say in words which learner of one split is ahead, and whether that means anything."""
+    count, rows = len(rows), made(rows)
+    if rows.empty:
+        return f"{split}: none of {count} learners could be made; the table says why."
+    first, others = rows.iloc[0], rows.iloc[1:]
+    tied = 0 if tests is None else len(others) - _beaten(first["learner"], first["split"], tests)
+    if others.empty:
+        lead = "test accuracy"
+    elif tests is None or tied:
+        lead = "highest test accuracy"
+    else:
+        lead = "best test accuracy"
+    said = (
+        f"{first['split']}: {lead} {markdown.percent(first['test_accuracy'])} % (95 % interval "
+        f"{_interval(first['test_low'], first['test_high'])} %) by {first['learner']} "
+        f"on {first['tracks']} tracks; naming the most frequent "
+        f"genre each time gets {markdown.percent(first['baseline'])} % (chance)."
+    )
+    if first["test_low"] <= first["baseline"]:
+        said += " That can't be told from chance."
+    if tied:
+        said += (
+            f" McNemar's test, corrected for many comparisons, doesn't tell {tied} of "
+            f"{len(others)} other learners from it, so that it isn't shown to be the best."
+        )
+    if count > len(rows):
+        said += f" {count - len(rows)} of {count} learners couldn't be made; the table says why."
+    return said
+
+
+def _beaten(learner: str, split: str, tests: pd.DataFrame) -> int:
+    """Count the learners on a split than which one is better by the tests."""
+    return int(((tests["split"] == split) & (tests["better"] == learner)).sum())
+
+
+def summary(table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str = "") -> str:
+    """Say in a few words what a comparison shows.
+
+    Parameters
+    ----------
+    table
+        What `comparison` returned.
+    tests
+        What `evaluation.significance.mcnemar` returned for the same entries and marks. Without it
+        no learner is called best.
+    note
+        A line put below.
+
+    Returns
+    -------
+    str
+        One line a split: the learner with the highest test accuracy, its interval and chance.
+        It is called best only if the tests say that it is better than each of the others. Then how
+        many couldn't be made.
+    """
+    lines = [_said(split, rows, tests) for split, rows in table.groupby("split", sort=False)]
+    return "\n".join([*lines, note] if note else lines)

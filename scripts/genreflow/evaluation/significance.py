@@ -1,0 +1,196 @@
+"""Which learners differ by more than chance, on the same test tracks.
+
+McNemar's test counts the tracks that only one of two learners has right. Were both equally good,
+each of the two would have as many of these as heads and tails of a coin: the p value is that of
+the exact binomial test, which holds for few such tracks as well (Q. McNemar, "Note on the sampling
+error of the difference between correlated proportions", Psychometrika 12 (2), 1947; for learners:
+T. G. Dietterich, "Approximate statistical tests for comparing supervised classification learning
+algorithms", Neural Computation 10 (7), 1998). All pairs of learners of one split are corrected
+together by Holm's method ("A simple sequentially rejective multiple test procedure", Scandinavian
+Journal of Statistics 6 (2), 1979): the chance that any of the differences called so is none is at
+most 5 %.
+
+A track counts once, however often it is tested: over seeds and the repeats of a cross-validation a
+learner has it right if it has it right in more than half of its runs (as many as not: if the
+probability of the true genre exceeds the largest other one in the mean over runs). The means of
+probabilities aren't taken as its decision, for that would be an ensemble, which is better than the
+learner whose accuracy stands in the tables.
+
+What the test takes for granted and can't see: that tracks are independent of each other (clips of
+one artist aren't), and that other trainings would end the same. In a cross-validation the models
+share most of their training tracks, so that its p values are somewhat too small (Dietterich,
+section 3).
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+import pandas as pd
+from statsmodels.stats.contingency_tables import mcnemar as mcnemar_test
+from statsmodels.stats.multitest import multipletests
+
+from genreflow.errors import GenreflowError
+from genreflow.evaluation import markdown
+from genreflow.learners.predictions import Entry, Group, groups, marked
+
+LEVEL = 0.05
+"""Corrected p values below it are taken for differences."""
+
+COLUMNS = (
+    "split",
+    "learner",
+    "other",
+    "tracks",
+    "both_right",
+    "only_learner",
+    "only_other",
+    "p",
+    "p_corrected",
+    "better",
+)
+"""Columns of the table of tests."""
+
+
+def right(group: Group) -> pd.DataFrame:
+    """Return which test tracks a learner has right, each track once.
+
+    Parameters
+    ----------
+    group
+        A learner on a split, as `learners.predictions.groups` gives it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By track_id: genre, right (bool).
+    """
+    tracks = group.test.groupby("track_id").agg(
+        genre=("genre", "first"), share=("correct", "mean"), margin=("margin", "mean")
+    )
+    decided = (tracks["share"] > 0.5) | ((tracks["share"] == 0.5) & (tracks["margin"] > 0))
+    return pd.DataFrame({"genre": tracks["genre"].astype(str), "right": decided})
+
+
+def mcnemar(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Test each two learners of a split against each other.
+
+    Parameters
+    ----------
+    entries, marks
+        As for `evaluation.metrics.comparison`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a split and pair of learners, that of the higher test accuracy first, in the
+        order of `evaluation.metrics.comparison`; columns `COLUMNS`: tracks (that both were
+        tested on), both_right, only_learner, only_other (how many of them), p, p_corrected
+        (for all pairs of the split), and better: the name of the learner that is, or "" where
+        p_corrected is `LEVEL` or more, or where the mean accuracy says otherwise than the
+        majority of runs. No row for a split with one learner.
+
+    Raises
+    ------
+    GenreflowError
+        As `learners.predictions.groups`, or if a track has different genres for two learners.
+    """
+    by_split: dict[str, list[tuple[float, str, pd.DataFrame]]] = {}
+    for group in groups(entries):
+        accuracy = float(group.test["correct"].mean())
+        ours = accuracy, marked(group.learner, marks), right(group)
+        by_split.setdefault(group.split, []).append(ours)
+    tables = [_tests(split, learners) for split, learners in by_split.items() if len(learners) > 1]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _tests(split: str, learners: list[tuple[float, str, pd.DataFrame]]) -> pd.DataFrame:
+    """Test all pairs of two or more learners of one split, and correct for their number."""
+    ranked = sorted(learners, key=lambda learner: (-learner[0], learner[1]))
+    accuracy = {name: value for value, name, _ in ranked}
+    pairs = [
+        {"split": split, "learner": first, "other": second}
+        | _pair(
+            ours.join(theirs, how="inner", rsuffix="_other"), f"{first} and {second} on {split}"
+        )
+        for (_, first, ours), (_, second, theirs) in combinations(ranked, 2)
+    ]
+    table = pd.DataFrame(pairs, columns=COLUMNS)
+    table["p_corrected"] = multipletests(table["p"], alpha=LEVEL, method="holm")[1]
+    table["better"] = [_better(row, accuracy) for row in table.itertuples()]
+    return table
+
+
+def _pair(common: pd.DataFrame, names: str) -> dict[str, object]:
+    """Test two learners on the tracks of both."""
+    differ = common.index[common["genre"] != common["genre_other"]]
+    if len(differ):
+        raise GenreflowError(
+            f"{names}: track {differ[0]} has different genres. The predictions come from different "
+            "versions of the corpus: run the workflow again."
+        )
+    ours, theirs = common["right"], common["right_other"]
+    both, only_ours = int((ours & theirs).sum()), int((ours & ~theirs).sum())
+    only_theirs, neither = int((~ours & theirs).sum()), int((~ours & ~theirs).sum())
+    test = mcnemar_test([[both, only_ours], [only_theirs, neither]], exact=True)
+    return {
+        "tracks": len(common),
+        "both_right": both,
+        "only_learner": only_ours,
+        "only_other": only_theirs,
+        "p": float(test.pvalue),
+    }
+
+
+def _better(row, accuracy: Mapping[str, float]) -> str:
+    """Return the learner that is shown to be better, "" if neither is."""
+    if row.p_corrected >= LEVEL:
+        return ""
+    ahead = row.only_learner - row.only_other
+    agrees = ahead * (accuracy[row.learner] - accuracy[row.other]) > 0
+    return (row.learner if ahead > 0 else row.other) if agrees else ""
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+_SHOWN = {
+    "learner": ("Learner", markdown.escape),
+    "other": ("Other", markdown.escape),
+    "tracks": ("Test tracks", str),
+    "both_right": ("Both right", str),
+    "only_learner": ("Only the learner right", str),
+    "only_other": ("Only the other right", str),
+    "p": ("p", _p),
+    "p_corrected": ("p, corrected", _p),
+    "better": ("Better", markdown.escape),
+}
+
+
+def to_markdown(table: pd.DataFrame, *, note: str = "", level: int = 2) -> str:
+    """Write the tests for reading: the pairs that differ; of the others only how many they are.
+
+    Parameters
+    ----------
+    table
+        What `mcnemar` returned.
+    note
+        A line below each table that says what its numbers are worth.
+    level
+        Of the headings, one a split.
+
+    Returns
+    -------
+    str
+        Markdown, ending with a line break; "" if there is no pair.
+    """
+    return markdown.by_split(table, _shown, note, level) if len(table) else ""
+
+
+def _shown(rows: pd.DataFrame) -> str:
+    differ = rows[rows["better"] != ""]
+    said = (
+        f"{len(rows) - len(differ)} of {len(rows)} pairs of learners can't be told apart "
+        f"(McNemar's exact test at {LEVEL}, corrected by Holm's method for all pairs of the split)."
+    )
+    return f"{said}\n\n{markdown.table(differ, _SHOWN)}" if len(differ) else said

@@ -1,0 +1,288 @@
+"""Tables in the shape of the study's, with its numbers beside ours where the corpus is its own."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from genreflow.corpus import splits
+from genreflow.corpus.tracks import PARTS
+from genreflow.errors import GenreflowError
+from genreflow.evaluation import markdown, published_results
+from genreflow.layout import Layout
+from genreflow.learners import predictions
+from genreflow.runtime import outcomes
+
+
+def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -> pd.DataFrame:
+    """Compare the feed-forward networks, as tables 1 and 2 of the study.
+
+    Parameters
+    ----------
+    paths
+        The scores.csv of each network, split and seed.
+    results
+        The folder of the corpus.
+    fma_small
+        Whether the study's numbers were measured on this corpus.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a network and split (a cross-validation is one split): split, learner,
+        parameters; PART_loss and PART_accuracy for each part, means over seeds and folds; and
+        with `fma_small` published_PART_loss and published_PART_accuracy, NaN where the study has
+        none; last reason, why a network couldn't be made, whose other numbers are NaN then. Losses
+        are those that training minimises, the L2 penalty included.
+    """
+    rows, unmade = [], _unmade(paths, results)
+    for path in paths:
+        found = Layout(results).parse(path)
+        split, learner = splits.family(found.split), found.learner
+        if (split, learner) in unmade:
+            continue
+        scores = pd.read_csv(path).set_index("part")
+        row = {"split": split, "learner": learner}
+        row["parameters"] = int(scores["parameters"].iloc[0])
+        for metric in ("loss", "accuracy"):
+            row |= {f"{part}_{metric}": scores.loc[part, metric] for part in PARTS}
+        rows.append(row)
+    keys = ["split", "learner", "parameters"]
+    measured = [f"{part}_{metric}" for metric in ("loss", "accuracy") for part in PARTS]
+    table = pd.DataFrame(rows, columns=[*keys, *measured])
+    table = table.groupby(keys, sort=False, as_index=False).mean()
+    table["parameters"] = table["parameters"].astype("Int64")
+    if fma_small:
+        for metric in ("loss", "accuracy"):
+            for part in PARTS:
+                table[f"published_{part}_{metric}"] = [
+                    published_results.value(row.learner, row.split, part, metric)
+                    for row in table.itertuples()
+                ]
+    reasons = [
+        {"split": split, "learner": learner, "reason": reason}
+        for (split, learner), reason in unmade.items()
+    ]
+    return predictions.with_reasons(table, reasons)
+
+
+def _unmade(paths: Iterable[str | Path], results: str | Path) -> dict[tuple[str, str], str]:
+    """Return why learners couldn't be made, by split and learner."""
+    return predictions.unmade(predictions.Entry.from_path(path, results) for path in paths)
+
+
+def classifiers(
+    paths: Sequence[str | Path],
+    *,
+    results: str | Path,
+    fma_small: bool,
+    marks: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Compare the classifiers on feature matrices, as the study's transfer tables.
+
+    Parameters
+    ----------
+    paths
+        The best.json and the predictions.csv of each classifier and split.
+    results, fma_small
+        As for `ffnn`.
+    marks
+        As for `learners.predictions.marked`, which the names of learners and features go through.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a classifier and split (a cross-validation is one split): split, learner; its
+        features, pca (the share of variance as its folder has it: ``0.90``; "" for none) and
+        classifier; dimensions of the matrix and components after PCA (the largest over folds);
+        cv_accuracy, the best mean accuracy of the grid search; test_accuracy; both means over
+        folds; best_parameters (JSON; of the folds' the most frequent, then ``share``
+        says in how many of them); and with `fma_small` published_split, the one that the study
+        measured the learner on, and, only where it is this one, published_components,
+        published_cv, published_test and published_parameters; last reason, why a classifier
+        couldn't be made, whose other numbers are NaN then.
+    """
+    layout = Layout(results)
+    found = [path for path in map(Path, paths) if path == Path(layout.parse(path).best)]
+    if not found:
+        raise GenreflowError("there is no best.json of any classifier to make the table from")
+    unmade = _unmade(found, results)
+    rows = [_classifier(path, results) for path in found]
+    rows = [row for row in rows if (row["split"], row["learner"]) not in unmade]
+    keys = ["split", "learner", "features", "pca", "classifier"]
+    measured = ["dimensions", "components", "cv_accuracy", "test_accuracy", "best_parameters"]
+    table = (
+        pd.DataFrame(rows, columns=[*keys, *measured])
+        .groupby(keys, sort=False)
+        .agg(
+            dimensions=("dimensions", "max"),
+            components=("components", "max"),
+            cv_accuracy=("cv_accuracy", "mean"),
+            test_accuracy=("test_accuracy", "mean"),
+            best_parameters=("best_parameters", lambda texts: texts.mode().iloc[0]),
+            share=("best_parameters", lambda texts: (texts == texts.mode().iloc[0]).mean()),
+        )
+        .reset_index()
+        .astype({"dimensions": "Int64", "components": "Int64"})
+    )
+    if fma_small:
+        study = [_published(row.learner, row.split) for row in table.itertuples()]
+        table = table.join(pd.DataFrame(study))
+    reasons = [
+        {**_named(split, learner), "reason": reason} for (split, learner), reason in unmade.items()
+    ]
+    table = predictions.with_reasons(table, reasons)
+    for column in ("learner", "features"):
+        table[column] = [predictions.marked(name, marks) for name in table[column]]
+    return table
+
+
+def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
+    place = Layout(results).parse(path)
+    named = _named(splits.family(place.split), place.learner)
+    if outcomes.reason_of(path):
+        return named
+    found = predictions.read_predictions(place.predictions)
+    test = found[found["part"] == "test"]
+    best = json.loads(path.read_text(encoding="utf-8"))
+    return named | {
+        "dimensions": best["dimensions"],
+        "components": best["components"],
+        "cv_accuracy": best["cv_accuracy"],
+        "test_accuracy": (test["predicted"] == test["genre"]).mean(),
+        "best_parameters": json.dumps(best["parameters"]),
+    }
+
+
+def _named(split: str, learner: str) -> dict[str, str]:
+    """Return what tells a classifier."""
+    features, share, classifier = learner.removeprefix("classify/").rsplit("/", 2)
+    return {
+        "split": split,
+        "learner": learner,
+        "features": features,
+        "pca": share.removeprefix("pca-") if share != "all" else "",
+        "classifier": classifier,
+    }
+
+
+def _published(learner: str, split: str) -> dict[str, Any]:
+    parameters = published_results.parameters(learner, split)
+    return {
+        "published_split": published_results.split_of(learner),
+        "published_components": published_results.components(learner, split),
+        "published_cv": published_results.accuracy(learner, split, "cv"),
+        "published_test": published_results.accuracy(learner, split, "test"),
+        "published_parameters": None if parameters is None else json.dumps(parameters),
+    }
+
+
+def to_markdown(table: pd.DataFrame, *, note: str) -> str:
+    """Write the table of the networks for reading: a heading a split, three decimals.
+
+    Parameters
+    ----------
+    table
+        What `ffnn` returned.
+    note
+        What must stand by the numbers, or "".
+    """
+    blocks = []
+    for split, rows in table.groupby("split", sort=False):
+        shown = rows.drop(columns="split").dropna(axis="columns", how="all")
+        shown.columns = [column.replace("_", " ") for column in shown.columns]
+        shown = shown.astype(object).where(shown.notna(), None)
+        blocks += [f"## Split {split}", shown.to_markdown(index=False, floatfmt=".3f")]
+        blocks += [f"*{note}*"] if note else []
+    return "\n\n".join(blocks)
+
+
+def classifiers_to_markdown(table: pd.DataFrame, *, note: str) -> str:
+    """Write the table of the classifiers for reading, as the study prints it.
+
+    For each split a row for each features and share of variance, a column for each classifier:
+    first cross-validated and test accuracy, then the best parameters. Numbers of the study stand
+    in rows of their own, below ours.
+
+    Parameters
+    ----------
+    table
+        What `classifiers` returned.
+    note
+        What must stand by the numbers, or "".
+    """
+    blocks = []
+    for split, rows in table.groupby("split", sort=False):
+        blocks += [f"## Split {split}", "Accuracy, cross-validated / test:"]
+        blocks += [_wide(rows, _accuracies, _published_accuracies, sizes=True)]
+        blocks += ["Best parameters:", _wide(rows, _best, _published_best, sizes=False)]
+        blocks += _of_other_splits(rows, split)
+        lacking = rows[rows["reason"].notna()]
+        blocks += [
+            f"{markdown.escape(row.learner)}: {markdown.escape(row.reason)}"
+            for row in lacking.itertuples()
+        ]
+        blocks += [f"*{note}*"] if note else []
+    return "\n\n".join(blocks)
+
+
+def _wide(rows: pd.DataFrame, cell, published_cell, *, sizes: bool) -> str:
+    """Lay out one split: a row each for features and share, with the study's own row below."""
+    lines = []
+    for (features, share), group in rows.groupby(["features", "pca"], sort=False):
+        sized = group.dropna(subset="dimensions")
+        ours = {"features": features, "PCA": share or "none"}
+        study = {"features": "published", "PCA": share}
+        if sizes and len(sized):
+            first = sized.iloc[0]
+            ours |= {"size": str(first["dimensions"]), "size after PCA": str(first["components"])}
+        measured = group.dropna(subset="published_cv") if "published_cv" in group else group[:0]
+        if sizes and len(measured):
+            study["size after PCA"] = f"{measured['published_components'].iloc[0]:.0f}"
+        cells = {
+            row.classifier: cell(row) if pd.isna(row.reason) else "not possible"
+            for row in group.itertuples()
+        }
+        lines.append(ours | cells)
+        if len(measured):
+            cells = {row.classifier: published_cell(row) for row in measured.itertuples()}
+            lines.append(study | cells)
+    shown = pd.DataFrame(lines).fillna("")
+    return shown.to_markdown(index=False, disable_numparse=True)
+
+
+def _accuracies(row) -> str:
+    return f"{row.cv_accuracy:.3f} / {row.test_accuracy:.3f}"
+
+
+def _published_accuracies(row) -> str:
+    return f"{row.published_cv:.4f} / {row.published_test:.4f}"
+
+
+def _best(row) -> str:
+    return _said(row.best_parameters) + (f" ({row.share:.0%} of folds)" if row.share < 1 else "")
+
+
+def _published_best(row) -> str:
+    return _said(row.published_parameters)
+
+
+def _said(parameters: str) -> str:
+    """Say parameters in words: ``alpha 0.05, hidden_layer_sizes (512, 256)``."""
+    return ", ".join(
+        f"{name} ({', '.join(map(str, value))})" if isinstance(value, list) else f"{name} {value}"
+        for name, value in json.loads(parameters).items()
+    )
+
+
+def _of_other_splits(rows: pd.DataFrame, split: str) -> list[str]:
+    """Say on which split the study measured what has no number of its own here."""
+    if "published_split" not in rows:
+        return []
+    others = sorted(set(rows["published_split"].dropna()) - {split})
+    return [
+        f"The study measured some of these on the split {other} only: its numbers belong to that."
+        for other in others
+    ]

@@ -1,0 +1,411 @@
+"""Running a backbone: by Keras, or by OpenVINO in float32 or bfloat16.
+
+A network is prepared once and then run in many jobs: preparing needs Keras and takes a choice
+that all jobs share; running by OpenVINO needs neither Keras nor its start.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genreflow.errors import GenreflowError
+from genreflow.runtime.files import atomic, write_json
+from genreflow.runtime.logs import DISK
+
+# OpenVINO reports each conversion over the network unless this package is missing.
+sys.modules["openvino_telemetry"] = None
+try:
+    import openvino
+except ImportError:
+    openvino = None
+
+if TYPE_CHECKING:
+    from genreflow.features.image_networks import Backbone
+
+ENGINES = ("auto", "openvino", "keras")
+"""What runs a network; ``auto`` is OpenVINO where it agrees with Keras, else Keras."""
+
+BATCH_SIZE = 8
+"""Images a batch. Twice as fast as one by one in bfloat16; more gain nothing."""
+
+AGREEMENT = 0.999
+"""The least `agreement` with Keras's features, of each cut of each track."""
+
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+"""OpenVINO's names of the precisions."""
+
+_NAMES = {"openvino": "network.xml", "keras": "network.keras"}
+
+Batch = list[np.ndarray]
+"""The features of a batch, one array a cut: float32 (images, size)."""
+
+Run = Callable[[np.ndarray], Batch]
+"""From uint8 (images, n_mels, n_frames), at most `BATCH_SIZE`, to features."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is known of a network that was prepared.
+
+    Attributes
+    ----------
+    engine, precision
+        What runs it: ``openvino`` or ``keras``; ``bfloat16`` or ``float32``.
+    cuts
+        Size and parameters of each cut, in the order of the outputs.
+    image_shape
+        Shape of the images that it takes (n_mels, n_frames).
+    agreement
+        The least `agreement` with Keras's features that was found for each cut.
+    settings
+        Whatever else the caller wants to keep, texts and numbers.
+    any_batch
+        Whether images get the same features, bit by bit, in batches of any size.
+    why
+        Why Keras runs it though OpenVINO might have; "" otherwise.
+    """
+
+    engine: str
+    precision: str
+    cuts: dict[str, dict[str, int]]
+    image_shape: tuple[int, int]
+    agreement: dict[str, float]
+    settings: dict[str, Any] = field(default_factory=dict)
+    any_batch: bool = False
+    why: str = ""
+
+
+def precisions() -> list[str]:
+    """Return the precisions in which OpenVINO runs on this processor, the fastest first.
+
+    The list is empty if OpenVINO isn't installed.
+    """
+    if openvino is None:
+        return []
+    capable = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ["bfloat16", "float32"] if "BF16" in capable else ["float32"]
+
+
+def prepare(
+    folder: str | Path,
+    backbone: "Backbone",
+    images: np.ndarray,
+    *,
+    engine: str,
+    threads: int,
+    settings: dict[str, Any],
+    report: Callable[[str], None] = print,
+) -> Prepared:
+    """Choose what runs a network and write it down for `load`.
+
+    OpenVINO is tried in the precisions of the processor, the fastest first, and taken if the
+    `agreement` of its features of some images with Keras's is above `AGREEMENT`.
+
+    Parameters
+    ----------
+    folder
+        Where the network shall be, with ``network.json``, which is written last.
+    backbone
+        The network.
+    images : uint8, shape (n, n_mels, n_frames)
+        What the engines are compared on; a few are enough, at most `BATCH_SIZE` are used.
+    engine
+        One of `ENGINES`.
+    threads
+        Of OpenVINO; Keras's are set by `features.backend.configure`.
+    settings
+        Kept with the network.
+    report
+        Called with a line of text on each engine tried.
+
+    Raises
+    ------
+    GenreflowError
+        If OpenVINO is asked for and isn't installed, or doesn't agree with Keras.
+    """
+    folder, images = Path(folder), images[:BATCH_SIZE]
+    whole = backbone.on_images(images.shape[1:])
+    expected = by_keras(whole)(images)
+    converted, why = None, ""
+    if engine != "keras":
+        converted, why = _converted(whole, list(backbone.cuts), report)
+    precision, found = _first_to_agree(converted, images, expected, threads, report)
+    if converted and not precision:
+        why = f"it agrees with Keras less than the {AGREEMENT} that are asked for"
+    if precision:
+        run = by_openvino(converted, precision=precision, threads=threads, padded=False)
+        _save_openvino(converted, folder / _NAMES["openvino"])
+    elif engine == "openvino":
+        raise GenreflowError(
+            f"OpenVINO can't take the place of Keras ({why}). Set transfer.engine to keras or auto"
+        )
+    else:
+        run = by_keras(whole, padded=False)
+        with atomic(folder / _NAMES["keras"]) as part:
+            whole.save(part)
+    prepared = Prepared(
+        engine="openvino" if precision else "keras",
+        precision=precision or "float32",
+        cuts={name: asdict(cut) for name, cut in backbone.cuts.items()},
+        image_shape=images.shape[1:],
+        agreement=dict(zip(backbone.cuts, found, strict=True)),
+        settings=settings,
+        any_batch=_depends_on_no_other(run, images),
+        why=why,
+    )
+    write_json(asdict(prepared), folder / "network.json")
+    return prepared
+
+
+def _converted(
+    whole: Any, cuts: list[str], report: Callable[[str], None]
+) -> "tuple[openvino.Model | None, str]":
+    """Convert a Keras model to OpenVINO if that can be; else say why not."""
+    if openvino is None:
+        return None, "not installed"
+    try:
+        return convert(whole, cuts), ""
+    except Exception as error:  # its own kinds, for operations that it doesn't know
+        if any(words in str(error) for words in DISK):
+            raise  # it is no fault of the network's
+        why = f"it can't convert the network: {' '.join(str(error).split())[:500]}"
+        report(f"OpenVINO: {why}")
+        return None, why
+
+
+def _first_to_agree(
+    converted: "openvino.Model | None",
+    images: np.ndarray,
+    expected: Batch,
+    threads: int,
+    report: Callable[[str], None],
+) -> tuple[str | None, list[float]]:
+    """Return the fastest precision in which OpenVINO agrees, if any, and how far each cut does."""
+    for precision in precisions() if converted else []:
+        run = by_openvino(converted, precision=precision, threads=threads)
+        found = [agreement(*pair) for pair in zip(run(images), expected, strict=True)]
+        report(f"OpenVINO in {precision}: agreement with Keras {min(found):.7f}")
+        if min(found) > AGREEMENT:
+            return precision, found
+    return None, [1.0] * len(expected)
+
+
+def _depends_on_no_other(run: Run, images: np.ndarray) -> bool:
+    """Tell whether images get the same features, bit by bit, in smaller batches.
+
+    What is nearly the same may be stored as the next number of float16, which is far away.
+    """
+    expected = run(images)
+    return all(
+        np.array_equal(features, whole[:number])
+        for number in (1, 3)  # few, for a large network takes its time
+        for features, whole in zip(run(images[:number]), expected, strict=True)
+    )
+
+
+def describe(folder: str | Path) -> Prepared:
+    """Read what is known of a network that was prepared.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't there or isn't whole.
+    """
+    path = Path(folder) / "network.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["image_shape"] = tuple(content["image_shape"])
+        return Prepared(**content)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise GenreflowError(
+            f"{path}: no whole network was prepared there ({error}); delete {folder} and run "
+            "again: it is made anew"
+        ) from None
+
+
+def load(folder: str | Path, *, threads: int, padded: bool = True) -> Run:
+    """Load a network that was prepared.
+
+    Parameters
+    ----------
+    folder
+        As given to `prepare`.
+    threads
+        As for `prepare`.
+    padded
+        Whether batches are filled up to `BATCH_SIZE`, so that a track's features are the same, bit
+        by bit, whatever is beside it. If not, they still are where they would differ
+        (`Prepared.any_batch`); elsewhere a single image takes an eighth of the time.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't there or isn't whole.
+    """
+    prepared = describe(folder)
+    path = Path(folder) / _NAMES[prepared.engine]
+    padded = padded or not prepared.any_batch
+    try:
+        if prepared.engine == "keras":
+            import keras
+
+            whole = keras.saving.load_model(path, compile=False, safe_mode=True)
+            return by_keras(whole, padded=padded)
+        if openvino is None:
+            raise GenreflowError(
+                f"{folder} was prepared for OpenVINO, which isn't installed: install it, or delete "
+                f"{folder} and run again"
+            )
+        model = openvino.Core().read_model(path)
+        return by_openvino(model, precision=prepared.precision, threads=threads, padded=padded)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise GenreflowError(
+            f"{path}: not a whole network ({error}); delete {folder} and run again: it is made anew"
+        ) from None
+
+
+def by_keras(whole: Any, *, padded: bool = True) -> Run:
+    """Return a function that runs a model of `Backbone.on_images` by Keras.
+
+    Parameters
+    ----------
+    whole : keras.Model
+    padded
+        As for `load`.
+    """
+    return lambda images: [
+        np.asarray(features)[: len(images)]
+        for features in _called(whole, _padded(images) if padded else images)
+    ]
+
+
+def _called(whole: Any, images: np.ndarray) -> list[Any]:
+    features = whole.predict_on_batch(images)
+    return features if isinstance(features, list) else [features]
+
+
+def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
+    """Convert a Keras model to OpenVINO.
+
+    It goes by a SavedModel on the disk: from a model in memory OpenVINO can't on Python 3.13.
+
+    Parameters
+    ----------
+    whole : keras.Model
+        As `Backbone.on_images` returns it.
+    cuts
+        Names of its outputs.
+    """
+    import keras
+    import tensorflow as tf
+
+    image = whole.inputs[0]
+    exported = keras.export.ExportArchive()
+    exported.add_variable_collection("weights", whole.variables)
+    exported.add_endpoint(
+        "serve",
+        lambda images: dict(zip(cuts, tf.nest.flatten(whole(images, training=False)), strict=True)),
+        input_signature=[tf.TensorSpec(image.shape, tf.uint8, name="images")],
+    )
+    with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
+        exported.write_out(folder, verbose=False)
+        model = openvino.convert_model(folder)
+    outputs = [model.output(cut) for cut in cuts]
+    return openvino.Model(outputs, model.get_parameters(), "backbone")
+
+
+def _save_openvino(model: "openvino.Model", path: Path) -> None:
+    with atomic(path) as part, atomic(path.with_suffix(".bin")) as weights:
+        openvino.serialize(model, part, weights)
+
+
+def by_openvino(
+    model: "openvino.Model", *, precision: str, threads: int, padded: bool = True
+) -> Run:
+    """Return a function that runs a model by OpenVINO.
+
+    Parameters
+    ----------
+    model
+        As `convert` returns it.
+    precision
+        ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
+    threads
+        Processor threads to use.
+    padded
+        As for `load`.
+    """
+    sized = model.clone()
+    number = BATCH_SIZE if padded else openvino.Dimension(1, BATCH_SIZE)
+    sized.reshape(openvino.PartialShape([number, *sized.input().partial_shape[1:]]))
+    compiled = openvino.Core().compile_model(
+        sized,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Jobs that run side by side would all be pinned to the same cores.
+            "ENABLE_CPU_PINNING": False,
+        },
+    )
+    request = compiled.create_infer_request()
+
+    def run(images: np.ndarray) -> Batch:
+        batch = _padded(images) if padded else np.ascontiguousarray(images)
+        request.infer([batch], share_inputs=True)
+        # Copied: the next batch overwrites the tensors.
+        return [tensor.data[: len(images)].copy() for tensor in request.output_tensors]
+
+    return run
+
+
+def _padded(images: np.ndarray) -> np.ndarray:
+    """Fill up a batch, so that a track's features don't depend on how many are beside it."""
+    missing = BATCH_SIZE - len(images)
+    return np.ascontiguousarray(np.pad(images, ((0, missing), (0, 0), (0, 0))))
+
+
+def agreement(features: np.ndarray, expected: np.ndarray) -> float:
+    """Return how far features of the same tracks agree, 1 if they are the same.
+
+    It is the least cosine similarity of a track, as the features are and with the tracks' mean
+    taken away, the lower of the two. Classifiers see how tracks differ: where all features lie
+    close together, as those of random weights do, nearly parallel ones may still differ by much
+    of what tells one track from another.
+
+    Parameters
+    ----------
+    features, expected : float, shape (tracks, size)
+        Their mean is that of `expected`. Tracks where both have no value but 0 count as the same.
+    """
+    # Networks that were never trained give values whose squares vanish in float32.
+    features, expected = features.astype(np.float64), expected.astype(np.float64)
+    mean = expected.mean(axis=0) if len(expected) > 1 else 0.0
+    return min(cosine(features, expected), cosine(features - mean, expected - mean))
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the least cosine similarity of a row: float64, shape (rows, size)."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    products = np.einsum("ij,ij->i", one, other)
+    empty = ~(one.any(axis=1) | other.any(axis=1))
+    cosines = np.divide(products, lengths, out=empty.astype(float), where=lengths > 0)
+    return float(np.nan_to_num(cosines, nan=0.0).min(initial=1.0))
+
+
+def ahead(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield batches, the next of which is read in a thread while one is worked on."""
+    iterator, end = iter(batches), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, iterator, end)
+        while (batch := coming.result()) is not end:
+            coming = pool.submit(next, iterator, end)
+            yield batch

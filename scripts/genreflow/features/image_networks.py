@@ -1,0 +1,287 @@
+"""Backbones: image networks of which inner layers, the cuts, are features of a log-mel image."""
+
+import difflib
+import inspect
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from genreflow.errors import GenreflowError
+from genreflow.features import weights as weight_files
+
+RANDOM = "random"
+"""What stands in place of a weights file for weights that were never trained."""
+
+PREPROCESSING: dict[str, Callable[[Any], Any]] = {
+    "none": lambda x: x,
+    **{
+        mode: lambda x, mode=mode: keras.applications.imagenet_utils.preprocess_input(x, mode=mode)
+        for mode in ("tf", "torch", "caffe")
+    },
+}
+"""Of grey levels 0-255 for a network from a file: none, or a mode of Keras's imagenet_utils."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is known of a cut.
+
+    Attributes
+    ----------
+    size
+        Dimensions of its features.
+    parameters
+        Of the network up to this layer.
+    """
+
+    size: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network that ends at its deepest cut.
+
+    Attributes
+    ----------
+    network
+        From preprocessed images (n, height, width, channels) to one output a cut.
+    cuts
+        In the order of the outputs.
+    preprocess
+        From grey levels (n, height, width, channels) to what the network wants.
+    """
+
+    network: keras.Model
+    cuts: dict[str, Cut]
+    preprocess: Callable[[Any], Any]
+
+    def on_images(self, shape: tuple[int, int]) -> keras.Model:
+        """Return the network with everything before and after it in one model.
+
+        The image is resized bilinearly to the network's size, repeated over the channels and
+        preprocessed; each cut is flattened.
+
+        Parameters
+        ----------
+        shape
+            Of the log-mel images (n_mels, n_frames).
+
+        Returns
+        -------
+        keras.Model
+            From uint8 (n, n_mels, n_frames) to a list of float32 (n, size), one a cut.
+        """
+        height, width, channels = self.network.input_shape[1:]
+        size = (height or shape[0], width or shape[1])
+        images = keras.Input(shape, dtype="uint8", name="images")
+        x = ops.expand_dims(ops.cast(images, "float32"), -1)
+        if size != tuple(shape):
+            x = ops.image.resize(x, size, interpolation="bilinear")
+        x = self.preprocess(ops.repeat(x, channels, axis=-1))
+        outputs = keras.tree.flatten(self.network(x, training=False))
+        return keras.Model(
+            images,
+            [
+                ops.reshape(ops.cast(output, "float32"), (-1, cut.size))
+                for output, cut in zip(outputs, self.cuts.values(), strict=True)
+            ],
+        )
+
+
+def build(
+    network: str,
+    cuts: Sequence[str],
+    *,
+    weights: str | Path = RANDOM,
+    seed: int = 0,
+    preprocessing: str = "none",
+) -> Backbone:
+    """Build a network up to the deepest of its cuts.
+
+    It clears Keras's session, since names of layers depend on what was built before.
+
+    Parameters
+    ----------
+    network
+        Name of a network in keras.applications, with the input size and the preprocessing that
+        Keras documents; or the path of a ``.keras`` file.
+    cuts
+        Names of layers.
+    weights
+        `RANDOM`, or a weights file of the network in keras.applications, with or without its
+        fully connected layers as the cuts need. A ``.keras`` file holds its own.
+    seed
+        Of random weights.
+    preprocessing
+        For a ``.keras`` file: a key of `PREPROCESSING`.
+
+    Raises
+    ------
+    GenreflowError
+        If there is no such network or layer, or a file is damaged, of another network, or would
+        run code.
+    """
+    if network.endswith(".keras"):
+        whole, preprocess = from_file(network), PREPROCESSING[preprocessing]
+    else:
+        whole = _application(network, cuts, weights, seed)
+        preprocess = sys.modules[_maker(network).__module__].preprocess_input
+    return Backbone(*_cut(whole, cuts, network), preprocess)
+
+
+def _cut(
+    whole: keras.Model, cuts: Sequence[str], network: str
+) -> tuple[keras.Model, dict[str, Cut]]:
+    require_layers([layer.name for layer in whole.layers], cuts, network)
+    outputs, known = [], {}
+    for name in cuts:
+        output = whole.get_layer(name).output
+        if not isinstance(output, keras.KerasTensor) or None in output.shape[1:]:
+            raise GenreflowError(
+                f"{network}: the output of layer {name} has no fixed size; choose another layer"
+            )
+        size = 1
+        for dimension in output.shape[1:]:
+            size *= dimension
+        known[name] = Cut(size, keras.Model(whole.inputs, output).count_params())
+        outputs.append(output)
+    return keras.Model(whole.inputs, outputs), known
+
+
+def applications() -> list[str]:
+    """Return the names of the networks in keras.applications."""
+    return [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)]
+
+
+def needs_top(network: str, cuts: Sequence[str]) -> bool:
+    """Tell whether cuts of a network in keras.applications need its fully connected layers.
+
+    Raises
+    ------
+    GenreflowError
+        If there is no such network or layer.
+    """
+    known = _known(network)
+    require_layers(known.layers, cuts, network)
+    return not known.below.issuperset(cuts)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The documented input shape, all layers, and those of the network without its top."""
+
+    shape: tuple[int, ...]
+    layers: tuple[str, ...]
+    below: frozenset[str]
+
+
+@cache
+def _known(network: str) -> _Known:
+    whole = _outline(network, top=True)
+    return _Known(
+        whole.input_shape[1:],
+        tuple(layer.name for layer in whole.layers),
+        frozenset(layer.name for layer in _outline(network, top=False).layers),
+    )
+
+
+def require_layers(names: Sequence[str], cuts: Sequence[str], network: str) -> None:
+    """Raise GenreflowError unless all cuts are among the names of a network's layers."""
+    for cut in cuts:
+        if cut not in names:
+            near = sorted(names, key=lambda name: -_likeness(cut, name))
+            raise GenreflowError(
+                f"{network} has no layer {cut!r}. Its layers, the nearest names first: "
+                f"{', '.join(near)}"
+            )
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
+
+
+def _maker(network: str) -> Callable[..., keras.Model]:
+    names = applications()
+    if network not in names:
+        near = sorted(names, key=lambda name: -_likeness(network, name))
+        raise GenreflowError(
+            f"keras.applications has no network {network!r}. Its networks, the nearest names "
+            f"first: {', '.join(near)}. A network of your own is given by the path of its .keras "
+            "file"
+        )
+    return getattr(keras.applications, network)
+
+
+def _outline(network: str, *, top: bool) -> keras.Model:
+    """Build a network without values for its weights: it takes no memory and little time."""
+    make = _maker(network)
+    keras.utils.clear_session(free_memory=False)  # names such as conv2d_93 count from the start
+    with keras.StatelessScope(initialize_variables=False):
+        return make(weights=None, include_top=top)
+
+
+def _application(network: str, cuts: Sequence[str], weights: str | Path, seed: int) -> keras.Model:
+    top = needs_top(network, cuts)
+    if weights != RANDOM:
+        top = _file_has_top(network, weights, [True] if top else [False, True])
+    make = _maker(network)
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(seed)
+    whole = make(weights=None, include_top=top, input_shape=_known(network).shape)
+    if weights != RANDOM:
+        whole.load_weights(weights)
+    return whole
+
+
+def _file_has_top(network: str, path: str | Path, choices: list[bool]) -> bool:
+    """Tell whether a weights file is of the whole network or of the one without its top."""
+    found = {top: weight_files.difference(_outline(network, top=top), path) for top in choices}
+    fitting = [top for top, differs in found.items() if differs is None]
+    if not fitting:
+        nearest = max(found.values(), key=lambda differs: differs.place)
+        raise GenreflowError(weight_files.foreign(path, network, nearest))
+    return fitting[0]
+
+
+def from_file(path: str | Path) -> keras.Model:
+    """Load a network from a ``.keras`` file, which can't run code.
+
+    Parameters
+    ----------
+    path
+        A functional or sequential model with one image as input.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't such a file, is damaged, or holds code.
+    """
+    if not Path(path).is_file():
+        raise GenreflowError(f"{path}: there is no such file")
+    if not zipfile.is_zipfile(path):
+        raise GenreflowError(
+            f"{path}: not a whole .keras file; save the model with keras.Model.save, in Keras 3"
+        )
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
+        raise GenreflowError(
+            f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "
+            "Keras's own layers are taken, for others would run code of their own when loaded"
+        ) from None
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or not inputs[0].shape[-1]:
+        raise GenreflowError(
+            f"{path}: expected a functional or sequential model with one input of the shape "
+            "(batch, height, width, channels); its inputs are "
+            f"{', '.join(str(tensor.shape) for tensor in inputs) or 'unknown'}"
+        )
+    return model

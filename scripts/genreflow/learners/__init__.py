@@ -1,0 +1,1 @@
+"""What turns images or features into the probabilities of genres."""

@@ -1,0 +1,464 @@
+"""Classic classifiers on any feature matrix: scaler, optional PCA, classifier, by grid search."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from threadpoolctl import threadpool_limits
+
+from genreflow.corpus.tracks import PARTS
+from genreflow.errors import GenreflowError, NotPossible
+from genreflow.learners import grid_search as grids
+from genreflow.learners import pca as components
+from genreflow.learners import prediction_table, skops_files
+from genreflow.limits import MAX_TRACKS
+
+CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
+    "svm-linear": lambda seed: LinearSVC(dual="auto", random_state=seed),
+    "svm-rbf": lambda seed: SVC(kernel="rbf", random_state=seed),
+    "mlp": lambda seed: MLPClassifier(
+        activation="relu",
+        solver="adam",
+        learning_rate_init=1e-4,
+        batch_size=32,
+        max_iter=200,
+        early_stopping=True,
+        random_state=seed,
+    ),
+    "logistic-regression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "gradient-boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+    "lda": lambda _: LinearDiscriminantAnalysis(solver="lsqr"),
+}
+"""What makes each unfitted classifier from a seed."""
+
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted classifier that gives probabilities.
+
+    Attributes
+    ----------
+    pipeline
+        Scaler, PCA if asked for, classifier: an ordinary scikit-learn pipeline.
+    inverse_temperature
+        What decision values are multiplied with before the softmax; None if the probabilities are
+        those of the classifier itself.
+    """
+
+    pipeline: Pipeline
+    inverse_temperature: float | None
+
+    @property
+    def genres(self) -> list[str]:
+        """The genres in the order of the columns of the probabilities."""
+        return [str(genre) for genre in self.pipeline.classes_]
+
+    def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the genre of each track, and the probability of every genre.
+
+        Parameters
+        ----------
+        x : (n, d) float
+            Features as they were before scaling.
+
+        Returns
+        -------
+        predicted : (n,) str
+            The classifier's own decision, which has the largest probability.
+        probabilities : (n, genres) float64
+            Rows sum to 1.
+
+        Raises
+        ------
+        GenreflowError
+            If `x` has another number of dimensions than the model was fitted on.
+        """
+        if x.ndim != 2 or x.shape[1] != self.pipeline.n_features_in_:
+            raise GenreflowError(
+                f"the features have the shape {x.shape}, the model was fitted on"
+                f" {self.pipeline.n_features_in_} dimensions: make them with the same settings"
+            )
+        if self.inverse_temperature is None:
+            scores = probabilities = self.pipeline.predict_proba(x).astype(np.float64)
+        else:
+            scores = grids.decision_values(self.pipeline, x)
+            probabilities = softmax(self.inverse_temperature * scores, axis=1)
+        return self.pipeline.classes_[scores.argmax(axis=1)], probabilities
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `classify` returns.
+
+    Attributes
+    ----------
+    model
+        The best candidate, fitted on all tracks to learn from.
+    cv_results
+        One row a candidate, in the order of the grid: ``parameters`` (JSON), ``mean_accuracy``,
+        ``std_accuracy``, ``fold_01``..., ``fit_seconds`` (mean; the one column that a seed does
+        not fix).
+    best_parameters
+        Those of the highest mean accuracy; the first of equals.
+    best_score
+        That mean cross-validated accuracy.
+    predictions
+        One row a track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
+    """
+
+    model: Model
+    cv_results: pd.DataFrame
+    best_parameters: dict[str, Any]
+    best_score: float
+    predictions: pd.DataFrame
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best candidate in plain values, with the dimensions before and after PCA."""
+        pipeline = self.model.pipeline
+        reduced = pipeline.named_steps.get("pca")
+        dimensions = int(pipeline.n_features_in_)
+        return {
+            "parameters": self.best_parameters,
+            "cv_accuracy": float(self.best_score),
+            "dimensions": dimensions,
+            "components": int(reduced.n_components_) if reduced is not None else dimensions,
+        }
+
+
+def preprocessing(x: np.ndarray, *, pca: float | None = None, threads: int = 1) -> Pipeline:
+    """Fit the steps before the classifier: the scaler, and PCA if asked for.
+
+    Parameters
+    ----------
+    x : (n, d) float32
+        Features of the tracks to learn from, not scaled.
+    pca
+        Share of the variance, in (0, 1), that the components kept must explain; None for no PCA.
+    threads
+        How many cores PCA takes.
+
+    Raises
+    ------
+    GenreflowError
+        If `pca` is no such share.
+    """
+    if pca is None:
+        return Pipeline([("scaler", StandardScaler().fit(x))])
+    return components.decompose(x, share=pca, threads=threads).pipeline(pca)
+
+
+def classify(
+    x: np.ndarray,
+    genres: Sequence[str],
+    parts: Sequence[str],
+    track_ids: Sequence[str],
+    *,
+    classifier: str,
+    grid: Mapping[str, Sequence],
+    groups: np.ndarray | None = None,
+    fit_on: Sequence[str] = ("training",),
+    folds: int = 10,
+    pca: float | None = None,
+    prepared: Pipeline | None = None,
+    within_folds: bool = False,
+    class_weight: str | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    max_tracks: int = MAX_TRACKS,
+    progress: grids.Progress | None = None,
+) -> Result:
+    """Choose a classifier's parameters by cross-validation, fit it, and predict every track.
+
+    Only tracks of the parts `fit_on` are learned from: by the scaler, PCA, the folds, the
+    classifier and its temperature. Their own rows in the predictions are thus not held out.
+
+    Parameters
+    ----------
+    x : (n, d) float32
+        Features, not scaled.
+    genres : (n,) str
+        The labels.
+    parts : (n,) str
+        Where each track lies: training, validation or test.
+    track_ids : (n,) str
+        For the table and for messages.
+    classifier
+        A key of `CLASSIFIERS`.
+    grid
+        Values to try for each parameter of the classifier.
+    groups : (n,) int, or None
+        Tracks with the same number (an artist's) share a fold; None if nothing is known.
+    fit_on
+        The parts to learn from.
+    folds
+        Number of folds; fewer if a genre can't fill so many.
+    pca
+        Explained variance to keep, in (0, 1); None for no PCA.
+    prepared
+        What `preprocessing` (or `learners.pca.Decomposition.pipeline`) returned for the tracks of
+        `fit_on` and this `pca`, so that several classifiers share it; None to fit it here.
+    within_folds
+        Fit scaler and PCA on the training tracks of each fold anew, to choose the parameters. If
+        not, they are fitted once on all tracks of `fit_on`, as in the study, so that a fold's
+        held-out tracks have a small say in them. The model has those fitted on all in any case.
+    class_weight
+        ``"balanced"`` to weigh genres by the inverse of their number of tracks.
+    seed
+        Of the folds and of the classifier.
+    threads
+        How many fits run at once.
+    max_tracks
+        Most tracks to learn from for ``svm-rbf``, whose memory grows with their square: 8 n^2
+        bytes, and up to as much again a thread. For ``svm-linear`` the lesser of tracks and
+        dimensions counts, for ``lda`` the dimensions.
+    progress
+        Called with the numbers of fits done and in all.
+
+    Raises
+    ------
+    GenreflowError
+        If the arrays do not fit together, values are not finite, or a setting is unknown or out of
+        range.
+    NotPossible
+        If a genre has nothing to learn from or too little for two folds, or
+        there are too few tracks for the classifier, or more than `max_tracks`.
+    """
+    genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
+    _check_tracks(x, genres, parts, track_ids, groups)
+    learn = _tracks_to_learn_from(genres, parts, fit_on)
+    if prepared is not None:
+        _check_prepared(prepared, pca, int(learn.sum()), x.shape[1])
+    if class_weight not in (None, "balanced"):
+        raise GenreflowError(f"class_weight is {class_weight!r}: expected 'balanced' or nothing")
+    estimator = _estimator(classifier, grid, seed)
+    _check_size(classifier, int(learn.sum()), x.shape[1], max_tracks)
+
+    names, y = np.unique(genres[learn], return_inverse=True)
+    of_learnt = None if groups is None else np.asarray(groups)[learn]
+    chosen = grids.make_folds(y, of_learnt, names.tolist(), n_splits=folds, seed=seed)
+    prepare = partial(preprocessing, pca=pca, threads=threads)
+    before = prepared or prepare(x[learn])
+    with threadpool_limits(threads, user_api="blas"):
+        scaled = before.transform(x)
+    found = grids.search(
+        estimator,
+        grid,
+        x[learn] if within_folds else scaled[learn],
+        y,
+        chosen,
+        preprocessing=prepare if within_folds else None,
+        class_weight=class_weight,
+        threads=threads,
+        progress=progress,
+    )
+    best = found.candidates[found.best]
+    with grids.LogUnconverged(type(estimator).__name__, 1):
+        fitted = grids.fit(estimator.set_params(**best), scaled[learn], genres[learn], class_weight)
+    temperature = None
+    if found.decisions is not None:
+        temperature = inverse_temperature(found.decisions[found.best], y)
+    on_scaled = Model(Pipeline([("classifier", fitted)]), temperature)
+    return Result(
+        Model(Pipeline([*before.steps, ("classifier", fitted)]), temperature),
+        _cv_table(found),
+        best,
+        float(np.average(found.scores[found.best])),
+        predictions_table(on_scaled, scaled, genres, parts, track_ids),
+    )
+
+
+def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
+    """Fit the factor that turns decision values into probabilities by a softmax.
+
+    Temperature scaling: one positive factor leaves the order of the genres as it is, so that the
+    decision has the largest probability. C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On
+    calibration of modern neural networks", ICML 2017, section 4.2. Decision values of SVMs take
+    the place of logits; those of LDA are logits, yet far too sure of themselves where dimensions
+    are many.
+
+    Parameters
+    ----------
+    decisions : (n, genres) float64
+        Decision values of tracks that the classifier has not seen.
+    y : (n,) int
+        Genre codes.
+
+    Returns
+    -------
+    float
+        Of the least log loss, between exp(-10) and exp(10).
+    """
+    rows = np.arange(len(y))
+
+    def log_loss(exponent):
+        return -log_softmax(np.exp(exponent) * decisions, axis=1)[rows, y].mean()
+
+    return float(np.exp(minimize_scalar(log_loss, bounds=(-10, 10), method="bounded").x))
+
+
+def predictions_table(
+    model: Model,
+    x: np.ndarray,
+    genres: Sequence[str],
+    parts: Sequence[str],
+    track_ids: Sequence[str],
+) -> pd.DataFrame:
+    """Return one row a track: track_id, part, genre, predicted, p_<genre>...
+
+    Parameters
+    ----------
+    model
+        The fitted classifier, with its scaler or without.
+    x : (n, d) float
+        Features as they are before the model's first step.
+    genres, parts, track_ids : (n,) str
+        What the table says of each track beside the prediction.
+    """
+    predicted, probabilities = model.predict(x)
+    return prediction_table.make(
+        probabilities,
+        track_ids=track_ids,
+        parts=parts,
+        genres=genres,
+        names=model.genres,
+        predicted=predicted,
+    )
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write a model as a skops file, which loads without running code."""
+    content = {"pipeline": model.pipeline, "inverse_temperature": model.inverse_temperature}
+    skops_files.write(content, path)
+
+
+def load(path: str | Path) -> Model:
+    """Read a model that `save` wrote.
+
+    Raises
+    ------
+    GenreflowError
+        As `learners.skops_files.read`.
+    """
+    return skops_files.read(path, _model)
+
+
+def _model(content: Mapping[str, Any]) -> Model:
+    model = Model(content["pipeline"], content["inverse_temperature"])
+    if not isinstance(model.pipeline, Pipeline):
+        raise TypeError("it holds no pipeline")
+    return model
+
+
+def _check_tracks(x, genres, parts, track_ids, groups) -> None:
+    lengths = {"genres": genres, "parts": parts, "track_ids": track_ids}
+    if groups is not None:
+        lengths["groups"] = groups
+    if x.ndim != 2:
+        raise GenreflowError(
+            f"the features have the shape {x.shape}: expected (tracks, dimensions)"
+        )
+    for name, values in lengths.items():
+        if len(values) != len(x):
+            raise GenreflowError(f"{len(x)} rows of features, but {len(values)} {name}")
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise GenreflowError(
+            f"{bad.sum()} of {len(x)} tracks have features that are not finite:"
+            f" {_some(track_ids[bad])}; exclude them or compute their features again"
+        )
+    unknown = sorted(set(parts.tolist()) - set(PARTS))
+    if unknown:
+        raise GenreflowError(f"part {unknown[0]!r}: expected one of {', '.join(PARTS)}")
+
+
+def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
+    allowed = [part for part in PARTS if part != "test"]
+    if not fit_on or set(fit_on) - set(allowed):
+        raise GenreflowError(f"fit_on is {list(fit_on)}: expected some of {', '.join(allowed)}")
+    learn = np.isin(parts, list(fit_on))
+    missing = sorted(set(genres) - set(genres[learn]))
+    where = " and ".join(fit_on)
+    if missing:
+        raise NotPossible(
+            f"no track in {where} of the genres {_some(missing)}, which other parts have:"
+            " choose another split, or leave these genres out"
+        )
+    if len(set(genres[learn])) < 2:
+        raise NotPossible(f"fewer than two genres in {where}: there is nothing to tell apart")
+    return learn
+
+
+def _estimator(classifier, grid, seed) -> BaseEstimator:
+    if classifier not in CLASSIFIERS:
+        raise GenreflowError(
+            f"classifier {classifier!r}: expected one of {', '.join(sorted(CLASSIFIERS))}"
+        )
+    estimator = CLASSIFIERS[classifier](seed)
+    grids.check_grid(estimator, grid, classifier)
+    return estimator
+
+
+def _check_prepared(prepared: Pipeline, pca, tracks: int, dimensions: int) -> None:
+    reduced = prepared.named_steps.get("pca")
+    found = {
+        "dimensions": (prepared.n_features_in_, dimensions),
+        "tracks to learn from": (int(prepared["scaler"].n_samples_seen_), tracks),
+        "share of the variance": (None if reduced is None else reduced.n_components, pca),
+    }
+    for what, (theirs, ours) in found.items():
+        if theirs != ours:
+            raise GenreflowError(
+                f"{what}: {theirs} in the prepared scaler and PCA, {ours} for the classifier:"
+                " prepare them on the same tracks, with the same settings"
+            )
+
+
+def _check_size(classifier, tracks, dimensions, max_tracks) -> None:
+    sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions), "lda": dimensions}
+    size = sizes.get(classifier, 0)
+    if size > max_tracks:
+        raise NotPossible(
+            f"{classifier} on {tracks} tracks x {dimensions} dimensions needs a matrix of"
+            f" {size} x {size} numbers ({8e-9 * size**2:.0f} GB, and up to as much again a thread),"
+            f" more than max_tracks = {max_tracks} allows: raise it if the memory is there, use PCA"
+            " if it is the dimensions, or use logistic-regression or gradient-boosting"
+        )
+
+
+def _cv_table(found: grids.Search) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "parameters": [json.dumps(p, sort_keys=True) for p in found.candidates],
+            "mean_accuracy": np.average(found.scores, axis=1),
+            "std_accuracy": found.scores.std(axis=1),
+        }
+    )
+    for fold, scores in enumerate(found.scores.T, start=1):
+        table[f"fold_{fold:02d}"] = scores
+    table["fit_seconds"] = found.seconds.mean(axis=1)
+    return table
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first few, and count the rest."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,488 @@
+"""The CNN branch: variants of networks trained on log-mel images, and the images as input."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+from sklearn.utils.class_weight import compute_class_weight
+
+from genreflow.corpus.tracks import PARTS
+from genreflow.errors import GenreflowError
+from genreflow.features.spectrograms import open_images
+from genreflow.learners import architectures, augmentation, training
+
+AUGMENT = ("none", "copies", "online")
+"""How a variant's training images are augmented."""
+
+
+class ImageBatches(keras.utils.PyDataset):
+    """Batches of images and labels from HDF5, for training and prediction.
+
+    All images that are asked for are held in memory if they fit; else each batch is read from
+    disk when it is its turn, by a thread of its own. A shuffled epoch's order, and the crops,
+    depend on the seed and the epoch alone.
+
+    Parameters
+    ----------
+    images
+        Datasets of shape (n, n_mels, n_frames), uint8, one behind another.
+    rows
+        Which of their rows to use, counted over all datasets.
+    labels : int, shape (len(rows),)
+        Class of each.
+    batch_size
+        Images a batch.
+    memory
+        Bytes that the images may take.
+    shuffle_seed
+        Shuffles each epoch; None keeps the order.
+    crop
+        Length of a crop [frames]; None for whole images.
+    crop_start
+        Where all crops start [frames]; None draws a place for each image and epoch.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[h5py.Dataset],
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        batch_size: int,
+        memory: int,
+        shuffle_seed: int | None = None,
+        crop: int | None = None,
+        crop_start: int | None = None,
+    ):
+        super().__init__(workers=1, max_queue_size=4)
+        self._rows, self._labels = np.asarray(rows), np.asarray(labels)
+        self._batch_size = batch_size
+        fits = len(rows) * int(np.prod(images[0].shape[1:])) <= memory
+        self._held = _read(images, self._rows) if fits else None
+        self._images = images
+        self._order = training.EpochOrder(len(rows), shuffle_seed)
+        self._crop, self._crop_start = crop, crop_start
+        self._crop_seed, self._epoch = shuffle_seed or 0, 0
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self._rows) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch: images (n, n_mels, n_frames or crop, 1) uint8 and labels (n,)."""
+        picked = self._order.rows[index * self._batch_size : (index + 1) * self._batch_size]
+        if self._held is not None:
+            images = self._held[picked]
+        else:
+            images = _read(self._images, self._rows[picked])
+        return self._cropped(images, index)[..., np.newaxis], self._labels[picked]
+
+    def _cropped(self, images: np.ndarray, index: int) -> np.ndarray:
+        if self._crop is None:
+            return images
+        if self._crop_start is not None:
+            return images[:, :, self._crop_start : self._crop_start + self._crop]
+        rng = np.random.default_rng([self._crop_seed, self._epoch, index])
+        starts = rng.integers(0, images.shape[2] - self._crop, len(images), endpoint=True)
+        columns = starts[:, np.newaxis, np.newaxis] + np.arange(self._crop)
+        return np.take_along_axis(images, columns, axis=2)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
+        self._epoch += 1
+        self._order.advance()
+
+
+def _read(images: Sequence[h5py.Dataset], rows: np.ndarray) -> np.ndarray:
+    """Read rows in any order.
+
+    One by one: asked for several rows of a virtual dataset at once, HDF5 takes seven times as long.
+    """
+    read = np.empty((len(rows), *images[0].shape[1:]), dtype=images[0].dtype)
+    ends = np.cumsum([len(dataset) for dataset in images])
+    owners = np.searchsorted(ends, rows, side="right")
+    for place, (row, owner) in enumerate(zip(rows, owners, strict=True)):
+        dataset = images[owner]
+        dataset.read_direct(read, np.s_[row - ends[owner] + len(dataset)], np.s_[place])
+    return read
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """The images of a split's tracks, and the masked copies of those for training.
+
+    Attributes
+    ----------
+    datasets
+        The images of the corpus, then the copies if there are any.
+    track_ids, parts, labels
+        One a track of the split: its id, its part, the number of its genre.
+    rows
+        The row of each in the first dataset.
+    copies
+        The rows of copies, counted over both datasets, and their labels.
+    genres
+        The classes.
+    invert
+        Whether loud is dark.
+    memory
+        Bytes that the images of a part may take; what is more is read from disk.
+    """
+
+    datasets: Sequence[h5py.Dataset]
+    track_ids: np.ndarray
+    parts: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+    copies: tuple[np.ndarray, np.ndarray]
+    genres: list[str]
+    invert: bool
+    memory: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self.datasets[0].shape[1:]
+
+    def require_parts(self) -> None:
+        """Raise NotPossible unless a network can be trained, as `training.require_parts`."""
+        training.require_parts(self.parts, np.array(self.genres)[self.labels])
+
+    def batches(
+        self, parts: Sequence[str], *, batch_size: int, copies: bool = False, **settings: Any
+    ) -> ImageBatches:
+        """Return the images of some parts, with the copies if asked for, as a data set."""
+        of_parts = np.isin(self.parts, parts)
+        rows, labels = self.rows[of_parts], self.labels[of_parts]
+        if copies:
+            rows = np.concatenate([rows, self.copies[0]])
+            labels = np.concatenate([labels, self.copies[1]])
+        return ImageBatches(
+            self.datasets, rows, labels, batch_size=batch_size, memory=self.memory, **settings
+        )
+
+
+@contextmanager
+def open_split(
+    images: str | Path, split: pd.DataFrame, *, memory_mb: int, copies: str | Path | None = None
+) -> Iterator[SplitImages]:
+    """Open the images of a split.
+
+    Parameters
+    ----------
+    images
+        The joined log-mel images.
+    split
+        Columns track_id and part.
+    memory_mb
+        The images of a part are held in memory up to this much [MB].
+    copies
+        The joined masked copies of the split's training tracks.
+
+    Raises
+    ------
+    GenreflowError
+        If a track of the split has no image, or what is copied is not for training.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(open_images(images))
+        track_ids, parts = split["track_id"].to_numpy(), split["part"].to_numpy()
+        rows = _rows_of(file, track_ids, images)
+        genres, labels = np.unique(file["genre"].asstr()[:][rows], return_inverse=True)
+        datasets, copied = [file["images"]], np.empty(0, dtype=str)
+        if copies is not None:
+            file_of_copies = stack.enter_context(open_images(copies))
+            datasets.append(file_of_copies["images"])
+            copied = file_of_copies["track_id"].asstr()[:]
+        label_of = dict(zip(track_ids, labels, strict=True))
+        _check_copies(copied, set(track_ids[parts == PARTS[0]]), copies)
+        yield SplitImages(
+            datasets=datasets,
+            track_ids=track_ids,
+            parts=parts,
+            labels=labels,
+            rows=rows,
+            copies=(
+                len(datasets[0]) + np.arange(len(copied)),
+                np.array([label_of[track_id] for track_id in copied], dtype=int),
+            ),
+            genres=genres.tolist(),
+            invert=bool(file.attrs.get("invert", True)),
+            memory=memory_mb * 10**6,
+        )
+
+
+def _rows_of(file: h5py.File, track_ids: Sequence[str], images: str | Path) -> np.ndarray:
+    row_of = {track_id: row for row, track_id in enumerate(file["track_id"].asstr()[:])}
+    lacking = [track_id for track_id in track_ids if track_id not in row_of]
+    if lacking:
+        raise GenreflowError(
+            f"{images} has no image of track {lacking[0]} and {len(lacking) - 1} more tracks of "
+            "the split: delete it and run again"
+        )
+    return np.array([row_of[track_id] for track_id in track_ids])
+
+
+def _check_copies(copied: np.ndarray, training_ids: set[str], path: str | Path | None) -> None:
+    """Refuse copies of tracks that are not for training: a track must not stand on two sides."""
+    others = sorted(set(copied) - training_ids)
+    if others:
+        raise GenreflowError(
+            f"{path} has copies of {len(others)} tracks that are not in the split's training "
+            f"part, {others[0]} the first: delete it and run again"
+        )
+
+
+def spread(space: Mapping[str, Sequence[Any]], variant: Mapping[str, Any]) -> dict[str, list]:
+    """Give each layer a hyper-parameter of its own where a setting has a value for each layer."""
+    found: dict[str, list] = {}
+    for name, values in space.items():
+        if isinstance(variant.get(name), list | tuple):
+            layers = range(1, len(variant[name]) + 1)
+            found |= {f"{name}_{layer}": list(values) for layer in layers}
+        else:
+            found[name] = list(values)
+    return found
+
+
+def with_values(variant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a variant with hyper-parameters as `spread` names them put in."""
+    changed = dict(variant)
+    for name, setting in variant.items():
+        if isinstance(setting, list | tuple) and f"{name}_1" in values:
+            changed[name] = [values[f"{name}_{layer}"] for layer in range(1, len(setting) + 1)]
+        elif name in values:
+            changed[name] = values[name]
+    return changed
+
+
+def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> keras.Model:
+    """Build the network of a variant, not compiled.
+
+    Parameters
+    ----------
+    images
+        What it shall be trained on.
+    variant
+        Settings of the architecture; mel_bands, dynamic_range, crop_frames: what it sees of an
+        image; augment, strength and online: what changes images in training.
+    seed
+        Of the augmentation.
+
+    Raises
+    ------
+    GenreflowError
+        If images are too small for the network, or a setting doesn't fit them.
+    """
+    n_mels, n_frames = images.shape
+    bands, frames = variant["mel_bands"] or n_mels, variant["crop_frames"] or n_frames
+    if n_mels % bands:
+        raise GenreflowError(
+            f"mel_bands: {bands} of a variant doesn't divide the {n_mels} bands of the images "
+            "(spectrogram.n_mels)"
+        )
+    if frames > n_frames:
+        raise GenreflowError(
+            f"crop_frames: {frames} of a variant is more than the {n_frames} frames of an image"
+        )
+    architecture = variant["architecture"]
+    settings = {name: variant[name] for name in architectures.settings_of(architecture)}
+    try:
+        network = architectures.ARCHITECTURES[architecture](
+            (bands, frames), len(images.genres), **settings
+        )
+    except ValueError as error:
+        raise GenreflowError(
+            f"images of {bands} x {frames} are too small for the network {architecture} with "
+            f"{settings}: use fewer layers or smaller kernels ({error})"
+        ) from error
+    before: list[layers.Layer] = []
+    if variant["augment"] == "online" and variant["strength"]:
+        before += augmentation.layers_of(
+            variant["online"], strength=variant["strength"], invert=images.invert, seed=seed
+        )
+    if variant["dynamic_range"] < 1:
+        before.append(
+            augmentation.DynamicRange(share=variant["dynamic_range"], invert=images.invert)
+        )
+    if bands < n_mels:
+        before.append(layers.AveragePooling2D((n_mels // bands, 1), name="mel_bands"))
+    return augmentation.behind(network, before, n_mels=n_mels) if before else network
+
+
+def train(
+    images: SplitImages,
+    variant: Mapping[str, Any],
+    *,
+    batch_size: int,
+    epochs: int,
+    class_weight: str,
+    seed: int,
+    schedule_epochs: int | None = None,
+    **settings: Any,
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train a variant on a split's training part.
+
+    Parameters
+    ----------
+    images
+        Of the split.
+    variant
+        As for `build`; learning_rate, weight_decay, schedule, warmup, label_smoothing.
+    batch_size
+        Images a step.
+    epochs
+        At most this many.
+    class_weight
+        ``none``, or ``balanced``: genres weigh the same however many tracks they have.
+    seed
+        Of the shuffling and augmentation; `features.backend.configure` seeds the weights.
+    schedule_epochs
+        Length of the schedule of the learning rate; None for `epochs`.
+    **settings
+        Of `learners.training.train`: monitor, patience, report, checkpoint.
+
+    Returns
+    -------
+    model : keras.Model
+    history : pandas.DataFrame
+    """
+    model = build(images, variant, seed=seed)
+    crop = variant["crop_frames"] or None
+    train_on = images.batches(
+        PARTS[:1],
+        batch_size=batch_size,
+        copies=variant["augment"] == "copies",
+        shuffle_seed=seed,
+        crop=crop,
+    )
+    middle = (images.shape[1] - crop) // 2 if crop else None
+    validate_on = images.batches(PARTS[1:2], batch_size=batch_size, crop=crop, crop_start=middle)
+    online_alpha = variant["online"]["mixup"] if variant["augment"] == "online" else 0
+    loss = "sparse_categorical_crossentropy"
+    if online_alpha or variant["label_smoothing"]:
+        # Both need labels as probabilities.
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=variant["label_smoothing"])
+        n_genres, strength = len(images.genres), variant["strength"]
+        train_on = augmentation.MixUp(
+            train_on, n_genres, alpha=online_alpha, seed=seed, strength=strength
+        )
+        validate_on = augmentation.MixUp(validate_on, n_genres, alpha=0)
+    steps = (schedule_epochs or epochs) * len(train_on)
+    rate = training.schedule(
+        variant["schedule"],
+        learning_rate=variant["learning_rate"],
+        steps=steps,
+        warmup=round(variant["warmup"] * steps),
+    )
+    history = training.train(
+        model,
+        train_on,
+        validate_on,
+        optimizer=training.optimizer(rate, weight_decay=variant["weight_decay"]),
+        loss=loss,
+        epochs=epochs,
+        class_weight=class_weights(images) if class_weight == "balanced" else None,
+        **settings,
+    )
+    return model, history
+
+
+def class_weights(images: SplitImages) -> dict[int, float]:
+    """Weigh genres by the inverse of their number of training tracks, with a mean of 1 a track."""
+    labels = images.labels[images.parts == PARTS[0]]
+    classes = np.unique(labels)
+    weights = compute_class_weight("balanced", classes=classes, y=labels)
+    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+
+
+def predict(
+    model: keras.Model, images: SplitImages, variant: Mapping[str, Any], *, batch_size: int
+) -> pd.DataFrame:
+    """Predict all of a split's tracks, by the mean over equally spaced crops of each.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `learners.training.predictions` returns it.
+    """
+    crop = variant["crop_frames"] or None
+    starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [None]
+    predicted = [
+        model.predict(
+            images.batches(PARTS, batch_size=batch_size, crop=crop, crop_start=start), verbose=0
+        )
+        for start in starts
+    ]
+    return training.predictions(
+        np.mean(predicted, axis=0),
+        track_ids=images.track_ids,
+        parts=images.parts,
+        labels=images.labels,
+        genres=images.genres,
+    )
+
+
+def crop_starts(n_frames: int, crop: int, crops: int) -> list[int]:
+    """Return where equally spaced crops start; a single one is in the middle.
+
+    Parameters
+    ----------
+    n_frames
+        Length of the image.
+    crop
+        Length of a crop, at most that of the image.
+    crops
+        How many; the first is at the start and the last at the end.
+    """
+    spare = n_frames - crop
+    starts = np.linspace(0, spare, crops) if crops > 1 else np.array([spare / 2])
+    return np.rint(starts).astype(int).tolist()
+
+
+def fit(
+    images: str | Path,
+    split: pd.DataFrame,
+    *,
+    variant: Mapping[str, Any],
+    copies: str | Path | None = None,
+    memory_mb: int,
+    report: Callable[[str], None],
+    batch_size: int,
+    **settings: Any,
+) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame]:
+    """Train a variant on a split and predict all of the split's tracks.
+
+    Parameters
+    ----------
+    images, split, copies, memory_mb
+        As for `open_split`.
+    variant, batch_size
+        As for `train`.
+    report
+        Called with a line of text after each epoch.
+    **settings
+        Of `train`.
+
+    Returns
+    -------
+    model : keras.Model
+    history, predictions : pandas.DataFrame
+
+    Raises
+    ------
+    NotPossible
+        As `learners.training.require_parts` and `learners.training.predictions`.
+    """
+    with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
+        opened.require_parts()
+        model, history = train(opened, variant, batch_size=batch_size, report=report, **settings)
+        # Rows of a batch don't depend on each other, so prediction may read from disk.
+        return model, history, predict(model, opened, variant, batch_size=batch_size)

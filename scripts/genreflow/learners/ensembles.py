@@ -1,0 +1,324 @@
+"""Ensembles: several learners' probabilities made into one, from their predictions.csv alone.
+
+Each learner is one member, however many seeds it was trained with: its seeds are averaged first,
+so that a network with five seeds has no more of a say than a classifier with one.
+
+*Averaging* takes the mean of the members' probabilities. *Stacking* fits a multinomial logistic
+regression on the logarithms of their probabilities (D. H. Wolpert, "Stacked generalization",
+Neural Networks 5 (2), 1992), on the tracks of the validation part only: what members say of the
+tracks that they learned from is far too sure. So the members of a stack must not have learned from
+validation themselves. (Networks stop by it, which makes them a little surer there than on test.)
+How much the regression is held back is chosen by cross-validation within validation.
+
+In the predictions of a stack the validation tracks are those of the fold that held them out, so
+that its validation accuracy can be compared with that of other learners.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import cross_val_predict
+
+from genreflow.errors import GenreflowError, NotPossible
+from genreflow.learners import grid_search, prediction_table, skops_files
+from genreflow.learners.predictions import Entry, genres_of, read_predictions
+
+STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
+"""Values of C (`sklearn.linear_model.LogisticRegression`) that are tried: small holds back much."""
+
+FLOOR = 1e-6
+"""Smaller probabilities are taken for this one, lest a single sure mistake outweighs all else."""
+
+
+@dataclass(frozen=True)
+class Combiner:
+    """What makes one learner of several.
+
+    Attributes
+    ----------
+    members
+        The learners' names.
+    genres
+        In the order of the columns of probabilities.
+    model
+        The fitted regression on the logarithms; None for the plain mean.
+    """
+
+    members: list[str]
+    genres: list[str]
+    model: LogisticRegression | None
+
+    def combine(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the probabilities of the ensemble.
+
+        Parameters
+        ----------
+        probabilities : (n, genres) float each
+            By member, the columns in the order of `genres`; of a learner with several seeds their
+            mean. Further learners are left out.
+
+        Returns
+        -------
+        (n, genres) float64
+            Rows sum to 1.
+
+        Raises
+        ------
+        GenreflowError
+            If a member is missing, or arrays don't have the same number of tracks or a column for
+            each genre.
+        """
+        missing = [name for name in self.members if name not in probabilities]
+        if missing:
+            raise GenreflowError(
+                f"the ensemble needs the probabilities of {', '.join(missing)} too: predict with"
+                " every member"
+            )
+        arrays = [np.asarray(probabilities[name], dtype=np.float64) for name in self.members]
+        expected = (len(arrays[0]), len(self.genres))
+        for name, array in zip(self.members, arrays, strict=True):
+            if array.shape != expected:
+                raise GenreflowError(
+                    f"the probabilities of {name} have the shape {array.shape}: expected"
+                    f" {expected}, a row for each track and a column for each genre"
+                )
+        if self.model is None:
+            mean = np.mean(arrays, axis=0)
+            return mean / mean.sum(axis=1, keepdims=True)
+        return self.model.predict_proba(_logarithms(arrays))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `average` and `stack` return.
+
+    Attributes
+    ----------
+    combiner
+        For prediction on new audio.
+    predictions
+        One row a track, as any learner's predictions.csv.
+    search
+        One row a value of C that was tried: C, log_loss (cross-validated within validation);
+        None for an average.
+    """
+
+    combiner: Combiner
+    predictions: pd.DataFrame
+    search: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class _Members:
+    """The probabilities of all members for the same tracks."""
+
+    labels: pd.DataFrame
+    genres: list[str]
+    probabilities: dict[str, np.ndarray]
+
+    def table(self, combined: np.ndarray) -> pd.DataFrame:
+        return prediction_table.make(
+            combined,
+            track_ids=self.labels.index,
+            parts=self.labels["part"].to_numpy(),
+            genres=self.labels["genre"].to_numpy(),
+            names=self.genres,
+        )
+
+
+def average(entries: Iterable[Entry]) -> Result:
+    """Average the probabilities of learners.
+
+    Parameters
+    ----------
+    entries
+        The predictions of two or more learners on one split, with all their seeds.
+
+    Raises
+    ------
+    GenreflowError
+        If there are fewer than two learners, a file is refused by
+        `learners.predictions.read_predictions`, or learners differ in a track's part or genre.
+    NotPossible
+        If a member couldn't be made, or one lacks tracks or genres that another has.
+    ValueError
+        If the entries are of more than one split.
+    """
+    members = _gather(list(entries))
+    combiner = Combiner(list(members.probabilities), members.genres, None)
+    return Result(combiner, members.table(combiner.combine(members.probabilities)))
+
+
+def stack(
+    entries: Iterable[Entry],
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    folds: int = 5,
+    groups: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Result:
+    """Learn on the validation part how to combine the probabilities of learners.
+
+    Parameters
+    ----------
+    entries
+        As for `average`; none of the learners may have learned from validation.
+    strengths
+        Values of C to try. The one of the least cross-validated log loss is taken; of equals the
+        smallest.
+    folds
+        Number of folds within validation; fewer if a genre has fewer tracks (or groups) there.
+    groups
+        A number by track of validation, as `corpus.splits.groups` gives them: tracks with the
+        same one (an artist's) share a fold; None if nothing is known. With an artist on both
+        sides C would be too large, and the validation accuracy far too good.
+    seed
+        Of the folds.
+
+    Raises
+    ------
+    GenreflowError
+        As `average`.
+    NotPossible
+        As `average`, and if a genre has fewer than two tracks (or groups) in validation.
+    ValueError
+        As `average`.
+    """
+    members = _gather(list(entries))
+    held = (members.labels["part"] == "validation").to_numpy()
+    if not held.any():
+        raise NotPossible(
+            "a stacked ensemble learns from the validation part, and this split has none: set a"
+            " share for it, or use the average"
+        )
+    x = _logarithms(members.probabilities.values())
+    y = pd.Categorical(members.labels["genre"], members.genres).codes[held]
+    tracks = members.labels.index[held]
+    own = None if groups is None else np.array([groups[track] for track in tracks])
+    chosen = _folds(y, own, members.genres, folds, seed)
+    codes = range(len(members.genres))
+    tried = []
+    for strength in sorted(strengths):
+        p = cross_val_predict(_regression(strength), x[held], y, cv=chosen, method="predict_proba")
+        tried.append((strength, float(log_loss(y, p, labels=codes)), p))
+    best, _, out_of_fold = min(tried, key=lambda trial: trial[1])
+    combiner = Combiner(
+        list(members.probabilities), members.genres, _regression(best).fit(x[held], y)
+    )
+    combined = combiner.combine(members.probabilities)
+    combined[held] = out_of_fold
+    search = pd.DataFrame([trial[:2] for trial in tried], columns=["C", "log_loss"])
+    return Result(combiner, members.table(combined), search)
+
+
+def save(combiner: Combiner, path: str | Path) -> None:
+    """Write a combiner as a skops file, which loads without running code."""
+    skops_files.write(vars(combiner), path)
+
+
+def load(path: str | Path) -> Combiner:
+    """Read a combiner that `save` wrote.
+
+    Raises
+    ------
+    GenreflowError
+        As `learners.skops_files.read`.
+    """
+    return skops_files.read(path, _combiner)
+
+
+def _combiner(content: Mapping[str, Any]) -> Combiner:
+    combiner = Combiner(content["members"], content["genres"], content["model"])
+    if not isinstance(combiner.model, LogisticRegression | None):
+        raise TypeError("it holds no combiner of learners")
+    return combiner
+
+
+def _regression(strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=2000)
+
+
+def _logarithms(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    return np.log(np.maximum(np.hstack(list(arrays)), FLOOR))
+
+
+def _folds(
+    y: np.ndarray, groups, genres: list[str], folds: int, seed: int
+) -> list[grid_search.Fold]:
+    try:
+        return grid_search.make_folds(y, groups, genres, n_splits=folds, seed=seed)
+    except NotPossible as error:
+        raise NotPossible(
+            f"a stacked ensemble learns from the validation part, which is too small: {error}; or"
+            " use the average, which needs none"
+        ) from error
+
+
+def _gather(entries: list[Entry]) -> _Members:
+    """Read all members, and average the seeds of each."""
+    if len({entry.split for entry in entries}) > 1:
+        raise ValueError("an ensemble takes the entries of one split")
+    together: dict[str, list[Entry]] = {}
+    for entry in entries:
+        together.setdefault(entry.learner, []).append(entry)
+    if len(together) < 2:
+        raise GenreflowError(
+            f"an ensemble needs at least two learners, not {len(together)}: name more of them"
+        )
+    frames = [(entry, _read(entry)) for own in together.values() for entry in own]
+    first, reference = frames[0]
+    genres = genres_of(reference)
+    for entry, frame in frames[1:]:
+        _check_alike(_name(entry), frame, _name(first), reference)
+    columns = [f"p_{genre}" for genre in genres]
+    p = {learner: [] for learner in together}
+    for entry, frame in frames:
+        p[entry.learner].append(frame.loc[reference.index, columns].to_numpy())
+    means = {learner: np.mean(arrays, axis=0) for learner, arrays in p.items()}
+    return _Members(reference[["part", "genre"]], genres, means)
+
+
+def _read(entry: Entry) -> pd.DataFrame:
+    given = entry.predictions
+    try:
+        frame = given if isinstance(given, pd.DataFrame) else read_predictions(given)
+    except NotPossible as error:
+        raise NotPossible(f"its member {_name(entry)}: {error}") from error
+    return frame.set_index("track_id")
+
+
+def _name(entry: Entry) -> str:
+    return entry.learner if entry.seed is None else f"{entry.learner}, seed {entry.seed}"
+
+
+def _check_alike(name: str, frame: pd.DataFrame, first: str, reference: pd.DataFrame) -> None:
+    """Refuse members that don't speak of the same tracks and genres."""
+    again = "Run the workflow again, so that all learners have the same corpus and split."
+    # Features of some tracks can't be computed, for example because they are too short.
+    members = "an ensemble needs members that know the same tracks and genres"
+    if set(genres_of(frame)) != set(genres_of(reference)):
+        raise NotPossible(
+            f"{name} has the genres {', '.join(genres_of(frame))}, but {first} has"
+            f" {', '.join(genres_of(reference))}: {members}"
+        )
+    for lacking, other, tracks in (
+        (name, first, reference.index.difference(frame.index)),
+        (first, name, frame.index.difference(reference.index)),
+    ):
+        if len(tracks):
+            some = ", ".join(tracks[:5]) + (" and others" if len(tracks) > 5 else "")
+            raise NotPossible(
+                f"{lacking} lacks {len(tracks)} tracks that {other} has ({some}): {members}"
+            )
+    ours = frame.loc[reference.index, ["part", "genre"]]
+    differ = (ours != reference[["part", "genre"]]).any(axis=1)
+    if differ.any():
+        raise GenreflowError(
+            f"{name} and {first} differ in part or genre of track {differ.idxmax()}. {again}"
+        )

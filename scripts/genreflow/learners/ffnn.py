@@ -1,0 +1,153 @@
+"""The study's feed-forward networks on a feature matrix."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+from sklearn.preprocessing import StandardScaler
+
+from genreflow.corpus.tracks import PARTS
+from genreflow.learners import training
+
+
+def build(
+    scaling: tuple[np.ndarray, np.ndarray], n_genres: int, *, units: Sequence[int], l2: float
+):
+    """Build a feed-forward network.
+
+    Parameters
+    ----------
+    scaling
+        Mean and variance of each feature on the training part, shape (d,) each: the network
+        standardises its input by them. They are constants, no parameters.
+    n_genres
+        Number of classes.
+    units
+        Units of each hidden layer (ReLU); a softmax follows.
+    l2
+        Penalty on the squared weights of every layer, without the biases.
+
+    Returns
+    -------
+    keras.Model
+        From features as they are, shape (n, d), to probabilities.
+    """
+    mean, variance = scaling
+    features = keras.Input(mean.shape, name="features")
+    x = layers.Normalization(mean=mean, variance=variance, name="scaler")(features)
+    penalty = keras.regularizers.L2(l2) if l2 else None
+    for number, width in enumerate(units, start=1):
+        x = layers.Dense(
+            width, activation="relu", kernel_regularizer=penalty, name=f"dense_{number}"
+        )(x)
+    genre = layers.Dense(n_genres, activation="softmax", kernel_regularizer=penalty, name="genre")(
+        x
+    )
+    return keras.Model(features, genre, name="ffnn")
+
+
+class FeatureBatches(keras.utils.PyDataset):
+    """Batches of features and labels; a shuffled epoch's order follows from seed and epoch."""
+
+    def __init__(
+        self, x: np.ndarray, labels: np.ndarray, *, batch_size: int, shuffle_seed: int | None = None
+    ):
+        super().__init__()
+        self._x, self._labels, self._batch_size = x, labels, batch_size
+        self._order = training.EpochOrder(len(x), shuffle_seed)
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self._x) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch: features (n, d) and labels (n,)."""
+        picked = self._order.rows[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._x[picked], self._labels[picked]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
+        self._order.advance()
+
+
+def fit(
+    x: np.ndarray,
+    split: pd.DataFrame,
+    *,
+    units: Sequence[int],
+    l2: float,
+    learning_rate: float,
+    batch_size: int,
+    seed: int,
+    report: Callable[[str], None],
+    **settings: Any,
+) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Train a network on a split and predict all of the split's tracks.
+
+    Parameters
+    ----------
+    x : float32, shape (tracks, d)
+        Features, not scaled.
+    split
+        Columns track_id, part, genre; one row a track of `x`.
+    units, l2
+        As for `build`.
+    learning_rate
+        Of Adam.
+    batch_size
+        Tracks a step.
+    seed
+        Of the shuffling; `features.backend.configure` seeds the weights.
+    report
+        Called with a line of text after each epoch.
+    **settings
+        Of `learners.training.train`: epochs, monitor, patience.
+
+    Returns
+    -------
+    model : keras.Model
+    history, predictions : pandas.DataFrame
+    scores : pandas.DataFrame
+        One row a part: part, loss (with the penalty, as the study prints it), accuracy, and the
+        network's number of parameters.
+
+    Raises
+    ------
+    NotPossible
+        As `learners.training.require_parts` and `learners.training.predictions`.
+    """
+    genres = sorted(set(split["genre"]))
+    labels = np.searchsorted(genres, split["genre"].to_numpy(dtype=str))
+    parts = split["part"].to_numpy()
+    training.require_parts(parts, split["genre"].to_numpy())
+
+    def batches(part: str, shuffle_seed: int | None = None) -> FeatureBatches:
+        of_part = parts == part
+        return FeatureBatches(
+            x[of_part], labels[of_part], batch_size=batch_size, shuffle_seed=shuffle_seed
+        )
+
+    scaler = StandardScaler().fit(x[parts == PARTS[0]])  # constant features keep the scale 1
+    scaling = (scaler.mean_, scaler.scale_**2)
+    model = build(scaling, len(genres), units=units, l2=l2)
+    history = training.train(
+        model,
+        batches(PARTS[0], seed),
+        batches(PARTS[1]),
+        optimizer=keras.optimizers.Adam(learning_rate),
+        report=report,
+        **settings,
+    )
+    scores = [(part, *model.evaluate(batches(part), verbose=0)) for part in PARTS]
+    predictions = training.predictions(
+        model.predict(x, batch_size=batch_size, verbose=0),
+        track_ids=split["track_id"].to_numpy(),
+        parts=parts,
+        labels=labels,
+        genres=genres,
+    )
+    scores = pd.DataFrame(scores, columns=["part", "loss", "accuracy"])
+    return model, history, predictions, scores.assign(parameters=model.count_params())

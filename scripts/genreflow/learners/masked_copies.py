@@ -1,0 +1,197 @@
+"""SpecAugment: copies of log-mel images with bands and stretches of time masked.
+
+After Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech
+Recognition" (Interspeech 2019, arXiv 1904.08779), without time warping. As there, widths and
+positions are uniform; widths include the largest.
+"""
+
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from genreflow.errors import GenreflowError
+from genreflow.features.spectrograms import open_images
+from genreflow.runtime.files import atomic
+
+FILLS = ("mean", "zero")
+"""What a mask is filled with: the clip's mean level, or silence."""
+
+
+def silence(*, invert: bool) -> int:
+    """Return the grey level of silence, in images that are inverted or not."""
+    return 255 if invert else 0
+
+
+def check_fill(fill: str) -> None:
+    """Refuse what isn't one of `FILLS`.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't.
+    """
+    if fill not in FILLS:
+        raise GenreflowError(f"fill {fill!r} of the masks is none of {', '.join(FILLS)}")
+
+
+def draw_masks(
+    rng: np.random.Generator, *, size: int, widest: int, masks: int
+) -> list[tuple[int, int]]:
+    """Draw masks along one axis.
+
+    Parameters
+    ----------
+    rng
+        Drawn from.
+    size
+        Length of the axis.
+    widest
+        Widths are uniform in [0, widest], but no larger than the axis.
+    masks
+        How many.
+
+    Returns
+    -------
+    list of (int, int)
+        First masked index of each, and the first behind it; uniform among the places where the
+        mask fits.
+    """
+    widths = rng.integers(0, min(widest, size), masks, endpoint=True)
+    starts = rng.integers(0, size - widths, endpoint=True)
+    return list(zip(starts.tolist(), (starts + widths).tolist(), strict=True))
+
+
+def masked(
+    image: np.ndarray,
+    *,
+    track_id: str,
+    copy: int,
+    frames: int,
+    frequency_mask: int,
+    time_mask: int,
+    masks: int,
+    fill: str,
+    invert: bool,
+    seed: int,
+) -> np.ndarray:
+    """Return a masked copy of an image, the same for the same track, copy and seed.
+
+    Parameters
+    ----------
+    image : uint8, shape (n_mels, n_frames)
+    track_id, copy
+        Which copy of which track this is.
+    frames
+        Columns that are audio; only these are masked, the rest is padding.
+    frequency_mask
+        Largest width of a frequency mask [mel bands].
+    time_mask
+        Largest width of a time mask [frames].
+    masks
+        How many masks of each kind.
+    fill
+        One of `FILLS`; the mean is that of the audio before it is masked.
+    invert
+        Whether loud is dark.
+    seed
+        Not negative.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (n_mels, n_frames)
+    """
+    # A hash of the id, not the track's place, so that other tracks don't change the copy.
+    rng = np.random.default_rng([seed, zlib.crc32(track_id.encode()), copy])
+    changed = image.copy()
+    audio = changed[:, :frames]
+    level = silence(invert=invert) if fill == "zero" else np.rint(audio.mean())
+    bands = draw_masks(rng, size=audio.shape[0], widest=frequency_mask, masks=masks)
+    stretches = draw_masks(rng, size=audio.shape[1], widest=time_mask, masks=masks)
+    for start, stop in bands:
+        audio[start:stop] = level
+    for start, stop in stretches:
+        audio[:, start:stop] = level
+    return changed
+
+
+def write_copies(
+    path: str | Path,
+    shard: str | Path,
+    training: Collection[str],
+    *,
+    copies: int,
+    frequency_mask: int,
+    time_mask: int,
+    masks: int,
+    fill: str,
+    seed: int,
+) -> int:
+    """Write masked copies of a shard's training tracks, in the format of a shard.
+
+    The file has one more dataset than a shard, ``copy``: the number of each copy, from 1. The
+    settings stand beside those of the shard as attributes.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file to write.
+    shard
+        What `features.spectrograms.write_shard` wrote.
+    training
+        Ids of the split's training tracks, in this shard or not. No other track is copied.
+    copies
+        Copies of each track.
+    frequency_mask, time_mask, masks, fill, seed
+        As in `masked`.
+
+    Returns
+    -------
+    int
+        How many copies were written.
+
+    Raises
+    ------
+    GenreflowError
+        If `fill` is unknown, or the shard is damaged.
+    """
+    check_fill(fill)
+    settings = {
+        "frequency_mask": frequency_mask,
+        "time_mask": time_mask,
+        "masks": masks,
+        "fill": fill,
+        "seed": seed,
+    }
+    with open_images(shard) as source, atomic(path) as part, h5py.File(part, "w") as file:
+        images, track_ids = source["images"], source["track_id"].asstr()[:]
+        wanted = set(training)
+        rows = [row for row, track_id in enumerate(track_ids) if track_id in wanted]
+        copied = file.create_dataset(
+            "images",
+            (len(rows) * copies, *images.shape[1:]),
+            maxshape=(None, *images.shape[1:]),
+            dtype=images.dtype,
+            chunks=images.chunks,
+            compression=images.compression,
+            compression_opts=images.compression_opts,
+        )
+        for number, row in enumerate(rows):
+            image, frames = images[row], int(source["frames"][row])
+            for copy in range(1, copies + 1):
+                copied[number * copies + copy - 1] = masked(
+                    image,
+                    track_id=track_ids[row],
+                    copy=copy,
+                    frames=frames,
+                    invert=bool(source.attrs["invert"]),
+                    **settings,
+                )
+        for name in ("track_id", "genre", "frames"):
+            column = source[name]
+            file.create_dataset(name, data=np.repeat(column[:][rows], copies), dtype=column.dtype)
+        file["copy"] = np.tile(np.arange(1, copies + 1, dtype=np.int32), len(rows))
+        file.attrs.update({**source.attrs, "copies": copies, **settings})
+    return len(rows) * copies

@@ -1,0 +1,367 @@
+"""Galleries of log-mel images, as SVG with the images in it.
+
+All are grids of images on the same axes, which stand at the lowest image alone. The images are
+shrunk to what can be seen, so that a gallery stays small however long the clips are.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import groupby
+from pathlib import Path
+from textwrap import fill
+
+import h5py
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from genreflow.errors import GenreflowError
+from genreflow.features.spectrograms import Settings, open_images
+from genreflow.report.figures import drawing
+
+READING = "Frequency on the mel scale, low at the bottom; loud is dark."
+
+_PIXELS = 600_000  # of all images of a gallery
+_LEVELS = 32  # of grey: more can't be told apart, but fill the file with noise
+_WIDTH = 7.8  # of all images beside each other [inches]
+_WIDEST = 2.4  # image [inches]
+_KILOHERTZ = (0.5, 1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Images beside each other.
+
+    Attributes
+    ----------
+    label
+        Stands before them.
+    images
+        Each with what stands above it: uint8, shape (n_mels, frames), with as many columns as
+        shall be drawn.
+    """
+
+    label: str
+    images: Sequence[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class _Track:
+    row: int
+    track_id: str
+    genre: str
+    frames: int
+
+
+def genres(
+    images: str | Path,
+    path: str | Path,
+    *,
+    title: str,
+    note: str = "",
+    count: int = 6,
+    seed: int = 0,
+) -> None:
+    """Draw some clips of each genre, which shows how much they differ.
+
+    Parameters
+    ----------
+    images
+        What `features.spectrograms.join` or `write_shard` wrote; only the rows that are drawn
+        are read.
+    path
+        The SVG to write.
+    title
+        Above the figure.
+    note
+        In small letters below it.
+    count
+        Clips of each genre, or all if there are fewer.
+    seed
+        Others give other clips. Which are drawn depends on this and their ids, so that a track
+        more or less changes one clip at most.
+
+    Raises
+    ------
+    GenreflowError
+        If the file isn't one of images, or has none.
+    """
+    with open_images(images) as file:
+        chosen = _choose(_tracks(file), count=count, seed=seed)
+        rows = [
+            Row(genre, [(track.track_id, _audio(file, track)) for track in tracks])
+            for genre, tracks in chosen.items()
+        ]
+        settings = _settings(file)
+    _require(rows, images)
+    gallery(rows, path, settings=settings, title=title, note=note)
+
+
+def copies(
+    images: str | Path, shards: Sequence[str | Path], *, count: int = 4, seed: int = 0
+) -> list[Row]:
+    """Return tracks of some genres, each with its masked copies.
+
+    Parameters
+    ----------
+    images
+        What `features.spectrograms.join` or `write_shard` wrote, with the originals.
+    shards
+        What `learners.masked_copies.write_copies` wrote.
+    count
+        Tracks, each of another genre; fewer if there are fewer genres.
+    seed
+        Chooses among the tracks that have copies, as in `genres`; short ones come last.
+
+    Returns
+    -------
+    list of Row
+        A row a track: the original, then its copies in order.
+
+    Raises
+    ------
+    GenreflowError
+        If a file isn't one of images, there are no copies, or an original is missing.
+    """
+    copied: dict[str, tuple[_Track, Path]] = {}
+    for shard in map(Path, shards):
+        with open_images(shard) as file:
+            copied |= {track.track_id: (track, shard) for track in _tracks(file)}
+    chosen = _one_of_each([track for track, _ in copied.values()], count=count, seed=seed)
+    rows = []
+    with open_images(images) as originals:
+        places = {track.track_id: track for track in _tracks(originals)}
+        for track in chosen:
+            if track.track_id not in places:
+                raise GenreflowError(
+                    f"{images}: the original of track {track.track_id} is missing, of which "
+                    f"{copied[track.track_id][1]} has copies. Run the workflow again."
+                )
+            original = _audio(originals, places[track.track_id])
+            own = _copies_of(track.track_id, copied[track.track_id][1])
+            rows.append(Row(_label(track), [("original", original), *own]))
+    _require(rows, *shards)
+    return rows
+
+
+def online(
+    images: str | Path,
+    training: Collection[str],
+    changes: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    *,
+    count: int = 4,
+    seed: int = 0,
+) -> list[Row]:
+    """Return tracks of some genres, each with what augmentation while training makes of it.
+
+    Parameters
+    ----------
+    images
+        What `features.spectrograms.join` or `write_shard` wrote.
+    training
+        Ids of the tracks to choose from.
+    changes
+        What augments, by the name that stands above its image. Each takes a batch of all
+        chosen images, uint8, shape (n, n_mels, n_frames, 1), and returns one of that shape in
+        grey levels, for example a layer of `learners.augmentation` as it is called in training.
+    count, seed
+        As in `copies`.
+
+    Returns
+    -------
+    list of Row
+        A row a track: the original, then what each change made of it. The padding of short
+        clips is there, for the layers take it for audio.
+
+    Raises
+    ------
+    GenreflowError
+        If the file isn't one of images, or has none of the tracks.
+    """
+    wanted = set(training)
+    with open_images(images) as file:
+        tracks = [track for track in _tracks(file) if track.track_id in wanted]
+        chosen = _one_of_each(tracks, count=count, seed=seed)
+        _require(chosen, images)
+        batch = np.stack([file["images"][track.row] for track in chosen])[..., np.newaxis]
+    changed = {name: change(batch) for name, change in changes.items()}
+    shown = {"original": batch} | {
+        name: np.rint(np.clip(levels, 0, 255)).astype(np.uint8) for name, levels in changed.items()
+    }
+    return [
+        Row(_label(track), [(name, levels[place, ..., 0]) for name, levels in shown.items()])
+        for place, track in enumerate(chosen)
+    ]
+
+
+def settings_of(images: str | Path) -> Settings:
+    """Return the settings with which images were made.
+
+    Raises
+    ------
+    GenreflowError
+        If the file isn't one of images.
+    """
+    with open_images(images) as file:
+        return _settings(file)
+
+
+def gallery(
+    rows: Sequence[Row],
+    path: str | Path,
+    *,
+    settings: Settings,
+    title: str,
+    note: str = "",
+) -> None:
+    """Draw rows of images.
+
+    Parameters
+    ----------
+    rows
+        From top to bottom, one at least; they may have different lengths.
+    path
+        The SVG to write.
+    settings
+        With which the images were made: what their axes mean.
+    title
+        Above the figure.
+    note
+        In small letters below it, after how to read the images.
+    """
+    columns = max(len(row.images) for row in rows)
+    shown = sum(len(row.images) for row in rows)
+    width = min(_WIDEST, _WIDTH / columns)
+    height = max(0.75, 0.42 * width)
+    pixels = np.sqrt(_PIXELS / (shown * width * height))  # an inch
+    labels = [fill(row.label, 14) for row in rows]
+    margin = 0.9 + 0.085 * max(len(line) for label in labels for line in label.split("\n"))
+    size = margin + columns * (width + 0.1), 0.4 + len(rows) * (height + 0.25)
+    with drawing(path, *size, title=title, note=f"{READING} {note}") as figure:
+        panels = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
+        for line, row, label in zip(panels, rows, labels, strict=True):
+            for axes in line:
+                axes.tick_params(length=0, labelleft=False, labelbottom=False)
+                axes.spines[:].set_visible(False)
+            for axes, (caption, image) in zip(line, row.images, strict=False):
+                _show(axes, image, settings, pixels=pixels, shape=(height, width))
+                axes.set_title(caption, fontsize=7, pad=2, color="#444444")
+            line[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        _scale(panels[-1, 0], settings)
+        figure.align_ylabels(panels[:, 0])
+
+
+def _show(
+    axes: Axes,
+    image: np.ndarray,
+    settings: Settings,
+    *,
+    pixels: float,
+    shape: tuple[float, float],
+) -> None:
+    """Draw an image of as many pixels an inch, if it has so many, in a panel of this shape."""
+    n_mels, whole = settings.shape
+    height = min(n_mels, round(pixels * shape[0]))
+    width = min(image.shape[1], max(1, round(pixels * shape[1] * image.shape[1] / whole)))
+    small = Image.fromarray(image).resize((width, height), Image.Resampling.BOX)
+    coarse = np.rint(np.asarray(small) * ((_LEVELS - 1) / 255))
+    axes.imshow(
+        coarse,
+        cmap="gray" if settings.invert else "gray_r",
+        vmin=0,
+        vmax=_LEVELS - 1,
+        aspect="auto",
+        # As many pixels as there are, whatever the resolution of the figure.
+        interpolation="none",
+        extent=(0, image.shape[1] * settings.hop_length / settings.sample_rate, 0, n_mels),
+    )
+    axes.set_xlim(0, whole * settings.hop_length / settings.sample_rate)
+
+
+def _scale(axes: Axes, settings: Settings) -> None:
+    """Label the axes of one image for all of them."""
+    from librosa import hz_to_mel  # seconds, which only a drawing is worth
+
+    low, high = hz_to_mel(settings.f_min), hz_to_mel(settings.f_max)
+    mel = {kilohertz: hz_to_mel(1000 * kilohertz) for kilohertz in _KILOHERTZ}
+    share = {k: (place - low) / (high - low) for k, place in mel.items() if low < place <= high}
+    # The bands' centres divide the range into one part more than there are bands.
+    axes.set_yticks(
+        [min((settings.n_mels + 1) * part - 0.5, settings.n_mels) for part in share.values()],
+        [f"{kilohertz:g} kHz" for kilohertz in share],
+        fontsize=7,
+    )
+    end = axes.get_xlim()[1]
+    # No label at the end, where it would reach over the edge.
+    seconds = [
+        time
+        for time in MaxNLocator(3, steps=(1, 2, 5, 10)).tick_values(0, end)
+        if 0 <= time < 0.9 * end
+    ]
+    axes.set_xticks(seconds, [f"{time:g} s" for time in seconds], fontsize=7)
+    axes.tick_params(length=2, labelleft=True, labelbottom=True)
+
+
+def _settings(file: h5py.File) -> Settings:
+    # Copies have further attributes.
+    return Settings(**{field.name: file.attrs[field.name].item() for field in fields(Settings)})
+
+
+def _tracks(file: h5py.File) -> list[_Track]:
+    """Return the tracks of a file; of copies, each track once."""
+    ids, genre = file["track_id"].asstr()[:], file["genre"].asstr()[:]
+    tracks = zip(ids, genre, file["frames"][:].tolist(), strict=True)
+    found = {track_id: _Track(row, track_id, *rest) for row, (track_id, *rest) in enumerate(tracks)}
+    return list(found.values())
+
+
+def _choose(tracks: Sequence[_Track], *, count: int, seed: int) -> dict[str, list[_Track]]:
+    """Choose some tracks of each genre: those with the lowest hashes."""
+
+    def drawn(track: _Track) -> bytes:
+        return hashlib.sha256(f"{seed} {track.track_id}".encode()).digest()
+
+    ordered = sorted(tracks, key=lambda track: (track.genre, drawn(track)))
+    return {
+        genre: list(own)[:count] for genre, own in groupby(ordered, key=lambda track: track.genre)
+    }
+
+
+def _one_of_each(tracks: Sequence[_Track], *, count: int, seed: int) -> list[_Track]:
+    """Choose one track of each genre, of as many genres; none that is short, if there are others.
+
+    Short ones show little.
+    """
+    longest: dict[str, int] = {}
+    for track in tracks:
+        longest[track.genre] = max(track.frames, longest.get(track.genre, 0))
+    long = [track for track in tracks if track.frames >= 0.9 * longest[track.genre]]
+    return [track for (track,) in _choose(long, count=1, seed=seed).values()][:count]
+
+
+def _audio(file: h5py.File, track: _Track) -> np.ndarray:
+    return file["images"][track.row][:, : track.frames]
+
+
+def _copies_of(track_id: str, shard: Path) -> list[tuple[str, np.ndarray]]:
+    with open_images(shard) as file:
+        numbers, frames = file["copy"][:], file["frames"][:]
+        rows = np.flatnonzero(file["track_id"].asstr()[:] == track_id)
+        return [
+            (f"copy {numbers[row]}", file["images"][row][:, : frames[row]])
+            for row in sorted(rows, key=lambda row: numbers[row])
+        ]
+
+
+def _label(track: _Track) -> str:
+    return f"{track.genre} {track.track_id}"
+
+
+def _require(found: Sequence, *files: str | Path) -> None:
+    if not found:
+        raise GenreflowError(
+            f"{', '.join(map(str, files))}: there is no image to be drawn. Check that the corpus "
+            "has usable tracks, in the training part for augmentation, and run again."
+        )

@@ -1,0 +1,63 @@
+"""Small log-mel images of tracks, as data URIs for a page."""
+
+import base64
+import io
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from genreflow.features.spectrograms import open_images
+
+_QUALITY = 40  # of WebP: what is lost can't be seen at this size
+
+
+def thumbnails(
+    images: str | Path,
+    track_ids: Collection[str],
+    *,
+    width: int = 160,
+    height: int = 32,
+) -> dict[str, str]:
+    """Shrink the images of some tracks.
+
+    Parameters
+    ----------
+    images
+        What `features.spectrograms.join` or `write_shard` wrote; only the rows of these tracks
+        are read.
+    track_ids
+        Which tracks; those without an image are left out.
+    width, height
+        Of a whole clip [pixels]. The padding of shorter ones is left out, so that theirs are
+        narrower, but the seconds as wide.
+
+    Returns
+    -------
+    dict of str
+        By track id, in the order of the file: ``data:image/webp;base64,...``, grey.
+
+    Raises
+    ------
+    GenreflowError
+        If the file isn't one of images.
+    """
+    wanted = set(track_ids)
+    found = {}
+    with open_images(images) as file:
+        frames = file["frames"][:].tolist()
+        for row, track_id in enumerate(file["track_id"].asstr()[:].tolist()):
+            if track_id in wanted:
+                image = file["images"][row]
+                share = frames[row] / image.shape[1]
+                size = max(1, round(width * share)), height
+                found[track_id] = _data_uri(image[:, : frames[row]], size)
+    return found
+
+
+def _data_uri(image: np.ndarray, size: tuple[int, int]) -> str:
+    small = Image.fromarray(image).resize(size, Image.Resampling.BOX)
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=_QUALITY, method=6)
+    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode("ascii")

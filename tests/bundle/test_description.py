@@ -1,0 +1,264 @@
+"""pack.json may come from a stranger: no value passes that isn't of its type, range and form."""
+
+import copy
+import dataclasses
+import json
+import os
+
+import pytest
+from genreflow.bundle.description import MAX_BYTES, Source, parse
+from genreflow.errors import GenreflowError
+from genreflow.features import spectrograms
+
+GOOD = {
+    "format": 1,
+    "learner": "ensemble/stacked",
+    "split": "grouped",
+    "seed": 3,
+    "genres": ["Música", "کلاسیک\u200cنو", "R&B"],
+    "clip": 29.7,
+    "audit": {"min_duration": 2, "silence_level": -60, "min_sounding": 0.01},
+    "images": {
+        "sample_rate": 22050,
+        "duration": 29.7,
+        "n_fft": 2048,
+        "hop_length": 512,
+        "n_mels": 128,
+        "f_min": 0,
+        "f_max": 8000.0,
+        "invert": True,
+    },
+    "models": [
+        {
+            "learner": "cnn/simple",
+            "file": "models/1/model.keras",
+            "features": [],
+            "crop_frames": 640,
+            "crops": 3,
+        },
+        {
+            "learner": "classify/joined/both/all/lda",
+            "file": "models/2/model.skops",
+            "features": [
+                {
+                    "kind": "handcrafted",
+                    "settings": {"features": ["mfcc"], "rates": "native", "duration": 30.0},
+                },
+                {
+                    "kind": "network",
+                    "settings": {
+                        "folder": "networks/vgg16",
+                        "cut": "fc1",
+                        "dtype": "float16",
+                        "engine": "openvino",
+                    },
+                },
+            ],
+            "crop_frames": 0,
+            "crops": 1,
+        },
+    ],
+    "combiner": "combiner.skops",
+    "versions": {"numpy": "2.4.0", "openvino": ""},
+    "members": {"models/1/model.keras": "0" * 64, "models/2/model.skops": "a" * 64},
+}
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Write a pack.json and read it."""
+
+    def check(content):
+        text = content if isinstance(content, bytes) else json.dumps(content).encode()
+        (tmp_path / "pack.json").write_bytes(text)
+        return parse(tmp_path / "pack.json")
+
+    return check
+
+
+def places(value=GOOD, place=()):
+    """Yield every key of the description, those within others too, with its value."""
+    if place:
+        yield place, value
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*place, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from places(inner, (*place, number))
+
+
+def changed(place, value, good=GOOD):
+    content = copy.deepcopy(good)
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return content
+
+
+LONG = "x" * 10_000
+WRONG = {
+    bool: ["true", 1, None, []],
+    int: [-1e30, -(10**30), 10**30, 1.5, "1", True, [], {}],
+    float: [-1e30, 1e30, float("nan"), float("inf"), "1", True, [], {}],
+    str: ["", LONG, "a\x1b[2J", "a\0", "a\nb", "\u202egpj", 1, True, [], {}],
+    list: [None, 1, "text", {}, {"0": "a"}],
+    dict: [None, 1, "text", []],
+}
+NULLABLE = {("seed",), ("combiner",), ("images",)}
+EMPTY_IS_FINE = {("versions", "openvino"), ("versions", "numpy")}
+
+
+def wrong_values():
+    for place, value in places():
+        kind = float if type(value) is int and place[-1] not in WHOLE else type(value)
+        for wrong in WRONG[kind]:
+            empty = wrong == "" and place in EMPTY_IS_FINE
+            null = wrong is None and place in NULLABLE
+            no_features = wrong == [] and place[-1] == "features"
+            if not (empty or null or no_features):
+                yield place, wrong
+
+
+WHOLE = {"format", "seed", "sample_rate", "n_fft", "hop_length", "n_mels", "crop_frames", "crops"}
+
+
+def test_a_good_description_is_read(check):
+    read = check(GOOD)
+    assert read.genres == tuple(GOOD["genres"])
+    assert read.images == GOOD["images"] and type(read.images["sample_rate"]) is int
+    assert read.models[1].features == tuple(
+        Source(**source) for source in GOOD["models"][1]["features"]
+    )
+    assert read.members == GOOD["members"]
+    single = GOOD | {"models": GOOD["models"][:1], "seed": None, "combiner": None}
+    assert check(single).seed is None
+
+
+@pytest.mark.parametrize(("place", "wrong"), wrong_values())
+def test_a_value_of_another_type_or_out_of_range_is_refused_by_its_key(check, place, wrong):
+    with pytest.raises(GenreflowError) as caught:
+        check(changed(place, wrong))
+    said = str(caught.value)
+    named = [str(key) for key in place if isinstance(key, str) and len(key) < 20]
+    assert "pack.json: " in said and named[-1].split("/")[0] in said
+    assert said.isprintable() and len(said) < 600
+
+
+@pytest.mark.parametrize("place", [place for place, value in places() if isinstance(value, dict)])
+def test_a_key_more_or_less_is_refused(check, place):
+    content = copy.deepcopy(GOOD)
+    inner = content
+    for key in place:
+        inner = inner[key]
+    if place not in (("versions",), ("members",)):
+        with pytest.raises(GenreflowError, match=r"more\\x1b.* is unknown"):
+            check(changed((*place, "more\x1b"), 1))
+        for key in list(inner):
+            lost = inner.pop(key)
+            if key not in ("features", "crop_frames", "crops"):
+                with pytest.raises(GenreflowError, match=key):
+                    check(content)
+            inner[key] = lost
+
+
+def test_no_setting_of_images_is_unknown_here():
+    assert {field.name for field in dataclasses.fields(spectrograms.Settings)} == set(
+        GOOD["images"]
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["22050,ametadata=mode=print:file=PWN,aresample=22050", "22050", "$(id)", 22050.5]
+)
+def test_a_rate_that_is_no_whole_number_is_refused(check, text):
+    with pytest.raises(
+        GenreflowError, match=r"pack\.json: images\.sample_rate: expected .*integer"
+    ):
+        check(changed(("images", "sample_rate"), text))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../a.skops",
+        "models/../../a.skops",
+        "models//a.skops",
+        "models/./a.skops",
+        "a.skops/",
+        "a\\b.skops",
+        "C:a.skops",
+        ".a.skops",
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [("models", 1, "file"), ("combiner",), ("models", 1, "features", 1, "settings", "folder")],
+)
+def test_a_path_that_leads_out_of_the_pack_is_refused(check, path, place):
+    with pytest.raises(GenreflowError, match="outside"):
+        check(changed(place, path))
+    with pytest.raises(GenreflowError, match="outside"):
+        check(changed(("members",), {path: "0" * 64}))
+
+
+@pytest.mark.parametrize("digest", ["0" * 63, "0" * 65, "g" * 64, "A" * 64, "0" * 64 + "\n"])
+def test_a_hash_is_64_hexadecimal_digits(check, digest):
+    with pytest.raises(GenreflowError, match="members"):
+        check(changed(("members", "models/1/model.keras"), digest))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"genres": ["Rock", "Rock"]}, "genres: expected no value twice"),
+        ({"genres": ["Rock"]}, "genres: "),
+        ({"models": []}, "models: "),
+        ({"combiner": None}, "no combiner"),
+        ({"images": None}, "no settings of images"),
+        ({"clip": 3.0}, "duration of the images"),
+        ({"images": GOOD["images"] | {"f_min": 8000}}, "f_min below f_max"),
+        ({"images": GOOD["images"] | {"f_max": 11026}}, "half of sample_rate"),
+        ({"images": GOOD["images"] | {"n_fft": 64}}, "hop_length of at most n_fft"),
+        ({"images": GOOD["images"] | {"duration": 3600, "hop_length": 16}}, "pixels"),
+        ({"format": 2, "more": 1}, r"format: expected 1; found 2; use the version"),
+        ({"models": [GOOD["models"][0] | {"file": "models/1/model.pkl"}]}, "file: "),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(check, changes, said):
+    with pytest.raises(GenreflowError, match=said):
+        check(GOOD | changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 10**6,
+        b'{"a":' * 10**5,
+        b'{"seed": ' + b"1" * 10**6 + b"}",
+        b" " * MAX_BYTES + b"{}",
+        b'{"learner": "\\ud800"}',
+        b"\xff",
+        b"",
+    ],
+    ids=["deep list", "deep object", "long number", "large", "half a character", "bytes", "empty"],
+)
+def test_deep_large_and_broken_json_is_refused(check, text):
+    with pytest.raises(GenreflowError, match=r"pack\.json: "):
+        check(text)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "missing"])
+def test_what_is_not_a_plain_file_is_refused_and_nobody_waits(tmp_path, kind):
+    path = tmp_path / "pack.json"
+    (tmp_path / "other.json").write_text(json.dumps(GOOD))
+    if kind == "link":
+        path.symlink_to(tmp_path / "other.json")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    with pytest.raises(GenreflowError, match=r"pack\.json: no pack"):
+        parse(path)

@@ -1,0 +1,386 @@
+"""Prediction by packs of all kinds of learners, trained on a tiny corpus as the workflow does."""
+
+import csv
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import soundfile
+from genreflow.audio import collect
+from genreflow.bundle import bundles, predict
+from genreflow.errors import GenreflowError
+from genreflow.learners import classifiers
+from made.trained_corpus import (
+    CLIP,
+    GENRES,
+    LEARNERS,
+    SCRIPTS,
+    sound,
+)
+
+
+@pytest.fixture(scope="module")
+def packed(corpus, tmp_path_factory):
+    """Return the folder of a learner's pack."""
+    folder = tmp_path_factory.mktemp("packs")
+    return functools.cache(lambda name: corpus.export(folder / name.replace("/", "+"), name).folder)
+
+
+@pytest.fixture(scope="module")
+def predictor(packed):
+    """Return the predictor of a learner."""
+    return functools.cache(lambda name: predict.Predictor(packed(name)))
+
+
+LOGISTIC = "classify/handcrafted/all/logistic-regression"
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_track_gets_what_stands_in_its_predictions(corpus, predictor, name):
+    table = pd.read_csv(corpus.predictions(name), dtype={"track_id": str}).set_index("track_id")
+    assert list(table.index) == corpus.ids
+    assert len(set(table["predicted"])) > 1
+    found = predict.predict_files(predictor(name), corpus.files, report=lambda _: None)
+    assert [one.reason for one in found] == [""] * len(corpus.ids)
+    assert [one.predicted for one in found] == list(table["predicted"])
+    assert {len(one.starts) for one in found} == {1}
+    expected = table[[f"p_{genre}" for genre in GENRES]].to_numpy()
+    np.testing.assert_allclose([one.probabilities for one in found], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hop", "starts"),
+    [
+        (1.0, 10, [0]),
+        (10.0, 10, [0]),
+        (11.9, 10, [0]),
+        (12.0, 10, [0, 2]),
+        (20.0, 10, [0, 10]),
+        (21.0, 10, [0, 10]),
+        (25.0, 10, [0, 10, 15]),
+        (25.0, 5, [0, 5, 10, 15]),
+        (27.0, 5, [0, 5, 10, 15, 17]),
+        (29.7 * 3, 29.7, [0, 29.7, 59.4]),
+    ],
+)
+def test_windows_cover_a_file(seconds, hop, starts):
+    length = 29.7 if hop == 29.7 else 10
+    np.testing.assert_allclose(predict.windows(seconds, length=length, hop=hop), starts)
+
+
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    """Make 11.6 s of hiss, drone, silence and drone again: windows at 0, 3, (6) and 8.6 s."""
+    rng = np.random.default_rng(5)
+    pieces = [sound(genre, 3, 44100, 2, rng) for genre in ("Hiss", "Drone")]
+    pieces += [np.zeros((3 * 44100, 2)), sound("Drone", 2.6, 44100, 2, rng)]
+    path = tmp_path_factory.mktemp("long") / "long.flac"
+    soundfile.write(path, np.concatenate(pieces), 44100)
+    return path
+
+
+@pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC, "ensemble/mean"])
+def test_a_long_file_gets_the_mean_over_its_windows(predictor, long_file, tmp_path, name):
+    one = predictor(name).predict(long_file)
+    clip = predictor(name).pack.clip
+    last = 11.6 - clip
+    np.testing.assert_allclose(one.starts, [0, clip, last] if clip == CLIP else one.starts)
+    np.testing.assert_allclose(one.ends - one.starts, clip)
+    assert one.ends[-1] == pytest.approx(11.6)
+    np.testing.assert_allclose(one.probabilities, np.mean(one.by_window, axis=0))
+    samples, rate = soundfile.read(long_file)
+    for start, expected in zip(one.starts, one.by_window, strict=True):
+        piece = tmp_path / f"{start}.flac"
+        # More than a clip, since the hand-crafted features of an ensemble look a little further.
+        soundfile.write(piece, samples[round(start * rate) : round((start + 3.5) * rate)], rate)
+        alone = predictor(name).predict(piece)
+        # Resampling knows what comes before a window, and not before a file.
+        np.testing.assert_allclose(alone.probabilities, expected, atol=0.01)
+
+
+def test_windows_of_silence_are_left_out(predictor, long_file):
+    one = predictor("cnn/whole").predict(long_file)
+    assert 6.0 not in one.starts and len(one.starts) == 3
+
+
+def test_hop_and_first_clip(predictor, long_file):
+    halves = predictor("cnn/whole").predict(long_file, hop=1.5)
+    assert {1.5, 4.5} < set(halves.starts) and halves.starts[-1] == pytest.approx(7.5)
+    first = predictor("cnn/whole").predict(long_file, whole=False)
+    assert list(first.starts) == [0]
+    np.testing.assert_array_equal(first.by_window[0], halves.by_window[0])
+    with pytest.raises(GenreflowError, match="hop"):
+        predictor("cnn/whole").predict(long_file, hop=0)
+
+
+def test_segments_say_which_speak_most_for_the_genre(predictor, long_file):
+    one = predictor("cnn/whole").predict(long_file)
+    rows = predict.segments([one])
+    own = rows[f"p_{one.predicted}"]
+    assert list(rows["rank"]) == list(own.rank(ascending=False).astype(int))
+    assert list(rows["start"]) == [0, 3, 8.6] and list(rows["end"]) == [3, 6, 11.6]
+    best = rows.loc[own.idxmax()]
+    (row,) = predict.table([one]).to_dict("records")
+    clock = [f"0:{round(best[end]):02d}" for end in ("start", "end")]
+    assert row["strongest"] == "-".join(clock) and row["windows"] == 3
+    np.testing.assert_allclose(
+        [row[f"p_{genre}"] for genre in GENRES], rows[[f"p_{genre}" for genre in GENRES]].mean()
+    )
+
+
+@pytest.fixture
+def music(tmp_path, corpus):
+    """Make a folder with one good file and others that can't be used."""
+    folder = tmp_path / "music"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(corpus.files[0], folder / "deep" / "good.mp3")
+    (folder / "bad.mp3").write_bytes(b"no audio at all" * 100)
+    (folder / "empty.flac").write_bytes(b"")
+    soundfile.write(folder / "short.wav", np.ones(1000) / 2, 44100)
+    soundfile.write(folder / "silent.wav", np.zeros(2 * 44100), 44100)
+    (folder / "cover.jpg").write_bytes(b"a picture")
+    (folder / "._good.mp3").write_bytes(b"of the system")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC])
+def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
+    said = []
+    files = [*collect.below(music).files, music / "gone.mp3"]
+    found = predict.predict_files(predictor(name), files, report=said.append)
+    reasons = {Path(one.file).name: one.reason for one in found}
+    assert reasons.pop("good.mp3") == ""
+    assert set(reasons) == {"bad.mp3", "empty.flac", "short.wav", "silent.wav", "gone.mp3"}
+    assert "too short: 0.02 s" in reasons["short.wav"] and "silent" in reasons["silent.wav"]
+    assert "no such file" in reasons["gone.mp3"]
+    assert all(reasons.values())
+    assert len(said) == 6 and said[0].startswith("1 of 6")
+    table = predict.table(found).set_index("file")
+    bad = table.loc[str(music / "bad.mp3")]
+    assert bad["predicted"] == "" and bad["windows"] == 0 and np.isnan(bad["p_Hiss"])
+    assert len(predict.segments(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["=cmd|'A0'!A1.flac", "+1.flac", "-x.flac", "@x.flac", "\uff1d1.flac"]
+)
+def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    genre = {
+        **vars(predictor(LOGISTIC).predict(corpus.files[1])),
+        "genres": ("=1+1", "b", "c"),
+    }
+    shutil.copy(corpus.files[1], name)
+    made = [predict.Prediction(**{**genre, "file": name})]
+    made += predict.predict_files(predictor(LOGISTIC), [f"{name}.gone"], report=lambda _: None)
+    for rows in (predict.table(made), predict.segments(made)):
+        rows.to_csv("out.csv", index=False)
+        with Path("out.csv").open(encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file))
+        texts = [row[column] for row in read for column in row if not column.startswith("p_")]
+        assert not [
+            text for text in texts if text[:1] in ("=", "+", "-", "@", "\uff1d", "\t", "\r")
+        ]
+        # What the table says is still the file's path.
+        assert read[0]["file"] == f"./{name}" and Path(read[0]["file"]).exists()
+
+
+def test_control_characters_of_names_dont_reach_the_terminal():
+    assert predict.safe("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
+    assert predict.safe(os.fsdecode(b"M\xfcsik.mp3")) == "M\\xfcsik.mp3"
+    assert predict.safe("Mu\u0308sik \u97f3\u697d-1.mp3") == "Mu\u0308sik \u97f3\u697d-1.mp3"
+
+
+COMMAND_LINE = """
+import runpy, sys
+try:
+    runpy.run_module("genreflow.bundle.predict", run_name="__main__", alter_sys=True)
+finally:
+    assert not {"tensorflow", "keras", "snakemake", "statsmodels"} & set(sys.modules)
+"""
+
+
+def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(
+    packed, predictor, music, tmp_path
+):
+    moved = shutil.copytree(packed(LOGISTIC), tmp_path / "given" / "pack")
+    files = ["--output", "new/out.csv", "--segments", "segments.csv", "music"]
+    run = subprocess.run(
+        [sys.executable, "-c", COMMAND_LINE, str(moved), *files],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == ""
+    assert "5 of 5" in run.stderr and "bad.mp3" in run.stderr and "differ" not in run.stderr
+    table = pd.read_csv(tmp_path / "new" / "out.csv", keep_default_na=False)
+    assert list(table) == [
+        "file", "predicted", *(f"p_{genre}" for genre in GENRES), "windows", "strongest", "reason"
+    ]  # fmt: skip
+    assert list(table["file"]) == [f"music/{name}" for name in
+        ("bad.mp3", "deep/good.mp3", "empty.flac", "short.wav", "silent.wav")]  # fmt: skip
+    assert (table["predicted"] != "").sum() == 1
+    # Other processes decoded the files there, and none does here.
+    expected = predictor(LOGISTIC).predict(music / "deep" / "good.mp3")
+    found = table.loc[1, [f"p_{genre}" for genre in GENRES]].astype(float)
+    np.testing.assert_allclose(found, expected.probabilities, rtol=1e-12)
+    assert table.loc[1, "predicted"] == expected.predicted
+    assert len(pd.read_csv(tmp_path / "segments.csv")) == 1
+
+
+def test_a_process_that_dies_is_a_reason(predictor):
+    said = []
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        prepared = predict._Ahead(pool, os._exit, [1])
+        (one,) = predict.predict_files(
+            predictor(LOGISTIC), ["huge.flac"], prepared=prepared, report=said.append
+        )
+    assert "memory" in one.reason and "memory" in said[0]
+
+
+def test_exit_status_tells_whether_anything_was_predicted(packed, music, capsys):
+    pack, one = str(packed("cnn/crops")), ["--threads", "1"]
+    assert predict.main([pack, str(music / "bad.mp3"), *one]) == 1
+    assert "unreadable" in capsys.readouterr().out
+    assert predict.main([pack, str(music), *one]) == 0
+    shown, said = capsys.readouterr()
+    assert "good.mp3" in shown and any(genre in shown for genre in GENRES)
+    first, *others = said.splitlines()
+    assert "Not looked at" in first and "1 .jpg, 1 of the system" in first
+    assert len(others) == 5
+    assert predict.main(["no-pack", str(music), *one]) == 2
+    shown, said = capsys.readouterr()
+    assert shown == "" and "no pack" in said
+
+
+def test_other_versions_are_said(packed, corpus, tmp_path):
+    pack = shutil.copytree(packed(LOGISTIC), tmp_path / "pack")
+    content = json.loads((pack / "pack.json").read_text())
+    content["versions"]["scikit-learn"] = "0.1"
+    (pack / "pack.json").write_text(json.dumps(content))
+    said = []
+    predict.run(pack, corpus.files[:1], report=said.append)
+    assert "scikit-learn" in said[0] and "0.1" in said[0] and len(said) == 2
+
+
+def poisoned(pack, target, make):
+    """Copy a pack, put another model in the place of its own, and adjust the hash."""
+    pack = shutil.copytree(pack, target)
+    content = json.loads((pack / "pack.json").read_text())
+    file = content["models"][0]["file"]
+    make(pack / file)
+    content["members"][file] = bundles.sha256(pack / file)
+    (pack / "pack.json").write_text(json.dumps(content))
+    return pack
+
+
+def with_lambda(path, mark):
+    place = str(mark)
+    layer = keras.layers.Lambda(lambda x: (__import__("pathlib").Path(place).touch(), x)[1])
+    keras.Sequential([keras.Input((3,)), layer]).save(path)
+    mark.unlink()
+    keras.saving.load_model(path, safe_mode=False)
+    mark.unlink()  # loading it does run code where that is allowed
+
+
+def with_function(path, mark):
+    """Save a model that names a function of a module as the activation of a layer."""
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "relu")]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    dense = config["config"]["layers"][1]
+    called = {"module": "os", "class_name": "function", "config": "system"}
+    dense["config"]["activation"] = {**called, "registered_name": "function"}
+    dense["module"], dense["class_name"], dense["registered_name"] = "os", "system", None
+    dense["config"] = {"command": f"touch {mark}"}
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("poison", [with_lambda, with_function])
+def test_a_keras_model_cant_run_code(packed, tmp_path, poison):
+    mark = tmp_path / "ran"
+    pack = poisoned(packed("cnn/whole"), tmp_path / "pack", lambda path: poison(path, mark))
+    with pytest.raises(GenreflowError, match=r"model\.keras can't be loaded"):
+        predict.Predictor(pack)
+    assert not mark.exists()
+
+
+def test_a_skops_model_cant_run_code(packed, tmp_path):
+    mark = tmp_path / "ran"
+
+    class Poison:
+        def __reduce__(self):
+            return os.system, (f"touch {mark}",)
+
+    def dump(path):
+        skops.io.dump({"pipeline": Poison(), "inverse_temperature": None}, path)
+
+    pack = poisoned(packed(LOGISTIC), tmp_path / "pack", dump)
+    with pytest.raises(GenreflowError, match=r"model\.skops: not loaded.*run code"):
+        predict.Predictor(pack)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("left", 10**6), ("right", 0), ("feature_idx", 4), ("is_categorical", 1)]
+)
+def test_trees_that_refer_to_what_isnt_there_are_refused(packed, tmp_path, field, value):
+    rng = np.random.default_rng(0)
+    x, genres = rng.normal(size=(60, 4)), np.repeat(GENRES, 20)
+    result = classifiers.classify(
+        x.astype(np.float32),
+        genres,
+        ["training"] * 60,
+        [str(n) for n in range(60)],
+        classifier="gradient-boosting",
+        grid={"max_iter": [2], "min_samples_leaf": [5]},
+        folds=2,
+    )
+    good = poisoned(
+        packed(LOGISTIC), tmp_path / "good", lambda path: classifiers.save(result.model, path)
+    )
+    predict.Predictor(good)
+    nodes = result.model.pipeline[-1]._predictors[0][0].nodes
+    assert not nodes[0]["is_leaf"]
+    nodes[field][0] = value
+    bad = poisoned(
+        packed(LOGISTIC), tmp_path / "bad", lambda path: classifiers.save(result.model, path)
+    )
+    with pytest.raises(GenreflowError, match=r"model\.skops: its trees are damaged"):
+        predict.Predictor(bad)
+
+
+def test_a_member_that_is_no_model_is_refused(packed, tmp_path):
+    for name in ("cnn/whole", LOGISTIC):
+        target = tmp_path / name.replace("/", "+")
+        pack = poisoned(packed(name), target, lambda path: path.write_bytes(b"x" * 99))
+        with pytest.raises(GenreflowError, match="models/1/model"):
+            predict.Predictor(pack)
+
+
+def test_settings_of_images_that_arent_whole_are_refused(packed, tmp_path):
+    pack = shutil.copytree(packed("cnn/whole"), tmp_path / "pack")
+    content = json.loads((pack / "pack.json").read_text())
+    del content["images"]["n_fft"]
+    (pack / "pack.json").write_text(json.dumps(content))
+    with pytest.raises(GenreflowError, match="n_fft"):
+        predict.Predictor(pack)

@@ -1,0 +1,484 @@
+import hashlib
+import re
+import threading
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from genreflow.corpus.fma import ARCHIVES, BASE_URL, SUBSETS, Archive, fetch, read_tracks
+from genreflow.corpus.tracks import Track
+from genreflow.errors import GenreflowError
+
+NAMES = {
+    "album": "comments date_created date_released engineer favorites id information listens "
+    "producer tags title tracks type",
+    "artist": "active_year_begin active_year_end associated_labels bio comments date_created "
+    "favorites id latitude location longitude members name related_projects tags website "
+    "wikipedia_page",
+    "set": "split subset",
+    "track": "bit_rate comments composer date_created date_recorded duration favorites genre_top "
+    "genres genres_all information interest language_code license listens lyricist number "
+    "publisher tags title",
+}
+COLUMNS = pd.MultiIndex.from_tuples(
+    [(group, name) for group, names in NAMES.items() for name in names.split()]
+)
+ROW = {
+    ("album", "id"): 1,
+    ("album", "information"): '<p>An album,\n"the" best</p>\r\n\r\n<p>a;b</p>',
+    ("album", "tags"): [],
+    ("album", "title"): "AWOL - A Way Of Life",
+    ("artist", "bio"): "<p>Sigur Rós</p>\n\n<p>2,5,training</p>\n",
+    ("artist", "id"): 7,
+    ("artist", "latitude"): 40.05,
+    ("artist", "name"): "AWOL",
+    ("artist", "tags"): ["awol", 'it\'s, "quoted"'],
+    ("set", "split"): "training",
+    ("set", "subset"): "small",
+    ("track", "genre_top"): "Hip-Hop",
+    ("track", "genres"): [21],
+    ("track", "license"): "Attribution-NonCommercial-ShareAlike 3.0 International",
+    ("track", "title"): "Food",
+}
+
+
+def table(rows):
+    """Return a frame as FMA's authors keep it: a row for each id, with changes to ROW."""
+    records = [{**ROW, **changes} for changes in rows.values()]
+    values = [[record.get(column, np.nan) for column in COLUMNS] for record in records]
+    frame = pd.DataFrame(values, columns=COLUMNS, index=pd.Index(rows, name="track_id"))
+    return frame.astype(object)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_csv(rows, **settings):
+        path = tmp_path / "tracks.csv"
+        frame = rows if isinstance(rows, pd.DataFrame) else table(rows)
+        frame.to_csv(path, **settings)
+        return path
+
+    return to_csv
+
+
+MIXED = {
+    2: {},
+    3: {("set", "subset"): "medium", ("set", "split"): "test"},
+    5: {("track", "genre_top"): np.nan, ("set", "subset"): "large"},
+    10: {("set", "subset"): "large", ("track", "genre_top"): "Rock"},
+    20: {("track", "genre_top"): np.nan},
+    134: {("set", "split"): "validation"},
+}
+
+# --- read_tracks
+
+
+def test_the_table_of_the_tests_has_the_shape_of_fma():
+    assert len(COLUMNS) == 52
+
+
+def test_a_track_carries_what_the_table_says(write):
+    tracks, _ = read_tracks(write({2: {}}), "audio/fma_small", "small")
+    assert tracks == [
+        Track(
+            track_id="2",
+            path="audio/fma_small/000/000002.mp3",
+            genre="Hip-Hop",
+            split="training",
+            artist="AWOL",
+            album="AWOL - A Way Of Life",
+            title="Food",
+            license="Attribution-NonCommercial-ShareAlike 3.0 International",
+            artist_id="7",
+            album_id="1",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("track_id", "place"),
+    [(2, "000/000002"), (999, "000/000999"), (1000, "001/001000"), (155320, "155/155320")],
+)
+def test_clips_lie_in_folders_of_the_first_three_digits(write, track_id, place):
+    tracks, _ = read_tracks(write({track_id: {}}), "a", "small")
+    assert tracks[0].path == f"a/{place}.mp3"
+    assert tracks[0].track_id == str(track_id)
+
+
+@pytest.mark.parametrize(
+    ("subset", "ids", "counts"),
+    [
+        ("small", ["2", "134"], {"listed": 6, "in_subset": 3, "without_genre": 1}),
+        ("medium", ["2", "3", "134"], {"listed": 6, "in_subset": 4, "without_genre": 1}),
+        ("large", ["2", "3", "10", "134"], {"listed": 6, "in_subset": 6, "without_genre": 2}),
+    ],
+)
+def test_subsets_are_cumulative_and_tracks_without_genre_are_counted(write, subset, ids, counts):
+    tracks, found = read_tracks(write(MIXED), "a", subset)
+    assert [track.track_id for track in tracks] == ids
+    assert found == counts
+
+
+def test_the_official_split_is_kept(write):
+    tracks, _ = read_tracks(write(MIXED), "a", "medium")
+    assert [track.split for track in tracks] == ["training", "test", "validation"]
+
+
+@pytest.mark.parametrize("none", [-1, np.nan])
+def test_an_unknown_album_or_artist_has_no_id(write, none):
+    rows = {2: {("album", "id"): none, ("artist", "id"): none}, 3: {}}
+    tracks, _ = read_tracks(write(rows), "a", "small")
+    assert [(track.album_id, track.artist_id) for track in tracks] == [("", ""), ("1", "7")]
+
+
+def test_ids_that_became_floats_are_the_same_ids(write):
+    frame = table({2: {("album", "id"): np.nan, ("artist", "id"): -1}, 3: {}, 5: {}})
+    for group in ("album", "artist"):
+        frame[(group, "id")] = frame[(group, "id")].astype(float)
+    path = write(frame)
+    assert ",1.0," in path.read_text()
+    tracks, _ = read_tracks(path, "a", "small")
+    assert [(t.album_id, t.artist_id) for t in tracks] == [("", ""), ("1", "7"), ("1", "7")]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Björk 東京 🎵", "Björk 東京 🎵"),
+        ('12" "Mix", part 1', '12" "Mix", part 1'),
+        ("NA", "NA"),
+        ("None", "None"),
+        ("nan", "nan"),
+        ("1999", "1999"),
+        ("1.0", "1.0"),
+        ("two\nlines", "two lines"),
+        ("two \r\n\r\n lines", "two lines"),
+        ("a\rb, c", "a b, c"),
+        ("=1+1", "=1+1"),
+        (np.nan, ""),
+    ],
+)
+def test_text_is_kept_as_it_is_on_one_line(write, written, read):
+    columns = [("track", "title"), ("artist", "name"), ("album", "title"), ("track", "license")]
+    tracks, _ = read_tracks(write({2: dict.fromkeys(columns, written), 3: {}}), "a", "small")
+    found = [(track.title, track.artist, track.album, track.license) for track in tracks]
+    assert found[0] == (read,) * 4
+    assert found[1] == ("Food", "AWOL", "AWOL - A Way Of Life", ROW[("track", "license")])
+
+
+def test_the_table_agrees_with_what_pandas_reads(write):
+    rng = np.random.default_rng(0)
+    rows = {
+        int(track_id): {
+            ("set", "split"): str(rng.choice(["training", "validation", "test"])),
+            ("set", "subset"): str(rng.choice(SUBSETS)),
+            ("track", "genre_top"): rng.choice(["Rock", "Folk", None]),
+            ("album", "id"): int(rng.integers(-1, 3)),
+            ("track", "title"): f"Title {track_id}",
+        }
+        for track_id in rng.choice(155_321, size=300, replace=False)
+    }
+    path = write(rows)
+    tracks, counts = read_tracks(path, "a", "medium")
+    frame = pd.read_csv(path, index_col=0, header=[0, 1])
+    frame = frame[frame[("set", "subset")].isin(["small", "medium"])]
+    assert counts["in_subset"] == len(frame)
+    assert counts["without_genre"] == frame[("track", "genre_top")].isna().sum() > 0
+    frame = frame[frame[("track", "genre_top")].notna()]
+    assert [int(track.track_id) for track in tracks] == list(frame.index)
+    assert [track.genre for track in tracks] == list(frame[("track", "genre_top")])
+    assert [track.split for track in tracks] == list(frame[("set", "split")])
+    assert [track.title for track in tracks] == list(frame[("track", "title")])
+    assert [int(track.album_id or -1) for track in tracks] == list(frame[("album", "id")])
+
+
+def test_the_order_of_columns_does_not_matter(write):
+    path = write(table(MIXED).iloc[:, ::-1])
+    shuffled = read_tracks(path, "a", "large")
+    assert shuffled == read_tracks(write(MIXED), "a", "large")
+
+
+def test_a_byte_order_mark_does_no_harm(write):
+    marked = read_tracks(write(MIXED, encoding="utf-8-sig"), "a", "large")
+    assert marked == read_tracks(write(MIXED), "a", "large")
+
+
+@pytest.mark.parametrize("subset", ["full", "Small", ""])
+def test_an_unknown_subset_is_refused(write, tmp_path, subset):
+    with pytest.raises(GenreflowError, match="small, medium, large"):
+        read_tracks(write(MIXED), "a", subset)
+    with pytest.raises(GenreflowError, match="small, medium, large"):
+        fetch(tmp_path, subset)
+
+
+def test_a_missing_file_says_how_to_fetch_it(tmp_path):
+    with pytest.raises(GenreflowError) as caught:
+        read_tracks(tmp_path / "tracks.csv", "a", "small")
+    for word in [str(tmp_path / "tracks.csv"), "fetch", f"{BASE_URL}fma_metadata.zip"]:
+        assert word in str(caught.value)
+
+
+def features():
+    columns = pd.MultiIndex.from_tuples(
+        [("mfcc", "mean", "01"), ("mfcc", "mean", "02")], names=["feature", "statistics", "number"]
+    )
+    return pd.DataFrame([[1.0, 2.0]], columns=columns, index=pd.Index([2], name="track_id"))
+
+
+def flat():
+    frame = table(MIXED)
+    frame.columns = [f"{group}_{name}" for group, name in frame.columns]
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "found"),
+    [
+        (features(), r"found FMA's features\.csv"),
+        (flat(), r"begins with 'track_id,album_comments.*without the columns \(set, split\), "),
+        (pd.DataFrame({"a": [1], "b": [2]}), "begins with ',a,b'"),
+        (table(MIXED).drop(columns=[("set", "subset")]), r"without the columns \(set, subset\)\."),
+        (table(MIXED).rename_axis(None), "in the third row"),
+        (table(MIXED).rename_axis("id"), "found 'id, , .* in the third row"),
+        (table({}), "header rows without a track"),
+    ],
+)
+def test_another_table_is_refused(write, frame, found):
+    path = write(frame)
+    with pytest.raises(GenreflowError, match=found) as caught:
+        read_tracks(path, "a", "small")
+    assert str(caught.value).startswith(f"{path} is not FMA's tracks.csv: expected two header rows")
+
+
+def test_header_rows_alone_are_refused(write):
+    path = write(MIXED)
+    for count, found in ((1, "without the columns"), (2, "'' in the third row")):
+        lines = path.read_text().splitlines(keepends=True)[:count]
+        path.write_text("".join(lines))
+        with pytest.raises(GenreflowError, match=found):
+            read_tracks(path, "a", "small")
+        write(MIXED)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b" \n\n", "an empty file"),
+        (b"PK\x03\x04abc", "a zip archive; unpack it"),
+        (b"ID3\x00\x00", "a binary file"),
+        (b"\xff\xfe\xfa\n\x81", "a first row"),
+        (b"<html>\n<body>", "begins with '<html>'"),
+        (b'"\n\n\n', "a first row"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, content, found):
+    path = tmp_path / "tracks.csv"
+    path.write_bytes(content)
+    with pytest.raises(GenreflowError, match=found) as caught:
+        read_tracks(path, "a", "small")
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
+    with pytest.raises(GenreflowError, match="is missing"):
+        read_tracks(tmp_path, "a", "small")
+
+
+@pytest.mark.parametrize("rows", [MIXED, {2: {}}])
+def test_a_file_cut_off_in_a_quoted_text_is_refused(write, rows):
+    path = write(rows)
+    text = path.read_bytes()
+    path.write_bytes(text[: text.rindex(b"Sigur")])
+    with pytest.raises(GenreflowError, match="cannot be read to its end"):
+        read_tracks(path, "a", "small")
+
+
+def test_a_file_cut_off_between_columns_is_refused(write):
+    path = write(MIXED)
+    text = path.read_bytes()
+    path.write_bytes(text[: text.rindex(b"validation")])
+    with pytest.raises(GenreflowError, match=r"track '134': expected one of .* found ''"):
+        read_tracks(path, "a", "small")
+
+
+def test_a_row_with_shifted_columns_is_refused(write):
+    path = write(MIXED)
+    *lines, last = path.read_text().rsplit("\n134,", 1)
+    path.write_text(lines[0] + "\n134,," + last)
+    with pytest.raises(GenreflowError, match=r"track '134': .*'subset', found 'validation'"):
+        read_tracks(path, "a", "small")
+
+
+def test_a_file_of_another_encoding_is_refused(write):
+    path = write({2: {("artist", "name"): "Björk", ("artist", "bio"): ""}}, encoding="latin-1")
+    with pytest.raises(GenreflowError, match=r"cannot be read to its end .*utf-8"):
+        read_tracks(path, "a", "small")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"x12": {}}, r"track 'x12': expected a number in the column 'track_id'"),
+        ({"2.0": {}}, r"track '2\.0': expected a number"),
+        ({"2": {}, "02": {}}, r"track '02': expected each track once .*1 such rows"),
+        ({2: {("set", "split"): "train"}}, r"training, validation, test .* 'split', found 'train'"),
+        ({2: {("set", "split"): np.nan}}, "'split', found ''"),
+        ({2: {("set", "subset"): "full"}}, "small, medium, large .* 'subset', found 'full'"),
+    ],
+)
+def test_wrong_values_name_the_track(write, rows, message):
+    path = write(rows)
+    with pytest.raises(GenreflowError, match=message) as caught:
+        read_tracks(path, "a", "small")
+    assert str(path) in str(caught.value)
+
+
+def test_duplicate_ids_are_refused(write):
+    path = write(pd.concat([table(MIXED), table({3: {}, 5: {}})]))
+    with pytest.raises(GenreflowError, match=r"track '3': expected each track once .*2 such rows"):
+        read_tracks(path, "a", "small")
+
+
+# --- fetch
+
+
+class Recorder(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        self.server.paths.append(self.requestline.split()[1])
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "server").mkdir()
+    handler = partial(Recorder, directory=str(tmp_path / "server"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.paths = []
+        server.url = f"http://127.0.0.1:{server.server_port}/"
+        server.folder = tmp_path / "server"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def publish(server, folder, members):
+    """Put an archive made as FMA's are on the server."""
+    listing = "".join(f"{hashlib.sha1(c).hexdigest()}  {n}\n" for n, c in members.items())
+    path = server.folder / f"{folder}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as file:
+        for name, content in {"README.txt": "", "checksums": listing, **members}.items():
+            file.writestr(f"{folder}/{name}", content)
+    content = path.read_bytes()
+    digest = hashlib.sha1(content).hexdigest()
+    return Archive(path.name, digest, gib=len(content) / 2**30, size=len(content))
+
+
+@pytest.fixture
+def archives(server, write):
+    metadata = {"not_found.pickle": b"", "tracks.csv": write(MIXED).read_bytes()}
+    clips = {"000/000002.mp3": b"two" * 1000, "000/000134.mp3": b"134"}
+    return {
+        "metadata": publish(server, "fma_metadata", metadata),
+        "small": publish(server, "fma_small", clips),
+    }
+
+
+@pytest.fixture
+def get(server, archives, tmp_path):
+    def run(**settings):
+        settings = {"url": server.url, "archives": archives, "progress": False, **settings}
+        return fetch(tmp_path / "data" / "fma", "small", **settings)
+
+    return run
+
+
+def names(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+UNPACKED = [
+    "fma_metadata/README.txt",
+    "fma_metadata/checksums",
+    "fma_metadata/tracks.csv",
+    "fma_small/000/000002.mp3",
+    "fma_small/000/000134.mp3",
+    "fma_small/README.txt",
+    "fma_small/checksums",
+]
+
+
+def test_fetch_brings_what_read_tracks_reads(get, server, tmp_path):
+    metadata_csv, audio_folder = get()
+    assert server.paths == ["/fma_metadata.zip", "/fma_small.zip"]
+    assert names(tmp_path / "data" / "fma") == UNPACKED
+    tracks, _ = read_tracks(metadata_csv, audio_folder, "small")
+    contents = {track.track_id: Path(track.path).read_bytes() for track in tracks}
+    assert contents == {"2": b"two" * 1000, "134": b"134"}
+
+
+def test_fetch_does_nothing_where_all_is_there(get, server):
+    first = get()
+    server.paths.clear()
+    assert get() == first
+    assert server.paths == []
+
+
+def test_fetch_keeps_archives_if_asked_to(get, tmp_path, server):
+    get(keep_archives=True)
+    archives = ["fma_metadata.zip", "fma_small.zip"]
+    assert names(tmp_path / "data" / "fma") == sorted([*UNPACKED, *archives])
+
+
+def test_fetch_uses_an_archive_that_is_there(get, tmp_path, server):
+    get(keep_archives=True)
+    (tmp_path / "data/fma/fma_small/000/000002.mp3").unlink()
+    server.paths.clear()
+    get()
+    assert server.paths == []
+    assert names(tmp_path / "data/fma") == sorted([*UNPACKED, "fma_metadata.zip"])
+
+
+def test_fetch_brings_only_what_is_missing(get, tmp_path, server):
+    get()
+    (tmp_path / "data/fma/fma_small/000/000134.mp3").unlink()
+    server.paths.clear()
+    get(url=server.url.rstrip("/"))
+    assert server.paths == ["/fma_small.zip"]
+    assert names(tmp_path / "data/fma") == UNPACKED
+
+
+def test_fetch_refuses_an_archive_that_is_not_the_one(get, archives, tmp_path):
+    small = archives["small"]
+    archives["small"] = Archive(small.name, ARCHIVES["small"].sha1, gib=small.gib)
+    with pytest.raises(GenreflowError, match=rf"{small.sha1}, expected {ARCHIVES['small'].sha1}"):
+        get()
+    assert names(tmp_path / "data/fma") == UNPACKED[:3]
+
+
+def test_fetch_refuses_an_archive_of_another_size(get, archives, tmp_path):
+    small = archives["small"]
+    archives["small"] = Archive(small.name, small.sha1, gib=small.gib, size=small.size + 1)
+    with pytest.raises(GenreflowError, match=rf"{small.size:,} bytes, expected {small.size + 1:,}"):
+        get()
+
+
+def test_fetch_asks_for_room_to_unpack_before_the_first_byte(get, archives, server):
+    small = archives["small"]
+    archives["small"] = Archive(small.name, small.sha1, gib=2.0**30)
+    with pytest.raises(GenreflowError, match=r"subset 'small': 2,147,483,648\.00 GiB needed"):
+        get()
+    assert server.paths == []
+
+
+def test_the_archives_of_fma_are_complete():
+    assert set(ARCHIVES) == {"metadata", *SUBSETS}
+    for archive in ARCHIVES.values():
+        assert re.fullmatch(r"fma_\w+\.zip", archive.name)
+        assert re.fullmatch("[0-9a-f]{40}", archive.sha1)
+        assert archive.size is None or archive.size / 2**30 == pytest.approx(archive.gib, abs=0.1)

@@ -1,0 +1,397 @@
+import hashlib
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from genreflow.corpus import demo
+from genreflow.corpus.readers import list_tracks, track_id_of
+from genreflow.corpus.tracks import shard_of
+from genreflow.errors import GenreflowError
+
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def touch(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """List a corpus below the test's folder."""
+
+    def listed(kind, **settings):
+        corpus = {"name": "mine", "kind": kind, "audio": "", "table": "", "subset": "small"}
+        corpus |= {"levels": ["genre"], "genres": 2, "clips_per_genre": 5} | settings
+        return list_tracks(corpus, results=tmp_path / "results", seed=0)
+
+    return listed
+
+
+@pytest.fixture
+def music(tmp_path, listed):
+    """Make a folder of empty audio files and list it."""
+
+    def music(*paths, **settings):
+        touch(tmp_path / "music", *paths)
+        return listed("folder", audio=str(tmp_path / "music"), **settings)
+
+    return music
+
+
+@pytest.fixture
+def table(tmp_path, listed):
+    """Write a CSV beside the files a.mp3, b.mp3 and c.mp3, and list it."""
+    touch(tmp_path, "a.mp3", "b.mp3", "c.mp3")
+
+    def table(text, encoding="utf-8", **settings):
+        path = tmp_path / "tracks.csv"
+        path.write_text(text, encoding=encoding)
+        return listed("table", table=str(path), **settings)
+
+    return table
+
+
+def by_name(listing):
+    return {Path(track.path).name: track for track in listing.tracks}
+
+
+# folder
+
+
+def test_the_genre_is_the_sub_folder(music, tmp_path):
+    tracks = by_name(music("Rock/a.mp3", "Hip-Hop/b.flac", "Hip-Hop/live/2021/c.ogg"))
+    assert {name: track.genre for name, track in tracks.items()} == {
+        "a.mp3": "Rock",
+        "b.flac": "Hip-Hop",
+        "c.ogg": "Hip-Hop",
+    }
+    assert tracks["c.ogg"].path == str(tmp_path / "music/Hip-Hop/live/2021/c.ogg")
+    assert tracks["c.ogg"].title == "c"
+    assert {track.split for track in tracks.values()} == {""}
+
+
+def test_levels_tell_artist_and_album(music):
+    paths = ["Rock/Ash/One/a.mp3", "Folk/Ash/One/b.mp3", "Folk/Birch/c.mp3", "Folk/d.mp3"]
+    tracks = by_name(music(*paths, levels=["genre", "artist", "album"]))
+    a, b, c, d = (tracks[f"{name}.mp3"] for name in "abcd")
+    assert (a.genre, a.artist, a.album) == ("Rock", "Ash", "One")
+    assert a.artist_id == b.artist_id != c.artist_id
+    assert a.album_id == b.album_id != ""
+    assert (c.artist, c.album, c.album_id) == ("Birch", "", "")
+    assert (d.genre, d.artist, d.artist_id) == ("Folk", "", "")
+
+
+def test_albums_of_one_name_by_two_artists_differ(music):
+    paths = ["Rock/Ash/Live/a.mp3", "Folk/Birch/Live/b.mp3"]
+    tracks = by_name(music(*paths, levels=["genre", "artist", "album"]))
+    assert tracks["a.mp3"].album_id != tracks["b.mp3"].album_id
+
+
+def test_the_genre_may_be_a_deeper_level(music):
+    tracks = by_name(music("Ash/Rock/a.mp3", "Ash/Folk/b.mp3", levels=["artist", "genre"]))
+    assert [tracks[name].genre for name in ("a.mp3", "b.mp3")] == ["Rock", "Folk"]
+    assert tracks["a.mp3"].artist == "Ash"
+
+
+def test_a_file_above_the_level_of_the_genre_is_refused(music):
+    with pytest.raises(GenreflowError, match=r"Birch/c\.mp3"):
+        music("Ash/Rock/a.mp3", "Ash/Folk/b.mp3", "Birch/c.mp3", levels=["artist", "genre"])
+
+
+def test_what_is_not_looked_at_is_counted(music):
+    listing = music("Rock/a.mp3", "Folk/b.mp3", "Folk/cover.jpg", "Folk/._b.mp3")
+    assert sorted(by_name(listing)) == ["a.mp3", "b.mp3"]
+    assert listing.passed_over == {".jpg": 1, "of the system": 1}
+
+
+AWKWARD = [
+    "two words",
+    "it's",
+    'say "so"',
+    "-dash",
+    "Sigur Rós",
+    "音楽",
+    "a:b",
+    "100%",
+    ".5 x",
+    "#&;{}",
+]
+
+
+def test_awkward_names_get_safe_ids_of_their_own(music):
+    tracks = music(*(f"Rock/{name}.mp3" for name in AWKWARD), "Folk/-dash.mp3").tracks
+    assert len(tracks) == len(AWKWARD) + 1
+    assert len({track.track_id for track in tracks}) == len(tracks)
+    assert all(SAFE.fullmatch(track.track_id) for track in tracks)
+    assert all(Path(track.path).is_file() for track in tracks)
+
+
+def test_a_name_that_is_not_in_utf_8_is_left_out(tmp_path, music):
+    touch(tmp_path / "music", "Rock/a.mp3", "Folk/b.mp3")
+    Path(os.fsdecode(os.fsencode(tmp_path / "music" / "Rock") + b"/\xff\xfe.mp3")).touch()
+    listing = music()
+    assert len(listing.tracks) == 2
+    (missing,) = listing.missing
+    assert SAFE.fullmatch(missing.track_id)
+    assert missing.path == f"{tmp_path}/music/Rock/\\xff\\xfe.mp3"
+    assert "not in UTF-8" in listing.why[missing.track_id]
+
+
+def test_an_id_follows_from_the_path_alone(music):
+    digest = hashlib.sha256("Rock/Sigur Rós - Njósnavélin.mp3".encode()).hexdigest()
+    track_id = track_id_of("Rock/Sigur Rós - Njósnavélin.mp3")
+    assert track_id.startswith("Sigur-Ros-Njosnavelin-")
+    assert digest.startswith(track_id.removeprefix("Sigur-Ros-Njosnavelin-"))
+    before = {track.path: track.track_id for track in music("Rock/b.mp3", "Folk/b.mp3").tracks}
+    after = {track.path: track.track_id for track in music("Rock/a.mp3").tracks}
+    assert before.items() < after.items()
+
+
+def test_many_files_of_one_name_have_ids_of_their_own():
+    # As many as FMA large has, all with names of which no Latin letter is left.
+    ids = {track_id_of(f"{folder}/音楽.mp3") for folder in range(106_574)}
+    assert len(ids) == 106_574
+    assert len({shard_of(track_id, 512) for track_id in ids}) == 512
+
+
+def test_a_folder_that_is_not_there_is_named(listed):
+    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder a genre"):
+        listed("folder", audio="no/such")
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ([], "no track"),
+        (["Rock/notes.txt", "Folk/cover.jpg"], r"no track.*\.mp3"),
+        (["Rock/a.mp3", "Rock/b.mp3"], "one genre, 'Rock'"),
+        (["a.mp3", "b.mp3"], "2 audio files .*'a.mp3'.* no sub-folders"),
+        (["Rock/a.mp3", "Folk/b.mp3", "c.mp3"], r"c\.mp3 lies outside"),
+    ],
+)
+def test_a_folder_that_is_no_corpus_is_refused(music, tmp_path, paths, message):
+    (tmp_path / "music").mkdir()
+    with pytest.raises(GenreflowError, match=message):
+        music(*paths)
+
+
+def odd(path, kind):
+    """Make something that has a name but is no file that can be read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "a named pipe":
+        os.mkfifo(path)
+    elif kind == "a socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(os.path.relpath(path))
+    elif kind == "a device":
+        path.symlink_to("/dev/zero")
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "symbolic links":
+        path.symlink_to(path.name)
+    elif kind == "you may not read it":
+        path.touch(mode=0)
+
+
+ODD = ["a named pipe", "a socket", "a device", "a folder", "symbolic links", "you may not read it"]
+
+
+@pytest.mark.usefixtures("permissions_hold")
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("corpus", ["folder", "table", "fma"])
+def test_what_is_no_file_to_read_is_left_out_with_the_reason(
+    tmp_path, monkeypatch, music, table, request, kind, corpus
+):
+    monkeypatch.chdir(tmp_path)
+    if corpus == "folder":
+        odd(tmp_path / "music" / "Rock" / "odd.mp3", kind)
+        listing = music("Rock/a.mp3", "Folk/b.mp3")
+    elif corpus == "table":
+        odd(tmp_path / "odd.mp3", kind)
+        listing = table("path,genre\na.mp3,Rock\nb.mp3,Folk\nodd.mp3,Folk\n")
+    else:
+        _, _, listed = request.getfixturevalue("fma")
+        lost = Path(listed().tracks[0].path)
+        lost.unlink()
+        odd(lost, kind)
+        listing = listed()
+    (missing,) = listing.missing
+    assert kind in listing.why[missing.track_id]
+    assert missing not in listing.tracks
+
+
+def test_a_folder_named_like_audio_is_a_folder_if_it_holds_some(music):
+    tracks = by_name(music("Rock/best of.mp3/a.mp3", "Folk/b.mp3"))
+    assert sorted(tracks) == ["a.mp3", "b.mp3"]
+
+
+def test_a_link_that_leads_nowhere_is_missing(music, tmp_path):
+    touch(tmp_path / "music", "Rock/a.mp3")
+    (tmp_path / "music" / "Rock" / "lost.mp3").symlink_to("nowhere.mp3")
+    listing = music("Folk/b.mp3")
+    assert [Path(track.path).name for track in listing.missing] == ["lost.mp3"]
+    assert listing.why == {}
+
+
+# table
+
+
+def test_a_table_gives_paths_and_genres(table, tmp_path):
+    tracks = by_name(table("path,genre\na.mp3,Rock\nb.mp3,Folk\n"))
+    assert {name: track.genre for name, track in tracks.items()} == {
+        "a.mp3": "Rock",
+        "b.mp3": "Folk",
+    }
+    assert tracks["a.mp3"].path == str(tmp_path / "a.mp3")
+    assert SAFE.fullmatch(tracks["a.mp3"].track_id)
+
+
+def test_every_column_is_used(table):
+    listing = table(
+        "license,split,title,album,artist,mood,genre,track_id,path\n"
+        'CC0,test,"One, two",Live,"Sigur ""R""",calm,Rock,007,a.mp3\n'
+        "CC0,,,,,,Folk,8,b.mp3\n"
+    )
+    track = by_name(listing)["a.mp3"]
+    assert (track.track_id, track.split, track.title) == ("007", "test", "One, two")
+    assert (track.artist, track.album, track.license) == ('Sigur "R"', "Live", "CC0")
+    assert track.artist_id == 'Sigur "R"'
+    assert track.album_id
+    assert by_name(listing)["b.mp3"].split == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_tables_of_spreadsheets_are_read(table, encoding, end):
+    lines = ["path, genre ,artist", "a.mp3,Rock,Björk", " b.mp3 , Folk,", "", "c.mp3,Folk"]
+    tracks = by_name(table(end.join(lines) + end, encoding))
+    assert [tracks[name].genre for name in ("a.mp3", "b.mp3", "c.mp3")] == ["Rock", "Folk", "Folk"]
+    assert tracks["a.mp3"].artist == "Björk"
+
+
+def test_relative_paths_start_from_corpus_audio_and_absolute_ones_from_nowhere(table, tmp_path):
+    touch(tmp_path, "elsewhere/a.mp3")
+    text = f"path,genre\na.mp3,Rock\n{tmp_path}/b.mp3,Folk\n"
+    paths = {track.path for track in table(text, audio=str(tmp_path / "elsewhere")).tracks}
+    assert paths == {str(tmp_path / "elsewhere" / "a.mp3"), str(tmp_path / "b.mp3")}
+
+
+def test_missing_files_and_rows_without_genre_are_counted(table):
+    listing = table("path,genre\na.mp3,Rock\nb.mp3,Folk\nc.mp3,\nlost.mp3,Rock\n")
+    assert sorted(by_name(listing)) == ["a.mp3", "b.mp3"]
+    assert [Path(track.path).name for track in listing.missing] == ["lost.mp3"]
+    assert listing.without_genre == 1
+
+
+def test_ids_of_a_table_do_not_depend_on_its_order(table):
+    one = by_name(table("path,genre\na.mp3,Rock\nb.mp3,Folk\n"))
+    two = by_name(table("path,genre\nc.mp3,Folk\nb.mp3,Folk\na.mp3,Rock\n"))
+    assert one["a.mp3"] == two["a.mp3"]
+    assert one["b.mp3"] == two["b.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\na.mp3,Rock\n", "no column 'genre'.*path, label"),
+        ("file,genre\na.mp3,Rock\n", "no column 'path'"),
+        ("path;genre\na.mp3;Rock\n", "no column 'path'"),
+        ("", "no column 'path'"),
+        ("path,genre\n", "no track"),
+        ("path,genre\na.mp3,Rock\nb.mp3,Rock\n", "one genre, 'Rock'"),
+        ("path,genre,split\na.mp3,Rock,\nb.mp3,Folk,train\n", "line 3: split is 'train'.*training"),
+        ("path,genre\na.mp3,Rock\n,Folk\n", "line 3: the path is empty"),
+        ("path,genre,track_id\na.mp3,Rock,1\nb.mp3,Folk,1\n", r"two tracks.*'1'.*a\.mp3.*b\.mp3"),
+        ("path,genre,track_id\na.mp3,Rock,1\nlost.mp3,Folk,1\nb.mp3,Folk,2\n", "two tracks.*'1'"),
+        ("path,genre\na.mp3,Rock\na.mp3,Folk\n", r"two tracks.*a\.mp3"),
+        ("path,genre,track_id\na.mp3,Rock,../1\nb.mp3,Folk,2\n", r"line 2: track_id '\.\./1'"),
+        ("path,genre,track_id\na.mp3,Rock,-1\nb.mp3,Folk,2\n", "line 2: track_id '-1'"),
+        ("path,genre\nx.mp3,Rock\ny.mp3,Folk\n", r"none of its 2 files.*x\.mp3.*corpus\.audio"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(table, text, message):
+    with pytest.raises(GenreflowError, match=message):
+        table(text)
+
+
+def test_a_table_in_another_encoding_is_refused(table):
+    with pytest.raises(GenreflowError, match=r"tracks\.csv: not a CSV in UTF-8"):
+        table("path,genre,artist\na.mp3,Rock,Björk\nb.mp3,Folk,\n", "latin-1")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_table_that_is_no_file_is_named(listed, tmp_path, there):
+    path = tmp_path / "folder.csv"
+    if there:
+        path.mkdir()
+    with pytest.raises(GenreflowError, match=r"folder\.csv"):
+        listed("table", table=str(path))
+
+
+# fma
+
+
+@pytest.fixture
+def fma(tmp_path, listed):
+    """Write tracks.csv of made tracks and lay out their empty clips as FMA does."""
+    root = tmp_path / "data"
+    tracks = demo.tracks(genres=2, clips_per_genre=5, seed=0, source="source")
+    demo.write_metadata(tracks, root / "fma_metadata" / "tracks.csv")
+    clips = ["/".join(Path(track.path).parts[-2:]) for track in tracks]
+    touch(root / "fma_small", *clips)
+    touch(root / "fma_small", "README.txt", "checksums")
+    return root, tracks, lambda **settings: listed("fma", audio=str(root), **settings)
+
+
+def test_fma_lists_the_clips_of_its_table(fma):
+    root, tracks, listed = fma
+    listing = listed()
+    assert [t.track_id for t in listing.tracks] == [t.track_id for t in tracks]
+    assert [(t.genre, t.split) for t in listing.tracks] == [(t.genre, t.split) for t in tracks]
+    assert all(Path(t.path).is_relative_to(root / "fma_small") for t in listing.tracks)
+    assert (listing.missing, listing.without_genre, listing.problem) == ([], 1, "")
+
+
+def test_clips_that_are_not_there_are_missing(fma):
+    _, tracks, listed = fma
+    lost = Path(listed().tracks[3].path)
+    lost.unlink()
+    listing = listed()
+    assert [track.path for track in listing.missing] == [str(lost)]
+    assert len(listing.tracks) == len(tracks) - 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "lacking"), [("fma_metadata", "tracks.csv"), ("fma_small", "fma_small")]
+)
+def test_fma_that_is_not_there_is_a_problem_that_fetch_mends(fma, tmp_path, folder, lacking):
+    root, _, listed = fma
+    (root / folder).rename(tmp_path / "away")
+    listing = listed()
+    assert listing.tracks == []
+    assert re.search(rf"{lacking}.*not found.*snakemake fetch", listing.problem)
+
+
+def test_fma_without_any_clip_is_refused(fma):
+    root, _, listed = fma
+    for path in (root / "fma_small").rglob("*.mp3"):
+        path.unlink()
+    with pytest.raises(
+        GenreflowError, match=r"no track.*fma_small/000/000002\.mp3.*snakemake fetch"
+    ):
+        listed()
+
+
+# demo
+
+
+def test_the_demo_corpus_is_listed_before_it_is_made(listed, tmp_path):
+    listing = listed("demo")
+    assert {track.genre for track in listing.tracks} == set(demo.GENRES[:2])
+    assert not (tmp_path / "results").exists()
+    ids = [int(track.track_id) for track in listing.tracks]
+    assert ids == sorted(set(ids))

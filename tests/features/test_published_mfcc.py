@@ -1,0 +1,37 @@
+"""Rock against Hip-Hop on FMA's own MFCC statistics: a number known from elsewhere."""
+
+import os
+from pathlib import Path
+
+import pytest
+from genreflow.config import complete
+from genreflow.features import matrices
+from genreflow.learners import classifiers
+from genreflow.runtime.files import read_table
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))
+TABLE = DATA / "fma_features_mfcc_2000tracks.csv"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TABLE.exists(), reason="needs the shared data")
+def test_rbf_svm_on_the_official_split():
+    labels = read_table(DATA / "fma_small_labels.csv").set_index("track_id")
+    ids, columns, values = matrices.read(TABLE)
+    chosen = matrices.select(ids, columns, values, [i for i in ids if i in labels.index])
+    assert len(chosen.left_out) == 10
+    rows = labels.loc[chosen.track_ids]
+    result = classifiers.classify(
+        chosen.x,
+        rows["genre_top"],
+        rows["split"],
+        chosen.track_ids,
+        classifier="svm-rbf",
+        grid=complete({})["classify"]["grids"]["svm-rbf"],
+        folds=10,
+        threads=2,
+    )
+    test = result.predictions[result.predictions["part"] == "test"]
+    assert len(test) > 150
+    assert (test["predicted"] == test["genre"]).mean() >= 0.92

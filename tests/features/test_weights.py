@@ -1,0 +1,284 @@
+"""Weights: Keras's published files, downloaded and checked, and files of the wrong network."""
+
+import csv
+import hashlib
+import inspect
+import socket
+import threading
+import warnings
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from genreflow.errors import GenreflowError
+from genreflow.features import image_networks, imagenet_weights, weights
+from keras.src.utils import file_utils
+
+
+class AskedError(Exception):
+    """Raised in place of Keras's download, with the address and the digest."""
+
+
+NETWORKS = [name for name, make in vars(keras.applications).items() if inspect.isfunction(make)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["VGG16", "MobileNetV2"], pytest.param(NETWORKS, marks=pytest.mark.long, id="all")],
+)
+def test_the_published_files_are_those_that_keras_itself_asks_for(monkeypatch, names):
+    def ask(_, origin, file_hash=None, **__):
+        raise AskedError(origin, file_hash or "")
+
+    monkeypatch.setattr(file_utils, "get_file", ask)
+    with imagenet_weights.PUBLISHED.open(newline="") as file:
+        rows = {(row["network"], row["top"]): row for row in csv.DictReader(file)}
+    assert len(rows) == 2 * len(NETWORKS)
+    for name in names:
+        for top in (True, False):
+            with (
+                pytest.raises(AskedError) as asked,
+                warnings.catch_warnings(action="ignore"),
+                keras.StatelessScope(initialize_variables=False),
+            ):
+                getattr(keras.applications, name)(include_top=top, weights="imagenet")
+            row = rows[name, "yes" if top else "no"]
+            assert (row["url"], row["digest"].partition(":")[2]) == asked.value.args
+
+
+# --- download
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Serve a file and give a table that names it."""
+    (tmp_path / "site").mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path / "site"))
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def start(content, digest="", size=""):
+        (tmp_path / "site" / "small.h5").write_bytes(content)
+        url = f"http://127.0.0.1:{server.server_port}/small.h5"
+        table = tmp_path / "table.csv"
+        table.write_text(f"network,top,url,size,digest\nSmall,no,{url},{size},{digest}\n")
+        return table
+
+    yield start
+    server.shutdown()
+    server.server_close()
+
+
+def get(table, path, **settings):
+    settings = {"top": False, "progress": False, "retries": 1, "backoff": 0, **settings}
+    return imagenet_weights.fetch("Small", path, table=table, **settings)
+
+
+def test_a_published_file_is_downloaded_and_checked(serve, tmp_path):
+    content = b"weights" * 1000
+    table = serve(content, f"md5:{hashlib.md5(content).hexdigest()}", len(content))
+    path = tmp_path / "imagenet" / "Small.h5"
+    assert get(table, path) == path
+    assert path.read_bytes() == content
+    (tmp_path / "site" / "small.h5").unlink()
+    get(table, path)  # what is there is not downloaded again
+
+
+def test_all_that_a_run_needs_is_downloaded(serve, tmp_path):
+    table = tmp_path / "table.csv"
+    serve(b"weights")
+    table.write_text(table.read_text().replace("Small,no", "Small,yes"))
+    url = table.read_text().split(",")[-3]
+    files = [
+        {"path": str(tmp_path / "weights/Small.h5"), "network": "Small"},
+        {
+            "path": str(tmp_path / "onnx/other.onnx"),
+            "url": url,
+            "sha256": hashlib.sha256(b"weights").hexdigest(),
+        },
+    ]
+    imagenet_weights.fetch_all(files, table=table, progress=False)
+    assert [Path(file["path"]).read_bytes() for file in files] == [b"weights"] * 2
+    imagenet_weights.fetch_all(files, table=table, progress=False)
+
+
+def test_without_network_all_that_is_lacking_is_named(tmp_path):
+    """Nothing listens on the port of the table's server."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{closed.getsockname()[1]}"
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "network,top,url,size,digest,megabytes\n"
+        f"One,yes,http://{host}/one.h5,,,103\nTwo,yes,http://{host}/two.h5,,,553\n"
+    )
+    there = tmp_path / "Two.h5"
+    there.write_bytes(b"weights")
+    files = [
+        {"path": str(there), "network": "Two"},
+        {"path": str(tmp_path / "One.h5"), "network": "One"},
+        {"path": str(tmp_path / "a.onnx"), "url": "http://example.org/a.onnx", "sha256": "ab" * 32},
+    ]
+    with pytest.raises(GenreflowError) as error:
+        imagenet_weights.fetch_all(files, table=table, progress=False)
+    first, *others = str(error.value).splitlines()
+    assert f"cannot reach http://{host}/one.h5" in first
+    assert [line for line in others if line.startswith("  - ")] == [
+        f"  - {tmp_path}/One.h5: ImageNet weights of One, 103 MB, from {host}",
+        f"  - {tmp_path}/a.onnx from http://example.org/a.onnx",
+    ]
+    assert "without `fetch`" in others[-1]
+
+
+@pytest.mark.parametrize("known", ["digest", "size"])
+def test_a_truncated_download_is_never_used(serve, tmp_path, known):
+    content = b"weights" * 1000
+    digest = f"md5:{hashlib.md5(content).hexdigest()}" if known == "digest" else ""
+    table = serve(content[:-100], digest, len(content) if known == "size" else "")
+    path = tmp_path / "imagenet" / "Small.h5"
+    with pytest.raises(GenreflowError, match="expected"):
+        get(table, path)
+    assert not path.exists()
+
+
+def test_a_network_without_published_weights_is_answered_with_those_that_have(serve, tmp_path):
+    with pytest.raises(GenreflowError, match=r"no ImageNet weights of Huge.*Small.*random"):
+        imagenet_weights.fetch("Huge", tmp_path / "x.h5", top=True, table=serve(b""))
+
+
+# --- loading
+
+
+def legacy_file(path, layers, *, group=None):
+    """Write weights as Keras 1 and 2 did: names of layers and weights as attributes."""
+    rng = np.random.default_rng(0)
+    values = {}
+    with h5py.File(path, "w") as file:
+        root = file.create_group(group) if group else file
+        root.attrs["layer_names"] = [name.encode() for name in layers]
+        root.attrs["backend"], root.attrs["keras_version"] = b"tensorflow", b"2.1.2"
+        for name, shapes in layers.items():
+            sub = root.create_group(name)
+            kinds = ["kernel:0", "bias:0"] if len(shapes) < 3 else [f"{n}:0" for n in "abcd"]
+            kinds = [f"{name}/{kind}" for kind in kinds[: len(shapes)]]
+            sub.attrs["weight_names"] = [kind.encode() for kind in kinds]
+            for kind, shape in zip(kinds, shapes, strict=True):
+                values[kind] = rng.standard_normal(shape, dtype=np.float32)
+                sub[kind] = values[kind]
+    return values
+
+
+VGG16 = {"input_1": []}
+for _block, (_count, _width) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], 1):
+    for _number in range(1, _count + 1):
+        _before = 3 if len(VGG16) == 1 else next(reversed(VGG16.values()))[-1][0]
+        VGG16[f"block{_block}_conv{_number}"] = [(3, 3, _before, _width), (_width,)]
+
+
+@pytest.mark.parametrize("group", [None, "model_weights"])
+def test_a_file_in_the_format_of_the_published_ones_is_loaded(tmp_path, group):
+    values = legacy_file(tmp_path / "vgg16.h5", VGG16, group=group)
+    backbone = image_networks.build("VGG16", ["block5_pool"], weights=tmp_path / "vgg16.h5")
+    assert sum(value.size for value in values.values()) == backbone.network.count_params()
+    for name in VGG16.keys() - {"input_1"}:
+        kernel, bias = backbone.network.get_layer(name).get_weights()
+        np.testing.assert_array_equal(kernel, values[f"{name}/kernel:0"])
+        np.testing.assert_array_equal(bias, values[f"{name}/bias:0"])
+
+
+def mobilenet(top):
+    keras.utils.clear_session(free_memory=False)
+    return keras.applications.MobileNetV2(weights=None, include_top=top, input_shape=(224, 224, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("top", [True, False])
+@pytest.mark.parametrize("kind", ["keras 3", "keras 2"])
+def test_files_with_and_without_the_top_serve_a_cut_below_it(tmp_path, top, kind):
+    model = mobilenet(top)
+    if kind == "keras 3":
+        path = tmp_path / "mobile.weights.h5"
+        model.save_weights(path)
+        assert weights.difference(model, path) is None
+    else:
+        path = tmp_path / "mobile.h5"
+        legacy_file(
+            path,
+            {
+                layer.name.upper(): [
+                    weight.shape for weight in layer.trainable_weights + layer.non_trainable_weights
+                ]
+                for layer in model.layers
+            },
+        )
+        model.load_weights(path)
+    backbone = image_networks.build("MobileNetV2", ["out_relu"], weights=path)
+    for layer in ("Conv1", "bn_Conv1", "Conv_1_bn"):
+        for found, expected in zip(
+            backbone.network.get_layer(layer).get_weights(),
+            model.get_layer(layer).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+def refused(path, network, cuts, *words):
+    with pytest.raises(GenreflowError) as caught:
+        image_networks.build(network, cuts, weights=path)
+    for word in (str(path), *words):
+        assert word in str(caught.value)
+
+
+def test_the_first_layer_that_differs_is_named_with_both_shapes(tmp_path):
+    layers = {**VGG16, "block3_conv2": [(3, 3, 256, 200), (200,)], "block4_conv1": [(1,)]}
+    legacy_file(tmp_path / "other.h5", layers)
+    refused(
+        tmp_path / "other.h5",
+        "VGG16",
+        ["block5_pool"],
+        "the first layer that differs is block3_conv2",
+        "(3, 3, 256, 256) and (256,); the file has (3, 3, 256, 200) and (200,)",
+    )
+    refused(tmp_path / "other.h5", "ResNet50", ["conv2_block1_out"], "conv1_conv", "(7, 7, 3, 64)")
+
+
+def test_a_file_without_the_layers_of_the_cut_is_refused(tmp_path):
+    legacy_file(tmp_path / "notop.h5", VGG16)
+    refused(
+        tmp_path / "notop.h5",
+        "VGG16",
+        ["fc1"],
+        "the file ends before fc1, which has (25088, 4096) and (4096,)",
+    )
+
+
+def test_a_file_with_more_layers_is_refused(tmp_path):
+    legacy_file(tmp_path / "more.h5", {**VGG16, "fc1": [(25088, 10), (10,)]})
+    refused(tmp_path / "more.h5", "VGG16", ["block5_pool"], "fc1", "(25088, 10)")
+
+
+def test_a_file_of_keras_3_of_another_network_is_refused(tmp_path):
+    path = tmp_path / "mobile.weights.h5"
+    mobilenet(top=False).save_weights(path)
+    refused(path, "VGG16", ["block1_pool"], "block1_conv1", "(3, 3, 3, 64)", "(3, 3, 3, 32)")
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path):
+    legacy_file(tmp_path / "cut.h5", VGG16)
+    content = (tmp_path / "cut.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(content[:-1000])
+    refused(tmp_path / "cut.h5", "VGG16", ["block1_pool"], "not a whole file of Keras weights")
+    with h5py.File(tmp_path / "features.h5", "w") as file:
+        file["x"] = [1]
+    refused(tmp_path / "features.h5", "VGG16", ["block1_pool"], "no attribute layer_names")
+    refused(tmp_path / "none.h5", "VGG16", ["block1_pool"], "not a whole file")
+    (tmp_path / "torch.pt").write_bytes(b"PK")
+    refused(tmp_path / "torch.pt", "VGG16", ["block1_pool"], "ends in .weights.h5 or .h5")

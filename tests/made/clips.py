@@ -1,0 +1,22 @@
+"""Clips for the tests."""
+
+import numpy as np
+
+RATE = 8000
+
+
+def noise(seconds, amplitude=3000):
+    rng = np.random.default_rng(0)
+    return rng.integers(-amplitude, amplitude + 1, round(seconds * RATE)).astype(np.int16)
+
+
+def music(rate: int, seconds: float) -> np.ndarray:
+    """Two notes a second, out of tune, with overtones, a beat, and noise."""
+    rng = np.random.default_rng(0)
+    time = np.arange(int(rate * seconds)) / rate
+    beat = time % 0.5
+    note = 220 * 2 ** ((np.floor(time / 0.5) * 5 % 12 + 0.23) / 12)
+    phase = 2 * np.pi * np.cumsum(note) / rate
+    tone = sum(np.sin(k * phase) / k for k in (1, 2, 3, 5)) * np.exp(-3 * beat)
+    noise = rng.standard_normal(len(time)) * (0.02 + np.exp(-40 * beat))
+    return (0.3 * tone + 0.1 * noise).astype(np.float32)

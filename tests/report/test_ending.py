@@ -1,0 +1,57 @@
+"""A run says at its end what it left out, what failed, and how it goes on."""
+
+import json
+import shlex
+
+from genreflow.layout import Layout
+from genreflow.report import ending
+
+
+def write_results(folder, excluded, rows):
+    (folder / "corpus").mkdir()
+    (folder / "tables").mkdir()
+    (folder / "corpus/summary.json").write_text(json.dumps({"used": 9, "excluded": excluded}))
+    lines = ["split,learner,test_accuracy,reason", *rows]
+    (folder / "tables/comparison.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_tracks_and_learners_that_were_left_out_are_named_with_reasons(tmp_path):
+    rows = [
+        "grouped,cnn/residual,0.5,",
+        'grouped,ensemble/stack,,"too few, by far"',
+        *(f"grouped,classify/vgg16/fc1/all/lda-{n},,no weights" for n in range(7)),
+    ]
+    write_results(tmp_path, {"silent": 2, "too short": 1234}, rows)
+    first, stack, networks = ending.left_out(Layout(tmp_path)).splitlines()
+    assert first == f"Tracks left out: 2 silent, 1,234 too short ({tmp_path}/corpus/excluded.csv)"
+    assert stack == "Not made: ensemble/stack on grouped: too few, by far"
+    assert networks.startswith("Not made: classify/vgg16/fc1/all/lda-0 on grouped, ")
+    assert networks.endswith("/lda-4 on grouped and 2 more: no weights")
+
+
+def test_a_run_that_left_nothing_out_says_nothing(tmp_path):
+    write_results(tmp_path, {}, ["grouped,cnn/residual,0.5,"])
+    assert ending.left_out(Layout(tmp_path)) == ""
+
+
+def test_failed_jobs_are_named_with_their_logs_and_the_command():
+    jobs = [(f"cnn-{number}", f"logs/{number}.log") for number in range(7)]
+    said = ending.failures(jobs, "make run MUSIC='my music'")
+    assert "7 failed" in said
+    assert "  cnn-4: logs/4.log\n  and 2 more\n" in said
+    assert said.endswith("it goes on from here.\n  make run MUSIC='my music'")
+
+
+def test_an_interrupted_run_names_no_job():
+    said = ending.failures([], "snakemake --cores 2")
+    assert "failed" not in said
+    assert said.endswith("  snakemake --cores 2")
+
+
+def test_the_command_is_given_as_a_shell_takes_it():
+    argv = ["/env/bin/snakemake", "--config", "corpus={'audio': 'my music'}"]
+    said = ending.command(argv, {})
+    assert shlex.split(said) == ["snakemake", *argv[1:]]
+    argv[0] = "/env/lib/snakemake/__main__.py"
+    assert ending.command(argv, {}).startswith("python -m snakemake --config ")
+    assert ending.command(argv, {"GENREFLOW_COMMAND": "make run"}) == "make run"

@@ -1,0 +1,276 @@
+import base64
+import io
+import re
+
+import h5py
+import numpy as np
+import pytest
+from genreflow.errors import GenreflowError
+from genreflow.features.spectrograms import Settings, join
+from genreflow.learners.masked_copies import write_copies
+from genreflow.report import galleries
+from genreflow.report.galleries import Row
+from made.drawings import cut, texts
+from PIL import Image
+
+NOTE = "Synthetic demo corpus: it says nothing about real music."
+SETTINGS = Settings(
+    22050, 2.0, n_fft=1024, hop_length=512, n_mels=64, f_min=0, f_max=8000, invert=True
+)
+SHAPE = SETTINGS.shape
+GENRES = ("Folk", "Hip-Hop", "Old-Time / Historic")
+MASKS = {"frequency_mask": 27, "time_mask": 20, "masks": 1, "fill": "mean", "seed": 0}
+
+
+def shard(path, track_ids, *, short=(), settings=SETTINGS, seed=0):
+    """Write a shard of noise, whose tracks have the genres in turn; short ones are half as long."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 255, (len(track_ids), *settings.shape)).astype(np.uint8)
+    frames = [settings.shape[1] // (2 if track in short else 1) for track in track_ids]
+    for image, length in zip(images, frames, strict=True):
+        image[:, length:] = 255
+    with h5py.File(path, "w") as file:
+        chunks = (1, *settings.shape)
+        file.create_dataset("images", data=images, chunks=chunks, compression="gzip")
+        file["track_id"] = list(track_ids)
+        file["genre"] = [GENRES[int(track) % len(GENRES)] for track in track_ids]
+        file["frames"] = np.array(frames, dtype=np.int32)
+        file.attrs.update({name: getattr(settings, name) for name in vars(settings)})
+    return path
+
+
+def drawn(path):
+    """Return the images of an SVG and their widths as they are drawn."""
+    found = re.findall(
+        r'base64,\s*([^"]*)".*?width="([\d.]+)".*?matrix\(([\d.]+) 0 0 ([\d.]+)', path.read_text()
+    )
+    return [
+        (
+            np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L")),
+            float(width) * float(scale),
+        )
+        for data, width, scale, _ in found
+    ]
+
+
+def captions(path):
+    return [text for text in texts(path) if text.isdigit()]
+
+
+@pytest.fixture
+def images(tmp_path):
+    first = shard(tmp_path / "0.h5", [str(n) for n in range(30)])
+    second = shard(tmp_path / "1.h5", [str(n) for n in range(30, 60)], short=["31"], seed=1)
+    join(tmp_path / "images.h5", [first, second])
+    return tmp_path / "images.h5"
+
+
+class TestGenres:
+    def test_has_some_clips_of_each_genre_with_their_ids(self, images, tmp_path):
+        galleries.genres(images, tmp_path / "a.svg", title="T", note=NOTE, count=4)
+        words = texts(tmp_path / "a.svg")
+        ids = captions(tmp_path / "a.svg")
+        assert len(set(ids)) == len(ids) == 12
+        assert [int(track) % 3 for track in ids] == [0] * 4 + [1] * 4 + [2] * 4
+        assert {"T", "Folk", "Hip-Hop", "Old-Time /", "Historic"} <= set(words)
+        assert NOTE in " ".join(words)
+        assert cut(tmp_path / "a.svg") == []
+        assert len(drawn(tmp_path / "a.svg")) == 12
+
+    def test_axes_are_labelled_once(self, images, tmp_path):
+        galleries.genres(images, tmp_path / "a.svg", title="T", count=2)
+        words = texts(tmp_path / "a.svg")
+        assert [words.count(label) for label in ("0 s", "1 s", "1 kHz", "8 kHz")] == [1] * 4
+
+    def test_same_images_same_bytes_whatever_their_order(self, images, tmp_path):
+        galleries.genres(images, tmp_path / "a.svg", title="T", count=2)
+        join(tmp_path / "images.h5", [tmp_path / "1.h5", tmp_path / "0.h5"])
+        for _ in range(3):
+            galleries.genres(images, tmp_path / "b.svg", title="T", count=2)
+            assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+    def test_a_track_more_or_less_changes_one_clip_at_most(self, images, tmp_path):
+        galleries.genres(images, tmp_path / "a.svg", title="T", count=4)
+        before = captions(tmp_path / "a.svg")
+        for gone in (before[0], next(n for n in map(str, range(30)) if n not in before)):
+            left = [str(n) for n in range(60) if str(n) != gone]
+            galleries.genres(
+                shard(tmp_path / "left.h5", left), tmp_path / "b.svg", title="T", count=4
+            )
+            after = captions(tmp_path / "b.svg")
+            assert set(before) - set(after) == set(before) & {gone}
+
+    def test_the_seed_chooses(self, images, tmp_path):
+        chosen = []
+        for seed in (0, 1):
+            galleries.genres(images, tmp_path / "a.svg", title="T", count=4, seed=seed)
+            chosen.append(set(captions(tmp_path / "a.svg")))
+        assert chosen[0] != chosen[1]
+
+    def test_reads_no_other_images_than_it_draws(self, tmp_path):
+        path = shard(tmp_path / "0.h5", [str(n) for n in range(30)])
+        galleries.genres(path, tmp_path / "a.svg", title="T", count=1)
+        needed = set(captions(tmp_path / "a.svg"))
+        with h5py.File(path) as file:
+            chunks = [file["images"].id.get_chunk_info(row) for row in range(30)]
+        with path.open("r+b") as raw:
+            for row, chunk in enumerate(chunks):
+                if str(row) not in needed:
+                    raw.seek(chunk.byte_offset)
+                    raw.write(b"\xff" * chunk.size)
+        with h5py.File(path) as file, pytest.raises(OSError, match="filter"):
+            file["images"][:]
+        galleries.genres(path, tmp_path / "b.svg", title="T", count=1)
+        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+    def test_the_padding_of_a_short_clip_is_not_drawn(self, tmp_path):
+        path = shard(tmp_path / "0.h5", ["0", "3"], short=["3"])
+        galleries.genres(path, tmp_path / "a.svg", title="T")
+        widths = dict(
+            zip(
+                captions(tmp_path / "a.svg"),
+                [width for _, width in drawn(tmp_path / "a.svg")],
+                strict=True,
+            )
+        )
+        assert widths["3"] / widths["0"] == pytest.approx((SHAPE[1] // 2) / SHAPE[1], rel=0.01)
+
+    def test_fewer_clips_than_asked_for_are_all_drawn(self, tmp_path):
+        path = shard(tmp_path / "0.h5", ["0", "3", "4"])
+        galleries.genres(path, tmp_path / "a.svg", title="T")
+        assert sorted(captions(tmp_path / "a.svg")) == ["0", "3", "4"]
+
+    def test_the_file_stays_small_though_clips_are_long(self, tmp_path):
+        long = Settings(22050, 29.7, 2048, 512, n_mels=128, f_min=0, f_max=8000, invert=True)
+        path = shard(tmp_path / "0.h5", [str(n) for n in range(48)], settings=long)
+        galleries.genres(path, tmp_path / "a.svg", title="T", count=16)
+        # Noise compresses worse than any music.
+        assert (tmp_path / "a.svg").stat().st_size < 1_000_000
+        assert min(image.shape[0] for image, _ in drawn(tmp_path / "a.svg")) > 64
+
+    def test_refuses_a_file_without_images(self, tmp_path):
+        path = shard(tmp_path / "0.h5", ["0"])
+        with h5py.File(path, "a") as file:
+            del file["images"], file["track_id"], file["genre"], file["frames"]
+            file["images"] = np.empty((0, *SHAPE), dtype=np.uint8)
+            file["frames"] = np.empty(0, dtype=np.int32)
+            for name in ("track_id", "genre"):
+                file.create_dataset(name, (0,), dtype=h5py.string_dtype())
+        with pytest.raises(GenreflowError, match=r"0\.h5: there is no image"):
+            galleries.genres(path, tmp_path / "a.svg", title="T")
+        assert not (tmp_path / "a.svg").exists()
+
+
+class TestGallery:
+    @pytest.mark.parametrize("invert", [True, False])
+    def test_loud_is_dark_and_low_frequencies_are_at_the_bottom(self, tmp_path, invert):
+        image = np.full(SHAPE, 255 if invert else 0, dtype=np.uint8)
+        image[-10:] = 255 - image[0, 0]  # the lowest bands, loud
+        settings = Settings(**{**vars(SETTINGS), "invert": invert})
+        galleries.gallery(
+            [Row("Folk", [("1", image)])], tmp_path / "a.svg", settings=settings, title="T"
+        )
+        ((shown, _),) = drawn(tmp_path / "a.svg")
+        assert (shown[:-10] == 255).all()
+        assert (shown[-10:] == 0).all()
+
+    def test_rows_may_have_different_lengths(self, tmp_path):
+        image = np.zeros(SHAPE, dtype=np.uint8)
+        rows = [Row("A", [("1", image)]), Row("B" * 20, [("2", image), ("3", image)])]
+        galleries.gallery(rows, tmp_path / "a.svg", settings=SETTINGS, title="T", note=NOTE)
+        assert captions(tmp_path / "a.svg") == ["1", "2", "3"]
+        assert cut(tmp_path / "a.svg") == []
+
+    def test_frequencies_stand_where_the_mel_scale_has_them(self, tmp_path):
+        image = np.zeros(SHAPE, dtype=np.uint8)
+        rows = [Row("A", [("1", image)])]
+        galleries.gallery(rows, tmp_path / "a.svg", settings=SETTINGS, title="T")
+        height = {
+            text: float(y)
+            for y, text in re.findall(
+                r'rotate\(-0 [\d.]+ ([\d.]+)\)">([\d.]+ kHz)<', (tmp_path / "a.svg").read_text()
+            )
+        }
+        # Slaney's scale is linear up to 1 kHz, which is mel 15, and logarithmic above.
+        octave = height["1 kHz"] - height["2 kHz"]
+        assert height["2 kHz"] - height["4 kHz"] == pytest.approx(octave, rel=1e-3)
+        assert (height["0.5 kHz"] - height["1 kHz"]) / octave == pytest.approx(
+            7.5 / (27 * np.log(2) / np.log(6.4)), rel=1e-3
+        )
+
+
+class TestCopies:
+    @pytest.fixture
+    def shards(self, images, tmp_path):
+        # Of the short track's genre, no other has copies in this shard.
+        training = {"0": ["0", "1", "2", "3", "4"], "1": ["31", "32"]}
+        for name, tracks in training.items():
+            write_copies(
+                tmp_path / f"copies-{name}.h5", tmp_path / f"{name}.h5", tracks, copies=2, **MASKS
+            )
+        return [tmp_path / f"copies-{name}.h5" for name in training]
+
+    def test_original_and_copies_of_a_track_of_each_genre(self, images, shards):
+        rows = galleries.copies(images, shards)
+        assert [row.label.rsplit(" ", 1)[0] for row in rows] == list(GENRES)
+        for row in rows:
+            assert [caption for caption, _ in row.images] == ["original", "copy 1", "copy 2"]
+            track = row.label.rsplit(" ", 1)[1]
+            assert track in {"0", "1", "2", "3", "4", "32"}  # not the short one
+            with h5py.File(images) as file:
+                place = file["track_id"].asstr()[:].tolist().index(track)
+                np.testing.assert_array_equal(row.images[0][1], file["images"][place])
+            for number, (_, image) in enumerate(row.images[1:], start=1):
+                with h5py.File(shards[int(track) >= 30]) as file:
+                    of_track = file["track_id"].asstr()[:] == track
+                    (place,) = np.flatnonzero(of_track & (file["copy"][:] == number))
+                    np.testing.assert_array_equal(image, file["images"][place])
+
+    def test_only_as_many_genres_as_asked_for(self, images, shards):
+        assert len(galleries.copies(images, shards, count=2)) == 2
+
+    def test_a_short_track_is_drawn_where_there_is_no_other(self, images, shards):
+        rows = galleries.copies(images, shards[1:])
+        (short,) = (row for row in rows if row.label == "Hip-Hop 31")
+        assert {image.shape[1] for _, image in short.images} == {SHAPE[1] // 2}
+
+    def test_can_be_drawn_with_the_settings_of_the_images(self, images, shards, tmp_path):
+        settings = galleries.settings_of(shards[0])
+        assert settings == SETTINGS
+        rows = galleries.copies(images, shards)
+        for name in "ab":
+            galleries.gallery(
+                rows, tmp_path / f"{name}.svg", settings=settings, title="T", note=NOTE
+            )
+        assert texts(tmp_path / "a.svg").count("copy 2") == 3
+        assert cut(tmp_path / "a.svg") == []
+        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+    def test_says_what_is_missing(self, images, shards, tmp_path):
+        with pytest.raises(GenreflowError, match=r"original of track \d+ is missing"):
+            galleries.copies(tmp_path / "1.h5", shards[:1])
+        write_copies(tmp_path / "none.h5", tmp_path / "0.h5", [], copies=2, **MASKS)
+        with pytest.raises(GenreflowError, match=r"none\.h5: there is no image"):
+            galleries.copies(images, [tmp_path / "none.h5"])
+
+
+class TestOnline:
+    def test_original_and_what_each_change_made_of_it(self, images):
+        changes = {
+            "softer": lambda batch: batch + 300.5,
+            "shift": lambda batch: np.roll(batch, 3, axis=2),
+            "mixed": lambda batch: batch[::-1],
+        }
+        rows = galleries.online(images, ["0", "1", "2"], changes)
+        assert [row.label for row in rows] == ["Folk 0", "Hip-Hop 1", "Old-Time / Historic 2"]
+        for row in rows:
+            shown = dict(row.images)
+            assert list(shown) == ["original", "softer", "shift", "mixed"]
+            assert all(image.dtype == np.uint8 for image in shown.values())
+            assert (shown["softer"] == 255).all()  # no level is beyond the last
+            np.testing.assert_array_equal(shown["shift"], np.roll(shown["original"], 3, axis=1))
+        np.testing.assert_array_equal(dict(rows[0].images)["mixed"], rows[2].images[0][1])
+
+    def test_refuses_a_file_without_the_tracks(self, images):
+        with pytest.raises(GenreflowError, match="no image to be drawn"):
+            galleries.online(images, ["not there"], {})

@@ -1,0 +1,463 @@
+"""The page of the report, read by Python's HTML parser, against the files that it is made from."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+from genreflow.errors import GenreflowError
+from genreflow.learners.predictions import read_predictions
+from genreflow.report import clips, figures, tables
+from genreflow.report import page as report
+from genreflow.report.embedded import Figures
+from genreflow.runtime import outcomes
+from genreflow.runtime.files import write_csv
+from made import small_results
+from made.small_results import ARTIST, GENRES, MARKS, REASON, TITLE
+
+NAMED = "classify/vgg16/fc1/pca-0.90/svm-rbf (random weights)"
+LIMIT = "Synthetic <demo> corpus."
+CONFIG = {"corpus": {"kind": "demo"}, "seed": 7, "seeds": [0, 1], "note": "</pre><b>bold</b>"}
+
+
+class Page(HTMLParser):
+    """What stands in a page: its tables as text, ids, links, and the text of its scripts."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.tables, self.scripts, self.text = [], {}, [], ""
+        self._caption = self._cell = self._script = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag == "table":
+            self._rows = []
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._cell = ""
+        elif tag == "caption":
+            self._caption = ""
+        elif tag in ("script", "style"):
+            self._script = ""
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._rows[-1].append(self._cell)
+            self._cell = None
+        elif tag == "caption":
+            self.tables[self._caption] = self._rows
+            self._caption = None
+        elif tag in ("script", "style"):
+            self.scripts += [self._script] if tag == "script" else []
+            self._script = None
+
+    def handle_data(self, data):
+        if self._script is not None:
+            self._script += data
+            return
+        self.text += data
+        if self._cell is not None:
+            self._cell += data
+        if self._caption is not None:
+            self._caption += data
+
+    @property
+    def data(self):
+        return json.loads(self.scripts[0])
+
+    def of(self, tag):
+        return [attributes for own, attributes in self.elements if own == tag]
+
+
+def write(folder, path=None, *, without="/nothing/", **changes):
+    path = path or folder / "report.html"
+    settings = {
+        "results": folder,
+        "config": CONFIG,
+        "versions": {"python": "3.11", "h5py": "<3.14>"},
+        "commit": "0123abc",
+        "limits": [LIMIT],
+        "marks": MARKS,
+    }
+    given = [file for file in small_results.files(folder) if without not in str(file)]
+    size = report.write(path, given, **(settings | changes))
+    assert size == path.stat().st_size
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "my music"
+    small_results.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(results):
+    return write(results)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Return results of one's own, to change."""
+    small_results.make(tmp_path / "own", tracks=20)
+    return tmp_path / "own"
+
+
+def test_the_ranking_has_the_numbers_of_the_comparison(results, page):
+    comparison = pd.read_csv(results / "tables/comparison.csv")
+    heading, *rows = page.tables["Split official, by test accuracy"]
+    assert heading[:3] == ["Learner", "Test accuracy, %", "95 % interval"]
+    assert [row[0] for row in rows] == comparison["learner"].tolist()
+    assert NAMED in comparison["learner"].tolist()
+    shown = [dict(zip(heading, row, strict=True)) for row in rows]
+    for ours, row in zip(shown, comparison.itertuples(), strict=True):
+        assert ours["Test accuracy, %"] == f"{100 * row.test_accuracy:.1f}"
+        ends = f"{100 * row.test_low:.1f} to {100 * row.test_high:.1f}"
+        assert ours["95 % interval"] == ends
+        assert ours["Macro F1, %"] == f"{100 * row.macro_f1:.1f}"
+        assert ours["Log loss, nat"] == f"{row.log_loss:.3f}"
+        assert ours["Test tracks"] == "24"
+    published = {row["Learner"]: row["Published test accuracy, %"] for row in shown}
+    study = comparison.set_index("learner")["published"]["cnn/simple"]
+    assert published["cnn/simple"] == f"{100 * study:.2f}"
+    assert published["ffnn/64"] != published[NAMED] == ""
+
+
+def test_tables_are_sorted_by_what_stands_in_the_file(results, text):
+    comparison = pd.read_csv(results / "tables/comparison.csv")
+    for value in comparison["test_accuracy"]:
+        assert f'data-v="{value}"' in text
+
+
+@pytest.mark.parametrize("learner", small_results.LEARNERS)
+def test_each_matrix_counts_the_test_tracks(results, text, learner):
+    name = NAMED if learner.startswith("classify") else learner
+    section = text.split(f'data-name="{name}"')[1].split("</details>")[0]
+    cells = re.findall(r'data-row="(\d)" data-column="(\d)"[^>]*>(\d+)<', section)
+    found = {(GENRES[int(row)], GENRES[int(column)]): int(count) for row, column, count in cells}
+    runs = [pd.read_csv(path) for path in (results / "official" / learner).rglob("*.csv")]
+    tested = pd.concat(runs)[lambda rows: rows["part"] == "test"]
+    assert found == tested.groupby(["genre", "predicted"]).size().to_dict()
+    assert ("the sum of 2 runs" in section) == (learner != "classify/vgg16/fc1/pca-0.90/svm-rbf")
+
+
+def test_recall_by_genre_is_that_of_the_table(results, page):
+    genres = pd.read_csv(results / "tables/genres.csv")
+    for (split, learner), rows in genres.groupby(["split", "learner"]):
+        heading, *shown = page.tables[f"By genre: {learner}, split {split}"]
+        assert heading == ["Genre", "Test tracks", "Recall, %", "Precision, %", "F1, %"]
+        assert [row[0] for row in shown] == rows["genre"].tolist()
+        assert [row[2] for row in shown] == [f"{100 * value:.1f}" for value in rows["recall"]]
+        assert [row[4] for row in shown] == [f"{100 * value:.1f}" for value in rows["f1"]]
+
+
+def test_what_ran_is_said(page):
+    heading, *rows = page.tables["Split official"]
+    assert heading == ["Genre", "Training", "Validation", "Test", "Total"]
+    # 60 tracks, of three genres and in five places in turn: 4 of each genre for each place.
+    assert sorted(rows) == sorted([[genre, "8", "4", "8", "20"] for genre in GENRES])
+    (excluded,) = (rows for caption, rows in page.tables.items() if "Tracks left out" in caption)
+    assert excluded[1] == ["999", "a<b>.mp3", "Folk", REASON]
+    for said in ("60 used, 1 left out", "0123abc", "demo", "<3.14>", "0, 1", f"1 {REASON}"):
+        assert said in page.text
+
+
+def test_limits_are_counted(page):
+    limits = page.text.split("What these numbers don't say")[1].split("What ran")[0]
+    assert LIMIT in limits
+    # Wilson's interval for 12 of 24.
+    assert "24 test tracks" in limits and "could as well be 31 or 69 %" in limits
+    assert "1 of 24 test tracks share their artist with training, which makes" in limits
+    assert "The albums of the tracks aren't known" in limits
+    assert "The first of 3 learners" in limits
+    assert "one seed" not in limits
+
+
+def test_one_seed_is_a_limit(own):
+    for path in own.rglob("seed-1/predictions.csv"):
+        path.unlink()
+    small_results.write_tables(own)
+    assert "trained with one seed" in Page(write(own)).text
+
+
+def test_costs_are_those_of_the_benchmarks(page):
+    (rows,) = (rows for caption, rows in page.tables.items() if caption.startswith("3 jobs, 4 s"))
+    assert rows[1:] == [
+        ["tables", "1", "3.5", "3.5", "", "200"],
+        ["wav", "2", "1.0", "0.8", "000002", "6"],
+    ]
+
+
+def test_tests_between_learners_are_shown_and_taken_into_account(results, page):
+    tests = pd.read_csv(results / "tables/mcnemar.csv", keep_default_na=False)
+    count = (tests["better"] != "").sum()
+    (rows,) = (rows for caption, rows in page.tables.items() if "shown to differ" in caption)
+    assert f"{count} of 3 pairs" in page.text
+    assert len(rows) - 1 == len(tests)
+    pairs = set(zip(tests["learner"], tests["other"], strict=True))
+    assert {(row[0], row[1]) for row in rows[1:]} == pairs
+    assert "McNemar" in page.text.split("Limits")[0]
+
+
+def test_figures_are_embedded_without_a_second_confusion_matrix(results, page):
+    sources = [image["src"] for image in page.of("img")]
+    found = [base64.b64decode(source.split(",")[1]) for source in sources]
+    wanted = ["accuracy", "official/cnn/simple/learning_curves"]
+    assert found == [(results / f"figures/{name}.svg").read_bytes() for name in wanted]
+    assert all(image["alt"] and image["width"] for image in page.of("img"))
+
+
+def test_tracks_have_what_the_script_shows(results, page):
+    data = page.data
+    manifest = pd.read_csv(results / "corpus/tracks.csv", dtype=str)
+    test_ids = [f"{number:06d}" for number in range(60) if number % 5 >= 3]
+    assert sorted(data["tracks"]) == test_ids
+    title, artist, image = data["tracks"]["000003"]
+    assert (title, artist) == (TITLE, ARTIST)
+    assert image.startswith("data:image/webp;base64,")
+    assert data["wav"] == "./wav/"
+    learner = data["learners"]["official/cnn/simple"]
+    frames = [
+        read_predictions(results / f"official/cnn/simple/seed-{seed}/predictions.csv")
+        for seed in (0, 1)
+    ]
+    assert learner["genres"] == GENRES
+    assert [row[0] for row in learner["tracks"]] == test_ids
+    for track_id, genre, predicted, thousandths in learner["tracks"]:
+        own = [frame.set_index("track_id").loc[track_id] for frame in frames]
+        assert GENRES[genre] == manifest.set_index("track_id").loc[track_id, "genre"]
+        assert [GENRES[place] for place in predicted] == [row["predicted"] for row in own]
+        for name, value in zip(GENRES, thousandths, strict=True):
+            mean = (own[0][f"p_{name}"] + own[1][f"p_{name}"]) / 2
+            assert abs(value / 1000 - mean) <= 0.00051
+
+
+def test_no_text_of_the_corpus_becomes_markup(text, page):
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"b", "marquee", "iframe"}
+    assert len(page.of("script")) == 2 and len(page.of("style")) == 1
+    assert not any("onerror" in attributes for _, attributes in page.elements)
+    assert {"x"}.isdisjoint(image["src"] for image in page.of("img"))
+    assert "<!--" not in text and "\u2028" not in page.scripts[0]
+    assert "{{ 7 * 7 }}" in page.data["tracks"]["000003"][0]
+    # Names arrive whole, nevertheless.
+    assert GENRES[0] in page.text and REASON in page.text and "</pre><b>bold</b>" in page.text
+
+
+def test_the_page_runs_its_own_script_alone_and_loads_nothing(page):
+    (policy,) = (meta["content"] for meta in page.of("meta") if "http-equiv" in meta)
+    digest = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+    assert "unsafe" not in policy.split("script-src")[1]
+    for tag, attributes in page.elements:
+        for name in ("src", "href"):
+            address = attributes.get(name, "#")
+            local = address.startswith(("#", "data:")) or (name == "href" and "://" not in address)
+            assert local, (tag, address)
+
+
+def test_links_lead_somewhere(results, page):
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for link in page.of("a"):
+        if link["href"].startswith("#"):
+            assert unquote(link["href"][1:]) in ids
+        else:
+            assert (results / link["href"]).is_file()
+
+
+@pytest.mark.parametrize("lost", [["cnn/simple"], list(small_results.LEARNERS)])
+def test_learners_that_are_not_possible_are_shown_with_the_reason(own, lost):
+    reason = "genre <b>Jazz</b> has 1 track"
+    for learner in lost:
+        for path in (own / "official" / learner).rglob("predictions.csv"):
+            outcomes.write_reason(path, reason)
+    small_results.write_tables(own)
+    figures.reason(reason, own / "figures/official/cnn/simple/learning_curves.svg", title="curves")
+    page = Page(write(own))
+    heading, *rows = page.tables["Split official, by test accuracy"]
+    shown = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}
+    assert len(shown) == len(small_results.LEARNERS)
+    assert shown["cnn/simple"]["Reason"] == reason
+    assert set(shown["cnn/simple"].values()) == {"cnn/simple", reason, ""}
+    others = [name for name in shown if not shown[name]["Reason"]]
+    assert len(others) == len(shown) - len(lost)
+    linked = {unquote(link["href"]) for link in page.of("a")}
+    assert {f"#official/{name}".replace(" ", "_") for name in others} <= linked
+    assert "#official/cnn/simple" not in linked
+    test_links_lead_somewhere(own, page)
+    assert "Learning curves: official/cnn/simple" not in page.text
+    assert f"{len(lost)} of 3 learners couldn't be made" in page.text or not others
+
+
+def test_same_files_give_the_same_bytes(results, text):
+    """In another process, with other hashes, in another order."""
+    script = f"""
+import sys
+sys.path[:0] = [{str(Path(report.__file__).parents[2])!r}, {str(Path(__file__).parents[1])!r},
+                {str(Path(__file__).parent)!r}]
+import test_page
+from made import small_results
+from pathlib import Path
+folder = Path({str(results)!r})
+found = sorted(small_results.files(folder), reverse=True)
+small_results.files = lambda _: found
+versions = {{"h5py": "<3.14>", "python": "3.11"}}
+print(test_page.write(folder, folder / "again.html", versions=versions))
+"""
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode() == text + "\n"
+
+
+def test_a_page_elsewhere_finds_the_clips(results, tmp_path):
+    text = write(results, tmp_path / "page.html")
+    root = Page(text).data["wav"]
+    assert root.endswith("/my%20music/wav/") and root.startswith("../")
+
+
+def test_sections_appear_only_where_there_is_something(results, page, tmp_path):
+    text = write(results, tmp_path / "report.html", without="/benchmarks/")
+    bare = Page(text)
+    assert "costs" not in [attributes.get("id") for _, attributes in bare.elements]
+    assert "costs" in [attributes.get("id") for _, attributes in page.elements]
+    without_figures = Page(write(results, tmp_path / "report.html", without="/figures/"))
+    assert not without_figures.of("img")
+    without_images = Page(write(results, tmp_path / "report.html", without="spectrograms.h5"))
+    assert {track[2] for track in without_images.data["tracks"].values()} == {""}
+
+
+@pytest.mark.parametrize(
+    "name", ["tables/comparison.csv", "corpus/tracks.csv", "corpus/splits/official.csv"]
+)
+def test_a_missing_file_is_named(results, tmp_path, name):
+    with pytest.raises(GenreflowError, match=name):
+        write(results, tmp_path / "report.html", without=name)
+
+
+def test_files_from_elsewhere_are_refused(results, tmp_path):
+    with pytest.raises(GenreflowError, match="stray"):
+        report.write(
+            tmp_path / "r.html", [tmp_path / "stray.csv"], results=results, config={}, versions={}
+        )
+
+
+def test_other_marks_than_those_of_the_tables_are_refused(results, tmp_path):
+    with pytest.raises(GenreflowError, match=r"svm-rbf.*comparison\.csv"):
+        write(results, tmp_path / "report.html", marks={})
+
+
+def test_tracks_beyond_the_cap_are_counted_but_not_listed(results, page, tmp_path, monkeypatch):
+    monkeypatch.setattr(clips, "LIMIT", 5)
+    capped = Page(write(results, tmp_path / "report.html"))
+    assert len(capped.data["tracks"]) == 5
+    ids = {tuple(row[0] for row in own["tracks"]) for own in capped.data["learners"].values()}
+    assert len(ids) == 1 and len(*ids) == 5
+    assert "Of the 24 test tracks of split official, 5 are listed." in capped.text
+    whole = [attributes for attributes in page.of("button") if "data-row" in attributes]
+    assert [attributes for attributes in capped.of("button") if "data-row" in attributes] == whole
+
+
+def test_figures_beyond_the_cap_are_links(results):
+    paths = sorted((results / "figures").rglob("*.svg"))
+    first = (results / "figures/accuracy.svg").stat().st_size
+    found = Figures(paths, folder=results / "figures", root="figures", limit=first)
+    (accuracy,) = found.take(lambda place: place == "accuracy")
+    (curves,) = found.take(lambda place: place.endswith("learning_curves"))
+    assert accuracy.source and found.used == first
+    assert not curves.source and curves.link == "figures/official/cnn/simple/learning_curves.svg"
+    assert curves.size > 0 and found.take(lambda place: place == "accuracy") == []
+
+
+def test_what_is_no_figure_is_refused(tmp_path):
+    (tmp_path / "a.svg").write_text("<html>")
+    with pytest.raises(GenreflowError, match=r"a\.svg"):
+        Figures([tmp_path / "a.svg"], folder=tmp_path, root="").take(lambda place: True)
+
+
+def test_long_tables_are_cut_and_say_so(own):
+    rows = pd.DataFrame({"track_id": [f"{n}" for n in range(1234)], "reason": "silent"})
+    write_csv(rows, own / "corpus/excluded.csv")
+    page = Page(write(own))
+    (caption,) = (caption for caption in page.tables if "Tracks left out" in caption)
+    assert caption.startswith("Tracks left out: 1,234 silent") and "first 1,000 of 1,234" in caption
+    assert len(page.tables[caption]) == 1001
+
+
+def test_the_folds_of_a_cross_validation_are_one(own):
+    manifest = pd.read_csv(own / "corpus/tracks.csv", dtype=str, keep_default_na=False)
+    source = read_predictions(own / "official/cnn/simple/seed-0/predictions.csv")
+    for path in own.rglob("predictions.csv"):
+        path.unlink()
+    for fold in (1, 2):
+        split = f"cv-1x2-r1-f{fold}"
+        part = ["test" if number % 2 == fold - 1 else "training" for number in range(20)]
+        frame = source.assign(part=part)
+        write_csv(frame, own / f"{split}/classify/handcrafted/all/lda/predictions.csv")
+        write_csv(frame[["track_id", "part"]], own / f"corpus/splits/{split}.csv")
+    small_results.write_tables(own)
+    page = Page(write(own))
+    (rows,) = (learner["tracks"] for learner in page.data["learners"].values())
+    assert [row[0] for row in rows] == manifest["track_id"].tolist()
+    assert all(len(row[2]) == 1 for row in rows)
+    assert "Split cv-1x2: fold cv-1x2-r1-f1, one of 2" in page.tables
+    # Tracks 0 and 3 have one artist and are in different folds.
+    assert "2 of 20 test tracks share their artist" in page.text
+
+
+def test_numbers_of_any_table_are_told_from_text():
+    frame = pd.DataFrame(
+        {
+            "learner": ["10", "9"],
+            "accuracy": ["0.5", "0.12345"],
+            "seconds": ["1.23456", ""],
+            "p": ["0.00001234", "0.5"],
+            "count": ["1234", "5"],
+            "alpha": ["0.01", "10"],
+            "name": ["1", "x"],
+            "empty": ["", ""],
+        }
+    )
+    shown = tables.table(frame, caption="Any")
+    assert shown.headings == [
+        ("Learner", False),
+        ("Accuracy, %", True),
+        ("All jobs, s", True),
+        ("p", True),
+        ("Count", True),
+        ("Alpha", True),
+        ("Name", False),
+    ]
+    texts = [[cell.text for cell in row] for row in shown.rows]
+    assert texts == [
+        ["10", "50.0", "1.235", "1.2e-05", "1,234", "0.01", "1"],
+        ["9", "12.3", "", "0.500", "5", "10", "x"],
+    ]
+    assert [cell.value for cell in shown.rows[1]] == [None, 0.12345, None, 0.5, 5.0, 10.0, None]
+
+
+def test_a_choice_of_tracks_stays_the_same_when_others_come():
+    few = [f"{number}" for number in range(100)]
+    chosen = clips.chosen(few, 10)
+    assert len(chosen) == 10
+    more = clips.chosen([*few, *(f"{number}" for number in range(100, 110))], 10)
+    assert len(chosen & more) >= 7
+    assert clips.chosen(few, 100) == set(few)
