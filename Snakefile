@@ -15,8 +15,7 @@ include: "rules/audio.smk"
 include: "rules/spectrograms.smk"
 include: "rules/augment.smk"
 include: "rules/cnn.smk"
-include: "rules/handcrafted.smk"
-include: "rules/transfer.smk"
+include: "rules/features.smk"
 include: "rules/ffnn.smk"
 include: "rules/classify.smk"
 include: "rules/ensembles.smk"
@@ -31,8 +30,8 @@ report: "report/workflow.rst"
 wildcard_constraints:
     **PATTERNS,
     split=splits.PATTERN,
-    family="|".join(FAMILIES),
-    backbone="|".join(BACKBONES) or "(?!)",
+    family=one_of(PLAN.families),
+    feature_set=one_of(PLAN.sets),
 
 
 # On a cluster these run beside Snakemake: downloads, and what takes seconds.
@@ -64,25 +63,25 @@ rule all:
     """Make the tables, the figures and the report of every learner on every split."""
     default_target: True
     input:
-        demo_metadata(),
-        tables(),
-        figures(),
+        STAGES.demo_metadata,
+        STAGES.handcrafted_table,
+        PLAN.tables,
+        PLAN.figures,
         layout.report,
 
 
 rule wavs:
     """Make the WAV of every track."""
     input:
-        wavs(),
+        STAGES.wavs,
 
 
 more_memory_by_attempt()
-say_plan()
 
 
 onsuccess:
     if rules.all.rule in workflow.dag.targetrules:
-        show_results()
+        logger.info(checked(ending.results, layout))
 
 
 onerror:

@@ -5,7 +5,7 @@
 rule wav:
     """Resample one clip to a 16-bit mono WAV; one that can't be decoded gets no frames."""
     input:
-        source=source_of,
+        source=STAGES.source,
     output:
         layout.wav("{track}"),
     log:
@@ -21,7 +21,7 @@ rule wav:
         runtime=1,
         clips=1,
     params:
-        settings=wav_settings(),
+        settings=STAGES.wav,
         code=code("wav.sh"),
     shell:
         'bash "$GENREFLOW_SCRIPTS/wav.sh" {input:q} {output:q} {params.settings} 2> {log:q}'

@@ -16,7 +16,7 @@ rule augmented_shard:
         mem_mb=1000,
         runtime=60,
     params:
-        augment=copies_settings(),
+        augment=STAGES.masked_copies,
         code=code("augmented_shard.py"),
     message:
         "Mask copies of shard {wildcards.shard}, {wildcards.split}"
@@ -27,7 +27,7 @@ rule augmented_shard:
 use rule spectrograms as augmented with:
     """Join the shards of masked copies into one virtual dataset."""
     input:
-        augmented_shards,
+        STAGES.masked_shards,
     output:
         layout.augmented("{split}"),
     log:
@@ -42,8 +42,8 @@ rule copies_gallery:
     """Show masked copies beside their originals."""
     input:
         images=layout.spectrograms,
-        shards=spectrogram_shards,
-        copies=augmented_shards,
+        shards=STAGES.spectrogram_shards,
+        copies=STAGES.masked_shards,
     output:
         report(
             layout.figure("{split}", "masked_copies"),
@@ -63,7 +63,7 @@ rule copies_gallery:
         runtime=10,
     params:
         seed=config["seed"],
-        note=note(),
+        note=PLAN.note,
         code=code("copies_gallery.py"),
     message:
         "Draw masked copies, {wildcards.split}"
@@ -75,7 +75,7 @@ rule online_gallery:
     """Show what augmentation while training makes of images."""
     input:
         images=layout.spectrograms,
-        shards=spectrogram_shards,
+        shards=STAGES.spectrogram_shards,
         split=layout.split("{split}"),
     output:
         report(
@@ -95,9 +95,9 @@ rule online_gallery:
         mem_mb=2000,
         runtime=10,
     params:
-        online=online_settings(),
+        online=STAGES.augmentation,
         seed=config["seed"],
-        note=note(),
+        note=PLAN.note,
         code=code("online_gallery.py"),
     message:
         "Draw augmented images, {wildcards.split}"

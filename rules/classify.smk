@@ -1,4 +1,4 @@
-CLASSIFIER = layout.fitted("{split}", "classify/{features}/{pca}/{classifier}")
+FITTED = layout.fitted("{split}", "classify/{features}/{pca}/{classifier}")
 
 
 rule pca:
@@ -19,7 +19,7 @@ rule pca:
         mem_mb=4000,
         runtime=240,
     params:
-        shares=pca_shares,
+        shares=STAGES.shares,
         fit_on=config["classify"]["fit_on"],
         code=code("pca.py"),
     message:
@@ -34,12 +34,12 @@ rule classify:
         matrix=layout.features("{features}"),
         tracks=layout.tracks,
         split=layout.split("{split}"),
-        pca=pca_of_classifier,
+        pca=STAGES.pca,
     output:
-        model=CLASSIFIER.model("skops"),
-        search=CLASSIFIER.search,
-        best=CLASSIFIER.best,
-        predictions=CLASSIFIER.predictions,
+        model=FITTED.model(CLASSIFIER),
+        search=FITTED.search,
+        best=FITTED.best,
+        predictions=FITTED.predictions,
     log:
         layout.log("classify", "{split}", "{features}", "{pca}", "{classifier}"),
     benchmark:
@@ -51,7 +51,7 @@ rule classify:
         mem_mb=6000,
         runtime=1440,
     params:
-        classify=classify_settings,
+        classify=STAGES.classifier,
         code=code("classify.py"),
     message:
         "Fit classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier} on {wildcards.split}"
@@ -62,7 +62,7 @@ rule classify:
 rule classify_table:
     """List each classifier's dimensions, best parameters, cross-validated and test accuracy."""
     input:
-        classify_results,
+        STAGES.fits,
     output:
         csv=layout.table("classify"),
         markdown=layout.table("classify", "md"),
@@ -77,10 +77,10 @@ rule classify_table:
         mem_mb=1000,
         runtime=10,
     params:
-        results=results_folder,
-        fma_small=is_fma_small(),
-        marks=marks(),
-        note=notes(),
+        results=layout.root,
+        fma_small=PLAN.is_fma_small,
+        marks=PLAN.marks,
+        note=PLAN.notes,
         code=code("classify_table.py"),
     message:
         "Compare the classifiers"
@@ -91,7 +91,7 @@ rule classify_table:
 rule explained_variance:
     """Draw how much of the variance the components of each feature matrix explain."""
     input:
-        decompositions_of_family,
+        STAGES.decompositions,
     output:
         report(
             layout.figure("{family}", "explained_variance"),
@@ -110,10 +110,10 @@ rule explained_variance:
         mem_mb=1000,
         runtime=10,
     params:
-        shares=shares_of_decompositions(),
-        split=first_split_of,
-        marks=marks(),
-        note=notes(),
+        shares=PLAN.pca_shares,
+        split=STAGES.first_split,
+        marks=PLAN.marks,
+        note=PLAN.notes,
         code=code("explained_variance.py"),
     message:
         "Draw the explained variances on {wildcards.family}"

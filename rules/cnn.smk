@@ -5,15 +5,15 @@ rule cnn:
     """Train a variant of the CNN on a split, and predict the split's tracks."""
     input:
         images=layout.spectrograms,
-        shards=spectrogram_shards,
-        copies=copies_of_variant,
-        copied_shards=copied_shards_of_variant,
-        weights=weights_of_variant,
-        network=network_of_variant,
+        shards=STAGES.spectrogram_shards,
+        copies=STAGES.copies,
+        copied_shards=STAGES.copied_shards,
+        weights=STAGES.weights,
+        network=STAGES.pretrained,
         split=layout.split("{split}"),
-        winner=winner_of_variant,
+        winner=STAGES.winner,
     output:
-        model=CNN.model("keras"),
+        model=CNN.model(NETWORK),
         history=CNN.history,
         predictions=CNN.predictions,
     log:
@@ -28,8 +28,8 @@ rule cnn:
         runtime=1440,
         images_mb=config["cnn"]["memory_mb"],
     params:
-        variant=variant_settings,
-        fit=fit_settings,
+        variant=STAGES.variant,
+        fit=STAGES.training,
         code=code("cnn.py"),
     message:
         "Train cnn/{wildcards.variant} on {wildcards.split}, seed {wildcards.seed}"
@@ -41,11 +41,11 @@ rule cnn_search:
     """Search the hyper-parameters of a variant of the CNN on a split, by Hyperband."""
     input:
         images=layout.spectrograms,
-        shards=spectrogram_shards,
-        copies=copies_of_variant,
-        copied_shards=copied_shards_of_variant,
-        weights=weights_of_variant,
-        network=network_of_variant,
+        shards=STAGES.spectrogram_shards,
+        copies=STAGES.copies,
+        copied_shards=STAGES.copied_shards,
+        weights=STAGES.weights,
+        network=STAGES.pretrained,
         split=layout.split("{split}"),
     output:
         trials=layout.trials("{split}", "cnn/{variant}"),
@@ -63,9 +63,9 @@ rule cnn_search:
         images_mb=config["cnn"]["memory_mb"],
         trials=config["cnn"]["search"]["workers"],
     params:
-        variant=searched_settings,
-        search=search_settings,
-        fit=trial_settings,
+        variant=STAGES.searched_variant,
+        search=STAGES.search,
+        fit=STAGES.trial,
         code=code("cnn_search.py"),
     message:
         "Search for cnn/{wildcards.variant} on {wildcards.split}"
@@ -76,7 +76,7 @@ rule cnn_search:
 rule search_figures:
     """Draw the trials of each search, and how the score depends on each hyper-parameter."""
     input:
-        [layout.trials(split, f"cnn/{variant}") for split, variant in searches()],
+        [layout.trials(split, f"cnn/{variant}") for split, variant in PLAN.searches],
     output:
         [
             report(
@@ -85,7 +85,7 @@ rule search_figures:
                 category="Searches",
                 labels={"learner": f"cnn/{variant}", "split": split},
             )
-            for split, variant in searches()
+            for split, variant in PLAN.searches
         ],
     log:
         layout.log("search_figures"),
@@ -98,9 +98,11 @@ rule search_figures:
         mem_mb=1000,
         runtime=10,
     params:
-        titles=[f"Search for cnn/{variant}, {split}" for split, variant in searches()],
+        titles=[
+            f"Search for cnn/{variant}, {split}" for split, variant in PLAN.searches
+        ],
         objective=config["cnn"]["search"]["objective"],
-        note=note(),
+        note=PLAN.note,
         code=code("search_figures.py"),
     message:
         "Draw the searches"

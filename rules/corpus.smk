@@ -33,8 +33,8 @@ rule demo_metadata:
         mem_mb=500,
         runtime=10,
     params:
-        demo=demo_settings(),
-        source=demo_source,
+        demo=STAGES.demo,
+        source=lambda wildcards: layout.source,
         code=code("demo_metadata.py"),
     message:
         "Write the metadata of the demo corpus"
@@ -47,7 +47,7 @@ if config["corpus"]["kind"] == "demo":
     rule demo_clips:
         """Make the music of the demo corpus."""
         output:
-            demo_clips(),
+            STAGES.demo_clips,
         log:
             layout.log("demo_clips"),
         benchmark:
@@ -59,8 +59,8 @@ if config["corpus"]["kind"] == "demo":
             mem_mb=2000,
             runtime=60,
         params:
-            demo=demo_settings(),
-            source=demo_source,
+            demo=STAGES.demo,
+            source=lambda wildcards: layout.source,
             code=code("demo_clips.py"),
         message:
             "Make the music of the demo corpus"
@@ -71,7 +71,7 @@ if config["corpus"]["kind"] == "demo":
 rule audit:
     """Find the clips of a shard that can't be used: unreadable, too short, silent."""
     input:
-        wavs=wavs_of_shard,
+        wavs=STAGES.wavs_of_shard,
     output:
         layout.audit("{shard}"),
     log:
@@ -85,9 +85,9 @@ rule audit:
         mem_mb=500,
         runtime=30,
     params:
-        tracks=ids_of_shard,
-        results=results_folder,
-        audit=audit_settings(),
+        tracks=STAGES.ids_of_shard,
+        results=layout.root,
+        audit=STAGES.audit,
         code=code("audit.py"),
     message:
         "Audit the audio of shard {wildcards.shard}"
@@ -98,7 +98,7 @@ rule audit:
 rule manifest:
     """List the tracks to be used, and those left out with the reason."""
     input:
-        audits=audits,
+        audits=STAGES.audits,
         listing=layout.listing,
     output:
         tracks=layout.tracks,

@@ -4,10 +4,10 @@ ENSEMBLE = layout.fitted("{split}", "ensemble/{ensemble}")
 rule ensemble:
     """Combine the probabilities of several learners on a split."""
     input:
-        predictions=members_of_ensemble,
+        predictions=STAGES.members,
         tracks=layout.tracks,
     output:
-        combiner=ENSEMBLE.combiner,
+        combiner=ENSEMBLE.model(COMBINER),
         predictions=ENSEMBLE.predictions,
     log:
         layout.log("ensemble", "{split}", "{ensemble}"),
@@ -20,8 +20,8 @@ rule ensemble:
         mem_mb=2000,
         runtime=60,
     params:
-        results=results_folder,
-        how=how_of_ensemble,
+        results=layout.root,
+        how=STAGES.how,
         seed=config["seed"],
         code=code("ensemble.py"),
     message:

@@ -1,48 +1,48 @@
-rule inference:
+rule latency:
     """Time the prediction of single clips by each learner, with the machine to itself."""
     input:
-        predictions=predictions_to_time,
-        models=models_to_time,
-        features=features_to_time,
+        predictions=STAGES.timed_predictions,
+        models=STAGES.timed_models,
+        features=STAGES.timed_features,
         images=layout.spectrograms,
         tracks=layout.tracks,
-        split=layout.split(SPLITS[0]),
+        split=layout.split(PLAN.splits[0]),
     output:
-        csv=layout.table("inference"),
-        markdown=layout.table("inference", "md"),
+        csv=layout.table("latency"),
+        markdown=layout.table("latency", "md"),
     log:
-        layout.log("inference"),
+        layout.log("latency"),
     benchmark:
-        layout.benchmark("inference")
+        layout.benchmark("latency")
     conda:
         "../envs/genreflow.yaml"
     # All there are, so that nothing else runs and is timed with it. Of a cluster, no number is known.
-    threads: workflow.resource_settings.cores or config["inference"]["threads"]
+    threads: workflow.resource_settings.cores or config["latency"]["threads"]
     resources:
         mem_mb=6000,
         runtime=60,
     params:
-        results=results_folder,
-        clips=config["inference"]["clips"],
-        threads=config["inference"]["threads"],
-        joined=config["transfer"]["joined"],
-        variants=crops_of_variants(),
-        ensembles=members_of_ensembles(),
-        seeds=len(config["seeds"]),
-        marks=marks(),
-        note=notes(),
-        code=code("inference.py"),
+        results=layout.root,
+        clips=config["latency"]["clips"],
+        threads=config["latency"]["threads"],
+        learners=STAGES.described(PLAN.timed),
+        networks=PLAN.networks_of(PLAN.timed),
+        ensembles={one.name: one.members for one in PLAN.of_family("ensemble")},
+        seeds={one.name: len(config["seeds"]) for one in PLAN.seeded},
+        marks=PLAN.marks,
+        note=PLAN.notes,
+        code=code("latency.py", *STAGES.modules),
     message:
         "Time the prediction of clips"
     script:
-        "../scripts/inference.py"
+        "../scripts/latency.py"
 
 
 rule tables:
     """Compare all learners on all splits, from their predictions alone."""
     input:
-        predictions=predictions,
-        inference=inference_times(),
+        predictions=STAGES.predictions,
+        latency=layout.table("latency") if PLAN.measures_latency else [],
     output:
         comparison=report(
             layout.table("comparison"),
@@ -72,11 +72,11 @@ rule tables:
         mem_mb=2000,
         runtime=30,
     params:
-        results=results_folder,
-        fma_small=is_fma_small(),
-        marks=marks(),
-        left_out=left_out(),
-        note=notes(),
+        results=layout.root,
+        fma_small=PLAN.is_fma_small,
+        marks=PLAN.marks,
+        left_out=PLAN.left_out,
+        note=PLAN.notes,
         code=code("tables.py"),
     message:
         "Compare the learners"
@@ -106,7 +106,7 @@ rule accuracy_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        note=notes(),
+        note=PLAN.notes,
         code=code("accuracy_figure.py"),
     message:
         "Draw the accuracies"
@@ -136,7 +136,7 @@ rule calibration_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        note=notes(),
+        note=PLAN.notes,
         code=code("calibration_figure.py"),
     message:
         "Draw the calibration on {wildcards.family}"
@@ -150,7 +150,7 @@ rule calibration_figure:
 rule confusion_matrices:
     """Draw which genres each learner takes for which, on the test part of a split."""
     input:
-        predictions_of_family,
+        STAGES.predictions_of_family,
     output:
         figures=[
             report(
@@ -159,11 +159,11 @@ rule confusion_matrices:
                 category="Confusion matrices",
                 labels={"learner": learner, "split": "{family}"},
             )
-            for learner in learners()
+            for learner in PLAN.learners
         ],
         counts=[
             layout.figure("{family}", learner, "confusion_matrix", ending="csv")
-            for learner in learners()
+            for learner in PLAN.learners
         ],
     log:
         layout.log("confusion_matrices", "{family}"),
@@ -176,10 +176,10 @@ rule confusion_matrices:
         mem_mb=2000,
         runtime=30,
     params:
-        results=results_folder,
-        learners=learners(),
-        marks=marks(),
-        note=notes(),
+        results=layout.root,
+        learners=list(PLAN.learners),
+        marks=PLAN.marks,
+        note=PLAN.notes,
         code=code("confusion_matrices.py"),
     message:
         "Draw the confusion matrices on {wildcards.family}"
@@ -190,25 +190,25 @@ rule confusion_matrices:
 rule learning_curves:
     """Draw each network's loss and accuracy over the epochs, all seeds and folds together."""
     input:
-        histories_of_family,
+        STAGES.histories_of_family,
     output:
         single=[
             report(
-                layout.figure("{family}", learner, "learning_curves"),
+                layout.figure("{family}", learner.name, "learning_curves"),
                 caption="../report/curves.rst",
                 category="Learning curves",
-                labels={"learner": learner, "split": "{family}"},
+                labels={"learner": learner.name, "split": "{family}"},
             )
-            for learner in networks()
+            for learner in PLAN.seeded
         ],
         pairs=[
             report(
-                layout.figure("{family}", pair_name(pair)),
+                layout.figure("{family}", plan.pair_name(pair)),
                 caption="../report/curves.rst",
                 category="Learning curves",
-                labels={"learner": pair_name(pair), "split": "{family}"},
+                labels={"learner": plan.pair_name(pair), "split": "{family}"},
             )
-            for pair in learning_curve_pairs()
+            for pair in PLAN.curve_pairs
         ],
     log:
         layout.log("learning_curves", "{family}"),
@@ -221,10 +221,10 @@ rule learning_curves:
         mem_mb=2000,
         runtime=30,
     params:
-        results=results_folder,
-        monitors={learner: monitor_of(learner) for learner in networks()},
-        pairs=learning_curve_pairs(),
-        note=note(),
+        results=layout.root,
+        monitors={one.name: one.monitor for one in PLAN.seeded},
+        pairs=PLAN.curve_pairs,
+        note=PLAN.note,
         code=code("learning_curves.py"),
     message:
         "Draw the learning curves on {wildcards.family}"

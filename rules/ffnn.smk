@@ -8,7 +8,7 @@ rule ffnn:
         tracks=layout.tracks,
         split=layout.split("{split}"),
     output:
-        model=FFNN.model("keras"),
+        model=FFNN.model(NETWORK),
         history=FFNN.history,
         scores=FFNN.scores,
         predictions=FFNN.predictions,
@@ -23,7 +23,7 @@ rule ffnn:
         mem_mb=3000,
         runtime=240,
     params:
-        fit=ffnn_settings(),
+        fit=STAGES.feed_forward,
         code=code("ffnn.py"),
     message:
         "Train ffnn/{wildcards.units} on {wildcards.split}, seed {wildcards.seed}"
@@ -34,7 +34,7 @@ rule ffnn:
 rule ffnn_table:
     """Compare the feed-forward networks by loss and accuracy, as the study's tables 1 and 2."""
     input:
-        ffnn_scores,
+        STAGES.scores,
     output:
         csv=layout.table("ffnn"),
         markdown=layout.table("ffnn", "md"),
@@ -49,9 +49,9 @@ rule ffnn_table:
         mem_mb=1000,
         runtime=10,
     params:
-        results=results_folder,
-        fma_small=is_fma_small(),
-        note=note(),
+        results=layout.root,
+        fma_small=PLAN.is_fma_small,
+        note=PLAN.note,
         code=code("ffnn_table.py"),
     message:
         "Compare the feed-forward networks"

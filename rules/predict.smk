@@ -1,15 +1,15 @@
 rule export:
-    """Pack the best learner of the first split, or the one that is named, into one folder."""
+    """Bundle the best learner of the first split, or the one that is named, in one folder."""
     input:
-        predictions=predictions_to_choose_from,
-        members=members_to_pack,
-        models=models_to_choose_from,
+        predictions=STAGES.candidate_predictions,
+        members=STAGES.candidate_members,
+        models=STAGES.candidate_models,
         images=layout.spectrograms,
-        shards=spectrogram_shards,
-        features=features_to_choose_from,
+        shards=STAGES.spectrogram_shards,
+        features=STAGES.candidate_features,
         tracks=layout.tracks,
     output:
-        directory(layout.pack),
+        directory(layout.bundle),
     log:
         layout.log("export"),
     benchmark:
@@ -21,30 +21,29 @@ rule export:
         mem_mb=2000,
         runtime=30,
     params:
-        results=results_folder,
+        results=layout.root,
         learner=config["predict"]["learner"],
-        seen=learned_from_validation(),
-        joined=config["transfer"]["joined"],
-        variants=crops_of_variants(),
-        ensembles=config["ensembles"]["members"],
-        audit={
-            key: config["corpus"][key]
-            for key in ("min_duration", "silence_level", "min_sounding")
-        },
+        learners=lambda wildcards: STAGES.described(
+            PLAN.with_members(STAGES.candidates)
+        ),
+        networks=lambda wildcards: PLAN.networks_of(
+            PLAN.with_members(STAGES.candidates)
+        ),
+        audit=STAGES.audit_of_clips,
         corpus=config["corpus"]["name"],
-        note=note(),
-        marks=marks(),
-        code=code("export.py"),
+        note=PLAN.note,
+        marks=PLAN.marks,
+        code=code("export.py", *STAGES.modules),
     message:
-        "Pack a learner into {output}"
+        "Bundle a learner in {output}"
     script:
         "../scripts/export.py"
 
 
 rule predict:
-    """Predict the genres of new audio by the packed learner."""
+    """Predict the genres of new audio by the bundled learner."""
     input:
-        pack=layout.pack,
+        bundle=layout.bundle,
         audio=audio_to_predict,
     output:
         predictions=layout.predicted("predictions"),
@@ -60,8 +59,8 @@ rule predict:
         mem_mb=4000,
         runtime=240,
     params:
-        path=path_to_predict,
-        code=code("predict.py"),
+        path=lambda wildcards: config["predict"]["path"],
+        code=code("predict.py", *STAGES.modules),
     message:
         "Predict {params.path}"
     script:

@@ -1,9 +1,9 @@
 rule report:
     """Write a page with everything that a run found; it opens offline."""
     input:
-        tables(),
-        figures(),
-        reported_files,
+        PLAN.tables,
+        PLAN.figures,
+        STAGES.reported,
     output:
         layout.report,
     log:
@@ -17,9 +17,9 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        results=results_folder,
-        limits=limits(),
-        marks=marks(),
+        results=layout.root,
+        limits=[one for one in (PLAN.notes, PLAN.choice) if one],
+        marks=PLAN.marks,
         code=code("report.py"),
     message:
         "Write the report"

@@ -1,7 +1,7 @@
 rule spectrogram_shard:
     """Make the log-mel images of a shard's tracks."""
     input:
-        wavs=wavs_of_shard,
+        wavs=STAGES.wavs_of_shard,
     output:
         layout.spectrogram_shard("{shard}"),
     log:
@@ -15,8 +15,8 @@ rule spectrogram_shard:
         mem_mb=1000,
         runtime=60,
     params:
-        tracks=ids_of_shard,
-        genres=genres_of_shard,
+        tracks=STAGES.ids_of_shard,
+        genres=STAGES.genres_of_shard,
         audio=config["audio"],
         spectrogram=config["spectrogram"],
         code=code("spectrogram_shard.py"),
@@ -29,7 +29,7 @@ rule spectrogram_shard:
 rule spectrograms:
     """Join the shards of log-mel images into one virtual dataset."""
     input:
-        spectrogram_shards,
+        STAGES.spectrogram_shards,
     output:
         layout.spectrograms,
     log:
@@ -54,7 +54,7 @@ rule genre_gallery:
     """Show clips of each genre: how much they differ within it."""
     input:
         images=layout.spectrograms,
-        shards=spectrogram_shards,
+        shards=STAGES.spectrogram_shards,
     output:
         report(
             layout.figure("genres"),
@@ -74,7 +74,7 @@ rule genre_gallery:
         runtime=10,
     params:
         seed=config["seed"],
-        note=note(),
+        note=PLAN.note,
         code=code("genre_gallery.py"),
     message:
         "Draw clips of each genre"

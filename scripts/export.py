@@ -2,36 +2,29 @@ from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
     from genreflow.bundle import bundles
-    from genreflow.layout import Layout
+    from genreflow.layout import COMBINER, Layout
 
     input, params = snakemake.input, snakemake.params
-    best = bundles.choose(
-        input.predictions, folder=params.results, name=params.learner, seen=params.seen
-    )
-    layout = Layout(params.results)
+    layout, learners = Layout(params.results), params.learners
+    seen = [name for name, one in learners.items() if one["learns_from_validation"]]
+    best = bundles.choose(input.predictions, folder=params.results, name=params.learner, seen=seen)
     chosen = layout.parse(best)
-    learner = chosen.learner
-    combined = params.ensembles[learner.split("/")[1]]["of"] if "ensemble/" in learner else []
-    members = [path for path in input.members if layout.parse(path).learner in combined]
+    members = learners[chosen.learner]["members"]
+    fitted = [layout.parse(path) for path in input.members] if members else [chosen]
     bundles.export(
         snakemake.output[0],
-        bundles.runs_of(
-            best,
-            folder=params.results,
-            joined=params.joined,
-            variants=params.variants,
-            members=members,
-        ),
-        predictions=best,
-        learner=learner,
-        split=chosen.split,
-        seed=chosen.seed,
+        chosen,
+        [
+            bundles.model_of(one, learners[one.learner], layout, params.networks)
+            for one in fitted
+            if one.learner in (members or [chosen.learner])
+        ],
+        combiner=chosen.model(COMBINER) if members else None,
         images=input.images,
-        combiner=chosen.combiner if combined else None,
         audit=params.audit,
         corpus=params.corpus,
         note=params.note,
         marks=params.marks,
         tracks=input.tracks,
     )
-    say(f"{learner}, trained on {chosen.split}: {snakemake.output[0]}")
+    say(f"{chosen.learner}, trained on {chosen.split}: {snakemake.output[0]}")

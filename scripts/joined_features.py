@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    from genreflow.features import network_shards
+    from genreflow.features import shards
 
-    print(network_shards.join_cuts(list(snakemake.input), snakemake.output[0]), "columns")
+    print(shards.join(list(snakemake.input), snakemake.output[0]), "columns")

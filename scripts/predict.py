@@ -1,12 +1,12 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow.bundle import predict
+    from genreflow.bundle import predict, predicted
     from genreflow.errors import GenreflowError
 
     output = snakemake.output
     found = predict.run(
-        snakemake.input.pack,
+        snakemake.input.bundle,
         [snakemake.params.path],
         output=output.predictions,
         segments_to=output.segments,
@@ -14,7 +14,7 @@ with logged(snakemake.log[0], visible=True) as say:
         jobs=snakemake.threads,
         report=say,
     )
-    say(predict.shown(found))
+    say(predicted.shown(found))
     if found["reason"].astype(bool).all():
         raise GenreflowError(
             f"{snakemake.params.path}: no file could be predicted; the table says why"

@@ -2,10 +2,10 @@ from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
     from genreflow.corpus.tracks import read_listing
-    from genreflow.features import handcrafted_shards
+    from genreflow.features import fma_tables
 
     ids = [track.track_id for track in read_listing(snakemake.input.listing).tracks]
-    found, missing = handcrafted_shards.published(
+    found, missing = fma_tables.write_matrix(
         snakemake.input.table,
         ids,
         max_missing=snakemake.params.max_missing,

@@ -11,8 +11,8 @@ with logged(snakemake.log[0]):
     input = snakemake.input
     entries = [Entry.from_path(path, params.results) for path in input.predictions]
     costs = {}
-    if input.inference and not outcomes.reason_of(input.inference):
-        timed = metrics.inference_by_learner(read_csv(input.inference))
+    if input.latency and not outcomes.reason_of(input.latency):
+        timed = metrics.inference_by_learner(read_csv(input.latency))
         costs = {
             "parameters": timed["parameters"].dropna().to_dict(),
             "inference_seconds": timed["seconds"].to_dict(),

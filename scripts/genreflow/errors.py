@@ -14,3 +14,10 @@ class NotPossible(GenreflowError):  # noqa: N818 (an outcome, not a fault)
 
     The message is the reason. The learner ends with it; all others go on.
     """
+
+
+class Unusable(GenreflowError):  # noqa: N818 (an outcome, not a fault)
+    """A clip that can't be used for something: too short, at too low a rate.
+
+    The message is the reason. The clip is left out, counted and named.
+    """

@@ -19,22 +19,17 @@ PATTERNS = {
     "features": r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*",
     "pca": r"all|pca-0\.\d+",
     "classifier": r"[a-z-]+",
-    "cut": r"[A-Za-z0-9_]+",
     "ensemble": r"[a-z0-9][a-z0-9-]*",
     "joined": r"[A-Za-z0-9_]+",
-    "network": r"[A-Za-z0-9]+",
-    "sha256": r"[0-9a-f]{64}",
 }
 """What the wildcards match, but for those whose names only a configuration knows."""
 
 PREDICTIONS = "predictions.csv"
 """The file in which every learner ends."""
 
-COMBINER = "combiner.skops"
-"""The file of what makes one learner of several."""
-
-MODELS = ("model.keras", "model.skops")
-"""The files of a trained network and of a fitted classifier."""
+NETWORK, CLASSIFIER, COMBINER = "model.keras", "model.skops", "combiner.skops"
+"""The files of a trained network, of a fitted classifier, and of what makes one learner of several.
+"""
 
 _FITTED = re.compile(
     r"(?P<split>[^/]+)/(?P<learner>[^/]+/.+?)(/seed-(?P<seed>\d+))?"
@@ -74,14 +69,9 @@ class Fitted:
         """The predictions, in which every learner ends."""
         return f"{self.folder}/{PREDICTIONS}"
 
-    def model(self, kind: str) -> str:
-        """Return the file of the model: ``keras`` or ``skops``."""
-        return f"{self.folder}/model.{kind}"
-
-    @property
-    def combiner(self) -> str:
-        """What an ensemble combines its members by."""
-        return f"{self.folder}/{COMBINER}"
+    def model(self, name: str) -> str:
+        """Return the file of what was learned, by the name that the learner gives it."""
+        return f"{self.folder}/{name}"
 
     @property
     def history(self) -> str:
@@ -190,27 +180,22 @@ class Layout:
         """Return a feature matrix: ``handcrafted``, ``vgg16/fc2``, ``joined/both``."""
         return f"{self.root}/features/{name}.h5"
 
-    def handcrafted_shard(self, shard: str) -> str:
-        """Return the hand-crafted features of a shard."""
-        return f"{self.root}/handcrafted/{shard}.h5"
+    def without_features(self, name: str) -> str:
+        """Return the tracks that have no row in a feature matrix, with the reason."""
+        return f"{self.root}/features/{name}.left_out.csv"
 
     @property
     def handcrafted_table(self) -> str:
         """The hand-crafted features in FMA's format."""
-        return f"{self.root}/handcrafted/features.csv"
+        return f"{self.root}/features/handcrafted.csv"
 
-    @property
-    def without_handcrafted(self) -> str:
-        """The tracks that have no hand-crafted features, with the reason."""
-        return f"{self.root}/handcrafted/left_out.csv"
+    def feature_shard(self, feature_set: str, shard: str) -> str:
+        """Return the features of a shard's tracks, all outputs of a feature set."""
+        return f"{self.root}/feature_shards/{feature_set}/{shard}.h5"
 
-    def network(self, backbone: str) -> str:
-        """Return the folder of a backbone that is ready to run."""
-        return f"{self.root}/transfer/{backbone}/network"
-
-    def backbone_shard(self, backbone: str, shard: str) -> str:
-        """Return the features of all cuts of a backbone of a shard."""
-        return f"{self.root}/transfer/{backbone}/{shard}.h5"
+    def network(self, feature_set: str) -> str:
+        """Return the folder of the network of a feature set, ready to run."""
+        return f"{self.root}/networks/{feature_set}"
 
     # What is learned on a split
 
@@ -287,9 +272,9 @@ class Layout:
         return f"{self.root}/report.html"
 
     @property
-    def pack(self) -> str:
-        """The folder of the learner that `export` packs."""
-        return f"{self.root}/pack"
+    def bundle(self) -> str:
+        """The folder of what `export` makes: a learner that travels."""
+        return f"{self.root}/bundle"
 
     def predicted(self, name: str) -> str:
         """Return what is predicted of new audio: ``predictions`` or ``segments``."""

@@ -1,4 +1,4 @@
-"""The model card of a pack: what was trained on what, how well it does, and what it can't do.
+"""The model card of a bundle: what was trained on what, how well it does, and what it can't do.
 
 After M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from genreflow.bundle.bundles import Pack
+from genreflow.bundle.bundles import Bundle
 from genreflow.evaluation import markdown, metrics
 from genreflow.learners.predictions import Entry, marked
 from genreflow.runtime.files import read_table
@@ -17,7 +17,7 @@ _UNKNOWN = "not known"
 
 
 def write(
-    pack: Pack,
+    bundle: Bundle,
     predictions: pd.DataFrame,
     *,
     corpus: str,
@@ -25,12 +25,12 @@ def write(
     marks: Mapping[str, str] | None = None,
     tracks: str | Path | None = None,
 ) -> str:
-    """Write the model card of a pack.
+    """Write the model card of a bundle.
 
     Parameters
     ----------
-    pack
-        The pack.
+    bundle
+        The bundle.
     predictions
         Of the learner, on all tracks of the split.
     corpus
@@ -47,42 +47,42 @@ def write(
     str
         Markdown.
     """
-    name = markdown.escape(marked(pack.learner, marks))
+    name = markdown.escape(marked(bundle.learner, marks))
     # Not the split's own name: a single fold of a cross-validation would be refused.
-    entry = Entry(pack.learner, "exported", pack.seed, predictions)
+    entry = Entry(bundle.learner, "exported", bundle.seed, predictions)
     comparison = metrics.comparison([entry], fma_small=False, marks=marks)
     blocks = [
         f"# {name}",
-        _what(pack, predictions, corpus),
+        _what(bundle, predictions, corpus),
         *([f"**{markdown.escape(note)}**"] if note else []),
         "## How well it does",
-        _numbers(comparison.iloc[0], pack),
+        _numbers(comparison.iloc[0], bundle),
         _genres(metrics.recall([entry], marks=marks)),
         "## Limits",
-        _limits(pack, name, note),
+        _limits(bundle, name, note),
         "## Licences",
-        _licences(pack, predictions, tracks),
+        _licences(bundle, predictions, tracks),
         "## Use",
-        _use(pack),
+        _use(bundle),
         "## Made with",
-        _versions(pack),
+        _versions(bundle),
     ]
     return "\n\n".join(blocks)
 
 
-def _what(pack: Pack, predictions: pd.DataFrame, corpus: str) -> str:
+def _what(bundle: Bundle, predictions: pd.DataFrame, corpus: str) -> str:
     counts = predictions["part"].value_counts()
     parts = ", ".join(f"{counts.get(part, 0)} {part}" for part in metrics.PARTS)
-    seed = "" if pack.seed is None else f", seed {pack.seed}"
+    seed = "" if bundle.seed is None else f", seed {bundle.seed}"
     return (
         f"A classifier of music by genre, trained by genreflow on the corpus "
-        f"{markdown.escape(corpus)}, split {markdown.escape(pack.split)}{seed} ({parts} tracks). "
-        f"It looks at {pack.clip:g} s of audio at a time and knows {len(pack.genres)} genres: "
-        f"{markdown.escape(', '.join(pack.genres))}."
+        f"{markdown.escape(corpus)}, split {markdown.escape(bundle.split)}{seed} ({parts} tracks). "
+        f"It looks at {bundle.clip:g} s of audio at a time and knows {len(bundle.genres)} genres: "
+        f"{markdown.escape(', '.join(bundle.genres))}."
     )
 
 
-def _numbers(row: pd.Series, pack: Pack) -> str:
+def _numbers(row: pd.Series, bundle: Bundle) -> str:
     percent = markdown.percent
     shown = {
         f"Test accuracy, % (95 % interval), {row['tracks']} tracks": (
@@ -112,7 +112,7 @@ def _genres(recall: pd.DataFrame) -> str:
     return markdown.table(recall, columns)
 
 
-def _limits(pack: Pack, name: str, note: str) -> str:
+def _limits(bundle: Bundle, name: str, note: str) -> str:
     said = [
         "It gives one of its genres to whatever it hears, speech and noise included.",
         "The test tracks come from the same corpus as those it learned from. On other recordings, "
@@ -121,7 +121,7 @@ def _limits(pack: Pack, name: str, note: str) -> str:
         "of one clip a track.",
         "Its probabilities are only as good as its calibration error says.",
     ]
-    if pack.combiner is not None:
+    if bundle.combiner is not None:
         said.append("It is an ensemble: predicting takes the time of all its members.")
     if "random weights" in name:
         said.insert(
@@ -132,13 +132,13 @@ def _limits(pack: Pack, name: str, note: str) -> str:
     return "\n".join(f"- {line}" for line in said)
 
 
-def _licences(pack: Pack, predictions: pd.DataFrame, tracks: str | Path | None) -> str:
+def _licences(bundle: Bundle, predictions: pd.DataFrame, tracks: str | Path | None) -> str:
     text = (
         "The tracks that it was trained on keep their licences, which may restrict what a model of "
         "them may be used for; none of their audio is in here. The code of genreflow is "
         "MIT-licensed."
     )
-    if any(source.kind == "network" for model in pack.models for source in model.features):
+    if any(source.kind == "network" for model in bundle.models for source in model.features):
         text += " The network that makes its features has the licence of whoever trained it."
     if tracks is None:
         return text
@@ -150,14 +150,14 @@ def _licences(pack: Pack, predictions: pd.DataFrame, tracks: str | Path | None) 
     return f"{text}\n\n{markdown.table(counts, columns)}" if len(counts) else text
 
 
-def _use(pack: Pack) -> str:
+def _use(bundle: Bundle) -> str:
     return (
         "With the packages of genreflow's `envs/requirements.lock`, in its folder:\n\n"
         "```\nPYTHONPATH=scripts python -m genreflow.bundle.predict "
-        f"{pack.folder.name} FILE...\n```"
+        f"{bundle.folder.name} FILE...\n```"
     )
 
 
-def _versions(pack: Pack) -> str:
-    rows = pd.DataFrame(pack.versions.items(), columns=["package", "version"])
+def _versions(bundle: Bundle) -> str:
+    rows = pd.DataFrame(bundle.versions.items(), columns=["package", "version"])
     return markdown.table(rows, {"package": ("Package", str), "version": ("Version", str)})

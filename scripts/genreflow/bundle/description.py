@@ -1,6 +1,6 @@
-"""What pack.json says of a pack, and the check of every value in it.
+"""What bundle.json says of a bundle, and the check of every value in it.
 
-A pack may come from a stranger. What is read here ends up in shapes of arrays, in paths and in
+A bundle may come from a stranger. What is read here ends up in shapes of arrays, in paths and in
 ffmpeg's arguments, so nothing passes that isn't of the type, range and form that `export` writes.
 """
 
@@ -9,17 +9,18 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from genreflow.errors import GenreflowError
+from genreflow.features.feature_set import IMAGE, SOURCE, Part, checked_settings
 
-FORMAT = 1
-"""Of pack.json; a pack of another one is refused."""
+FORMAT = 2
+"""Of bundle.json; a bundle of another one is refused."""
 
 MAX_BYTES = 2**22
-"""Of pack.json; one of a stacked ensemble with ten seeds has some 20 kB."""
+"""Of bundle.json; one of a stacked ensemble with ten seeds has some 20 kB."""
 
 MAX_PIXELS = 2**26
 """Of an image, which is made in memory for each window of a file."""
@@ -37,7 +38,7 @@ def _printable(text: str) -> str:
 def _inside(path: str) -> str:
     if any(part.startswith(".") or not part for part in path.split("/")) or set(path) & set("\\:"):
         raise ValueError(
-            "expected a file of the pack, as models/1/model.keras; this may lie outside of it"
+            "expected a file of the bundle, as models/1/model.keras; this may lie outside of it"
         )
     return path
 
@@ -84,69 +85,34 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Features that a model takes, as a pack knows them.
+class _Strict(Part):
+    """A part with the types of its texts."""
 
-    Attributes
-    ----------
-    kind
-        ``handcrafted``, or ``network`` for a cut of an image network.
-    settings
-        handcrafted: features, rates and duration, as for `features.handcrafted`. network: folder
-        (within the pack), cut, dtype (that features were stored in), engine.
-    """
-
-    kind: str
+    kind: _Text
+    name: _Text
+    output: _Version
     settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _HandcraftedSettings:
-    features: Annotated[list[_Text], Field(min_length=1, max_length=100), AfterValidator(_unique)]
-    rates: Literal["native", "reference"]
-    duration: _Seconds
+    network: Annotated[_Version, AfterValidator(lambda path: path and _inside(path))] = ""
     __pydantic_config__ = _STRICT
 
 
-@dataclass(frozen=True)
-class _Handcrafted:
-    kind: Literal["handcrafted"]
-    settings: _HandcraftedSettings
-    __pydantic_config__ = _STRICT
+def _of_its_kind(part: _Strict) -> Part:
+    return Part(**asdict(part) | {"settings": checked_settings(part.kind, part.settings)})
 
 
-@dataclass(frozen=True)
-class _NetworkSettings:
-    folder: _File
-    cut: _Text
-    dtype: Literal["float16", "float32"]
-    engine: Literal["openvino", "keras"]
-    __pydantic_config__ = _STRICT
-
-
-@dataclass(frozen=True)
-class _Network:
-    kind: Literal["network"]
-    settings: _NetworkSettings
-    __pydantic_config__ = _STRICT
-
-
-_Source = Annotated[
-    Annotated[_Handcrafted | _Network, Field(discriminator="kind")],
-    AfterValidator(lambda checked: Source(**asdict(checked))),
-]
+_Part = Annotated[_Strict, AfterValidator(_of_its_kind)]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of a pack.
+    """A model of a bundle.
 
     Attributes
     ----------
     learner
         Its name; the seeds of one learner share it.
     file
-        Within the pack.
+        Within the bundle.
     features
         What it takes, side by side; empty for a network that takes images.
     crop_frames, crops
@@ -155,10 +121,15 @@ class Model:
 
     learner: _Text
     file: Annotated[_File, Field(pattern=r"\.(keras|skops)\z")]
-    features: Annotated[tuple[_Source, ...], Field(max_length=100)] = ()
+    features: Annotated[tuple[_Part, ...], Field(max_length=100)] = ()
     crop_frames: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     crops: Annotated[int, Field(ge=1, le=1000)] = 1
     __pydantic_config__ = _STRICT
+
+    @property
+    def needs(self) -> set[str]:
+        """What of a clip it needs, as feature sets say it."""
+        return {part.feature_set().needs for part in self.features} or {IMAGE}
 
 
 @dataclass(frozen=True)
@@ -192,12 +163,12 @@ def _possible(images: _Images) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Description:
-    """What pack.json holds.
+    """What bundle.json holds.
 
     Attributes
     ----------
     learner, split, seed
-        What was packed; the seed is None for a learner without.
+        What was bundled; the seed is None for a learner without.
     genres
         In the order of the probabilities.
     clip
@@ -212,7 +183,7 @@ class Description:
         The file of what makes one learner of several (`learners.ensembles`); None for a single
         model.
     versions
-        Of the packages that the pack was made with.
+        Of the packages that the bundle was made with.
     members
         The SHA-256 of each file.
     format
@@ -236,19 +207,14 @@ class Description:
     __pydantic_config__ = _STRICT
 
 
-def _whole(pack: Description) -> Description:
-    if len(pack.models) > 1 and pack.combiner is None:
+def _whole(bundle: Description) -> Description:
+    if len(bundle.models) > 1 and bundle.combiner is None:
         raise ValueError("there are several models and no combiner")
-    if pack.images is None and any(map(needs_images, pack.models)):
-        raise ValueError("there are models of images and no settings of images")
-    if pack.images is not None and pack.clip != pack.images["duration"]:
+    if bundle.images is None and any(model.needs - {SOURCE} for model in bundle.models):
+        raise ValueError("there are models of images or resampled audio and no settings of images")
+    if bundle.images is not None and bundle.clip != bundle.images["duration"]:
         raise ValueError("expected clip to be the duration of the images")
-    return pack
-
-
-def needs_images(model: Model) -> bool:
-    """Tell whether a model takes images, or features of a network that does."""
-    return not model.features or any(source.kind == "network" for source in model.features)
+    return bundle
 
 
 @cache
@@ -258,7 +224,7 @@ def adapter() -> TypeAdapter[Description]:
 
 
 def parse(path: Path) -> Description:
-    """Read and check a pack.json.
+    """Read and check a bundle.json.
 
     Raises
     ------
@@ -267,13 +233,13 @@ def parse(path: Path) -> Description:
     """
     try:
         if path.is_symlink() or not path.is_file():
-            raise GenreflowError(f"{path}: no pack is described there (it is not a file)")
+            raise GenreflowError(f"{path}: no bundle is described there (it is not a file)")
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise GenreflowError(f"{path}: no pack is described there ({error.strerror})") from None
+        raise GenreflowError(f"{path}: no bundle is described there ({error.strerror})") from None
     if len(text) > MAX_BYTES:
-        raise GenreflowError(f"{path}: no pack is described there (more than {MAX_BYTES} bytes)")
+        raise GenreflowError(f"{path}: no bundle is described there (more than {MAX_BYTES} bytes)")
     try:
         return adapter().validate_json(text)
     except ValidationError as error:
@@ -286,21 +252,18 @@ def _first(error: ValidationError) -> str:
     one = next((one for one in found if one["loc"] == ("format",)), found[0])
     kind, key = one["type"], ".".join(map(_shown, one["loc"]))
     if kind == "json_invalid":
-        return f"no pack is described there ({one['msg']})"
+        return f"no bundle is described there ({one['msg']})"
     if kind == "missing":
-        return f"the key {key} is missing; get the pack again"
+        return f"the key {key} is missing; get the bundle again"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"the key {key} is unknown; get the pack again"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):  # whose message quotes what was found
-        key, one["msg"] = f"{key}.kind", "expected handcrafted or network"
-        one["input"] = one["input"].get("kind")
+        return f"the key {key} is unknown; get the bundle again"
     said = one["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if key == "format":
-        hint = "use the version of genreflow that made the pack, or export it anew"
+        hint = "use the version of genreflow that made the bundle, or export it anew"
     else:
-        hint = "get the pack again"
+        hint = "get the bundle again"
     value = f"; found {reprlib.repr(one['input'])}" if key else ""
-    return f"{key or 'the pack'}: {said}{value}; {hint}"
+    return f"{key or 'the bundle'}: {said}{value}; {hint}"
 
 
 def _shown(part: str | int) -> str:

@@ -1,7 +1,7 @@
 """How long learners take for a clip that they haven't seen: measured, not estimated.
 
 What a prediction consists of is timed part by part, on the code that predicts new audio
-(`bundle.predict`): decoding a file, making the image or the hand-crafted features, the pass of
+(`bundle.prediction`): decoding a file, making the image or the hand-crafted features, the pass of
 a network whose outputs are features, the model itself. One clip goes through at a time, the first
 of each file, after `WARM_UP` to warm up; a file is decoded whole. What learners share is timed
 once. A learner's time for a clip is the sum of its parts' times for this very clip; medians and
@@ -14,8 +14,7 @@ processor.
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,10 +25,11 @@ import pandas as pd
 
 from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
-from genreflow.bundle import bundles, predict
-from genreflow.errors import GenreflowError
+from genreflow.bundle import bundles
+from genreflow.bundle.prediction import input_of, key_of, load_model, parts_of
 from genreflow.evaluation import markdown
-from genreflow.features import engines, handcrafted, spectrograms
+from genreflow.features import spectrograms
+from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Sound
 from genreflow.learners.predictions import marked
 
 WARM_UP = 2
@@ -60,29 +60,49 @@ class _Part:
 
 
 @dataclass
-class _Parts:
+class _Shared:
     """All that was timed and is shared by learners, and what came out of it."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     decoding: dict[str, _Part] = field(default_factory=dict)
-    features: dict[str, _Part] = field(default_factory=dict)
-    cuts: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
-    images: np.ndarray | None = None
-    handcrafted: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: dict[str, _Part] = field(default_factory=dict)
+    needed: dict[str, Any] = field(default_factory=dict)
+    features: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
-    def clips(self) -> predict.Clips:
-        nothing = np.empty(0)
-        return predict.Clips(nothing, nothing, self.images, self.handcrafted)
+
+def choose_clips(
+    tracks: pd.DataFrame, split: pd.DataFrame, having: Sequence[Collection[str]], *, count: int
+) -> list[str]:
+    """Choose the audio files to time on: those of tested tracks first.
+
+    Times don't depend on what a network has seen; but users expect clips that are new to it.
+
+    Parameters
+    ----------
+    tracks
+        The manifest.
+    split
+        Columns track_id and part.
+    having
+        The tracks that have features, of each matrix: some may be too short for some.
+    count
+        How many, at most.
+    """
+    order = split.assign(seen=split["part"] != "test").sort_values("seen", kind="stable")
+    for track_ids in having:
+        order = order[order["track_id"].isin(track_ids)]
+    chosen = order["track_id"].iloc[:count]
+    return tracks.set_index("track_id")["path"][chosen].tolist()
 
 
 def measure(
-    runs: Sequence[bundles.Run],
+    read: Sequence[bundles.Model],
     paths: Sequence[str | Path],
     *,
     images: str | Path,
     threads: int,
     ensembles: Mapping[str, Sequence[str]] | None = None,
-    seeds: int = 1,
+    seeds: Mapping[str, int] | None = None,
     report: Callable[[str], None] = print,
 ) -> pd.DataFrame:
     """Time the prediction of clips by learners.
@@ -91,9 +111,8 @@ def measure(
 
     Parameters
     ----------
-    runs
-        One of each learner. Left out are those on features that can't be made from new audio (a
-        published table, a network in ONNX).
+    read
+        What `bundle.bundles.model_of` returned for each learner, at least one.
     paths
         Audio files, each with at least one clip.
     images
@@ -103,7 +122,7 @@ def measure(
     ensembles
         The members of each ensemble, by their names.
     seeds
-        How many networks of a kind an ensemble takes the mean of.
+        Of how many networks an ensemble takes the mean, by learner; of others it takes one.
     report
         Called with a line of text on each step.
 
@@ -119,23 +138,21 @@ def measure(
     Raises
     ------
     GenreflowError
-        If there is nothing to time, or a file can't be used.
+        If a file can't be used.
     """
-    models = list(_models(runs, report))
-    if not models:
-        raise GenreflowError(
-            "no learner's features can be made from new audio, so that there is nothing to time: "
-            "set inference.clips to 0"
-        )
-    parts = _shared(models, paths, images, threads, report)
+    shared = _shared(read, paths, images, threads, report)
     own: dict[tuple[str, str], _Part] = {}
-    for model in models:
-        for device in _devices(model):
-            own[model.learner, device], count = _model(model, parts, device)
-            parts.rows.append(_row("model", model.learner, device, own[model.learner, device]))
-            parts.rows[-1]["parameters"] = count
+    for model in read:
+        loaded = load_model(model.file, model)
+        x = input_of(model, shared.needed, shared.features)
+        count = loaded.parameters if loaded.parameters is not None else _parameters(model)
+        for device in loaded.devices:
+            with loaded.on(device):
+                _, own[model.learner, device] = _passed(loaded.predict_proba, x)
+            row = _row("model", model.learner, device, own[model.learner, device])
+            shared.rows.append(row | {"parameters": count})
         report(f"timed {model.learner}")
-    by_learner = {model.learner: model for model in models}
+    by_learner = {model.learner: model for model in read}
     single = [([by_learner[learner]], learner, device) for learner, device in own]
     combined = [
         ([by_learner[name] for name in members], learner, "cpu")
@@ -143,9 +160,9 @@ def measure(
         if set(members) <= by_learner.keys()
     ]
     for members, learner, device in single + combined:
-        times = seeds if len(members) > 1 else 1
-        parts.rows += _sums(members, learner, device, parts, own, times)
-    table = pd.DataFrame(parts.rows)
+        times = (seeds or {}) if len(members) > 1 else {}
+        shared.rows += _sums(members, learner, device, shared, own, times)
+    table = pd.DataFrame(shared.rows)
     counts = table[table["step"] == "model"].set_index(["name", "device"])["parameters"]
     table["parameters"] = pd.array(
         [counts.get((row.name, row.device)) for row in table.itertuples(index=False)], dtype="Int64"
@@ -153,62 +170,49 @@ def measure(
     return table.assign(clips=len(paths), threads=threads, processor=processor())
 
 
-def _models(runs: Sequence[bundles.Run], report: Callable[[str], None]) -> Iterator[bundles.Model]:
-    for run in runs:
-        try:
-            sources = tuple(bundles.source_of(features) for features in run.features)
-        except GenreflowError as error:
-            report(f"{run.learner} isn't timed: {error}")
-            continue
-        yield bundles.Model(
-            run.learner, bundles.model_file(run), sources, run.crop_frames, run.crops
-        )
-
-
 def _shared(
-    models: Sequence[bundles.Model],
+    read: Sequence[bundles.Model],
     paths: Sequence[str | Path],
     images: str | Path,
     threads: int,
     report: Callable[[str], None],
-) -> _Parts:
-    """Time decoding, images, hand-crafted features and the passes of networks."""
-    parts = _Parts()
-    sources = [source.settings for model in models for source in model.features]
-    networks = list(dict.fromkeys(s["folder"] for s in sources if "folder" in s))
-    crafted = {predict.key_of(s): s for s in sources if "folder" not in s}
-    if networks or not all(model.features for model in models):
-        log_mel = spectrograms.LogMel(spectrograms.Settings(**bundles.image_settings(images)))
-        rate = log_mel.settings.sample_rate
-        wavs, parts.decoding["images"] = _timed(partial(resampled, sample_rate=rate), paths)
-        length = round(rate * log_mel.settings.duration)
-        made, parts.features["images"] = _timed(lambda wav: log_mel.image(wav[:length])[0], wavs)
-        parts.images = np.stack(made)
+) -> _Shared:
+    """Time decoding, images, and the features of all sets."""
+    shared = _Shared()
+    needs = {one for model in read for one in model.needs}
+    if needs - {SOURCE}:
+        settings = spectrograms.Settings(**bundles.image_settings(images))
+        rate, length = settings.sample_rate, settings.max_samples
+        decode = partial(resampled, sample_rate=rate)
+        wavs, shared.decoding[WAV] = _timed(decode, paths)
+        shared.needed[WAV] = [Sound(wav[:length], rate) for wav in wavs]
+    if IMAGE in needs:
+        log_mel = spectrograms.LogMel(settings)
+        made, shared.steps[IMAGE] = _timed(
+            lambda wav: log_mel.image(wav.samples)[0], shared.needed[WAV]
+        )
+        shared.needed[IMAGE] = np.stack(made)
         report("timed the images")
-    for key, known in crafted.items():
-        sounds, parts.decoding["handcrafted"] = _timed(native, paths)
-        clips = [(wav[: round(rate * known["duration"])], rate) for wav, rate in sounds]
-        settings = {name: known[name] for name in ("features", "rates")}
-        extract = partial(handcrafted.extract, **settings)
-        made, parts.features["handcrafted"] = _timed(partial(_starred, extract), clips)
-        parts.handcrafted[key] = np.array(made, dtype=np.float32)
-        report("timed the hand-crafted features")
-    for folder in networks:
-        run = predict.load_network(Path(folder), threads=threads)
-        parts.cuts[folder], parts.features[folder] = _passed(run, parts.images)
-        report(f"timed the network of {Path(folder).parent.name}")
-    parts.rows += [
-        _row("decode", name, "cpu", part, together=False) for name, part in parts.decoding.items()
+    if SOURCE in needs:
+        sounds, shared.decoding[SOURCE] = _timed(native, paths)
+        shared.needed[SOURCE] = [Sound(*sound) for sound in sounds]
+    names = {IMAGE: IMAGE}
+    for key, part in parts_of(read).items():
+        one, names[key] = part.feature_set(threads=threads), part.name
+        clips = shared.needed[one.needs]
+        if part.network:
+            shared.features[key], shared.steps[key] = _passed(one.features, clips)
+        else:
+            rows, shared.steps[key] = _timed(lambda clip, one=one: one.features([clip]), clips)
+            shared.features[key] = {
+                output: np.concatenate([row[output] for row in rows]) for output in rows[0]
+            }
+        report(f"timed the features {part.name}")
+    shared.rows += [
+        _row("decode", name, "cpu", part, together=False) for name, part in shared.decoding.items()
     ]
-    parts.rows += [
-        _row("features", Path(name).parent.name if name in networks else name, "cpu", part)
-        for name, part in parts.features.items()
-    ]
-    return parts
-
-
-def _starred(work: Callable[..., Any], arguments: tuple) -> Any:
-    return work(*arguments)
+    shared.rows += [_row("features", names[key], "cpu", part) for key, part in shared.steps.items()]
+    return shared
 
 
 def _timed(work: Callable[[Any], Any], items: Sequence[Any]) -> tuple[list[Any], _Part]:
@@ -231,50 +235,15 @@ def _passed(run: Callable[[Any], Any], x: np.ndarray) -> tuple[Any, _Part]:
     return found, _Part(alone.one_by_one, time.perf_counter() - start)
 
 
-def _devices(model: bundles.Model) -> list[str]:
-    """Return where a model can be run."""
-    if not model.file.endswith(".keras"):
-        return ["cpu"]
-    import keras
-
-    return ["cpu", "gpu"] if keras.distribution.list_devices("gpu") else ["cpu"]
-
-
-def _on(model: bundles.Model, device: str) -> AbstractContextManager[Any]:
-    if not model.file.endswith(".keras"):
-        return nullcontext()
-    import keras
-
-    return keras.device(f"{device}:0")
-
-
-def _model(model: bundles.Model, parts: _Parts, device: str) -> tuple[_Part, int | None]:
-    """Time a model from its input to the probabilities; return its number of parameters too."""
-    with _on(model, device):
-        loaded = predict.load_model(Path(model.file))
-        x = predict.input_of(model, parts.clips(), parts.cuts)
-        run = partial(predict.probabilities_of, loaded, model=model)
-        _, part = _passed(lambda rows: run(x=rows), x)
-    if model.file.endswith(".keras"):
-        return part, _parameters_of(loaded)
-    return part, _parameters_of_networks(model)
-
-
-def _parameters_of(network: Any) -> int:
-    """Count what a network has learned; the moving averages of batch normalisation aren't."""
-    learned = [one for one in network.weights if not one.name.startswith("moving_")]
-    return sum(int(np.prod(one.shape)) for one in learned)
-
-
-def _parameters_of_networks(model: bundles.Model) -> int | None:
+def _parameters(model: bundles.Model) -> int | None:
     """Add up the parameters of the networks that a classifier's features come from."""
     deepest: dict[str, int] = {}
-    for source in model.features:
-        if source.kind != "network":
+    for part in model.features:
+        count = part.feature_set().parameters(part.output)
+        if count is None:
             return None
-        folder, cut = source.settings["folder"], source.settings["cut"]
-        count = engines.describe(folder).cuts[cut]["parameters"]
-        deepest[folder] = max(count, deepest.get(folder, 0))
+        key = key_of(part)
+        deepest[key] = max(count, deepest.get(key, 0))
     return sum(deepest.values())
 
 
@@ -282,30 +251,20 @@ def _sums(
     members: Sequence[bundles.Model],
     learner: str,
     device: str,
-    parts: _Parts,
+    shared: _Shared,
     own: Mapping[tuple[str, str], _Part],
-    seeds: int,
+    seeds: Mapping[str, int],
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a learner from a decoded clip, and from a file."""
-    needed = {name for model in members for name in _needs(model)}
-    decoding = sum((parts.decoding[name] for name in sorted(needed & parts.decoding.keys())), _ZERO)
-    clip = sum((parts.features[name] for name in sorted(needed)), _ZERO)
+    needs = {one for model in members for one in model.needs}
+    decoded = {WAV if one == IMAGE else one for one in needs}
+    steps = [*({IMAGE} & needs), *parts_of(members)]
+    decoding = sum((shared.decoding[name] for name in sorted(decoded)), _ZERO)
+    clip = sum((shared.steps[key] for key in steps), _ZERO)
     for model in members:
-        times = seeds if model.file.endswith(".keras") else 1
-        clip = sum([own[model.learner, device]] * times, clip)
+        clip = sum([own[model.learner, device]] * seeds.get(model.learner, 1), clip)
     yield _row("clip", learner, device, clip)
     yield _row("file", learner, device, decoding + clip, together=False)
-
-
-def _needs(model: bundles.Model) -> Iterator[str]:
-    """Yield the steps before a model."""
-    if not model.features:
-        yield "images"
-    for source in model.features:
-        if source.kind == "network":
-            yield from ("images", source.settings["folder"])
-        else:
-            yield "handcrafted"
 
 
 _ZERO = _Part(np.zeros(1), 0.0)

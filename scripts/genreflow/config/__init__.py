@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from genreflow.config.base import plain
 from genreflow.config.sections import Configuration
 from genreflow.errors import GenreflowError
+from genreflow.features.feature_set import known_kinds
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
         Names each key that is unknown (with the nearest known one), has a wrong value, or doesn't
         fit others.
     """
+    known_kinds()  # whose keys may stand in transfer.backbones
     try:
         return plain(Configuration.model_validate(_at_home(dict(config))))
     except ValidationError as error:

@@ -3,19 +3,17 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from genreflow.config.base import (
     Number,
     Positive,
-    Preprocessing,
     Problem,
     Section,
     Set,
     Text,
     Word,
     chosen,
-    matching,
     nearest,
     refuse,
 )
@@ -52,6 +50,9 @@ class Backbone(Section):
 
     decided_by: ClassVar[str] = "kind"
 
+    def complete(self, name: str, weights: str) -> None:
+        """Fill in what the backbone leaves to its name or to all of them."""
+
 
 def _list_of_cuts(cuts: Any) -> Any:
     """Read a list of cuts, each of which is named like the layer."""
@@ -63,56 +64,6 @@ def _list_of_cuts(cuts: Any) -> Any:
 
 
 Cuts = Annotated[dict[Word, Text], Field(min_length=1), BeforeValidator(_list_of_cuts)]
-
-
-class KerasBackbone(Backbone):
-    """An image network of keras.applications, or of a .keras file."""
-
-    kind: Literal["keras"] = "keras"
-    """What runs it."""
-    network: str = ""
-    """The network: one of keras.applications by its name there (default: the backbone's name), or a
-    .keras file."""
-    cuts: Annotated[Cuts, WithJsonSchema({"type": "array", "items": {"type": "string"}})]
-    """The layers whose outputs are features, all from one pass."""
-    weights: str = ""
-    """Instead of transfer.weights."""
-    preprocessing: Preprocessing = "none"
-    """What a network in a .keras file expects of images."""
-
-    def problems(self) -> Iterator[Problem]:
-        """Tell which cut isn't named like its layer."""
-        for name, layer in self.cuts.items():
-            if name != layer:
-                yield ("cuts", name), f"a layer is a cut by its own name, {layer}"
-
-
-class OnnxBackbone(Backbone):
-    """A network in ONNX, on images or on audio."""
-
-    kind: Literal["onnx"] = "onnx"
-    """What runs it."""
-    network: Text
-    """The network: a file or an address."""
-    sha256: matching("^[0-9a-fA-F]{64}$", "64 hexadecimal digits")
-    """The SHA-256 of the network's file."""
-    cuts: Cuts
-    """The output whose values are features, by its name in paths: {NAME: OUTPUT}."""
-    input: Literal["waveform", "image"]
-    """What the network takes: waveform or image."""
-    sample_rate: Positive | None = None
-    """Of the waveform [Hz]."""
-    duration: Number | None = Field(None, ge=0)
-    """Length that the waveform is cut or padded to [seconds] (0: left as it is)."""
-    pooling: Literal["mean", "flatten"] | None = None
-    """How outputs with several places become one row: mean or flatten."""
-
-    def problems(self) -> Iterator[Problem]:
-        """Tell whether the rate or the one output lacks."""
-        if self.input == "waveform" and self.sample_rate is None:
-            yield ("sample_rate",), "input is waveform, so it must tell the rate of the waveform"
-        if len(self.cuts) > 1:
-            yield ("cuts",), f"a network in ONNX has one cut, found {len(self.cuts)}"
 
 
 def _cuts_alone(backbone: Any) -> Any:
@@ -166,8 +117,6 @@ class Transfer(Section):
     def _in_full(self) -> Self:
         """Name backbones as in paths, with the settings that they leave to others."""
         for name, backbone in self.backbones.items():
-            if isinstance(backbone, KerasBackbone):
-                backbone.network = backbone.network or name
-                backbone.weights = backbone.weights or self.weights
+            backbone.complete(name, self.weights)
         self.backbones = {name.lower(): backbone for name, backbone in self.backbones.items()}
         return self

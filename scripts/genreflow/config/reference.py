@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from genreflow.config.base import Section
 from genreflow.config.sections import Configuration
+from genreflow.features.feature_set import known_kinds
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Chapter:
 
 def chapters(section: type[Section] = Configuration, name: str = "") -> Iterator[Chapter]:
     """Yield a section and those below it; NAME stands for names of the user's choice."""
+    known_kinds()
     place = f"{name}." if name else ""
     yield _chapter(section, place)
     for key, field in section.model_fields.items():

@@ -4,7 +4,7 @@ The text below each key is its meaning; docs/configuration.md is made from it. N
 library that computes: every job of a run reads the configuration again.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -16,7 +16,7 @@ from genreflow.corpus import splits
 from genreflow.errors import GenreflowError
 
 
-class Inference(Section):
+class Latency(Section):
     """How long a prediction takes: measured on clips, one at a time."""
 
     clips: Natural = 20
@@ -31,7 +31,7 @@ class Predict(Section):
     path: str = ""
     """A file, a folder or a list of files (.txt, .m3u)."""
     learner: str = ""
-    """Which learner is packed by `export`; empty: the best on validation."""
+    """Which learner is bundled by `export`; empty: the best on validation."""
 
 
 def _known_splits(names: list[str]) -> list[str]:
@@ -44,6 +44,8 @@ def _known_splits(names: list[str]) -> list[str]:
 
 class Configuration(Section):
     """All sections, in the order in which they are checked: each may look at those before it."""
+
+    renamed: ClassVar = {"inference": "latency"}
 
     corpus: Corpus = Corpus()
     splits: Annotated[Set[str], Field(min_length=1), AfterValidator(_known_splits)] = ["official"]
@@ -64,7 +66,7 @@ class Configuration(Section):
     ffnn: Ffnn = Ffnn()
     transfer: Transfer = Transfer()
     classify: Classify = Classify()
-    inference: Inference = Inference()
+    latency: Latency = Latency()
     ensembles: Ensembles = Ensembles()
     predict: Predict = Predict()
 

@@ -7,8 +7,7 @@ that all jobs share; running by OpenVINO needs neither Keras nor its start.
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -399,13 +398,3 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
     empty = ~(one.any(axis=1) | other.any(axis=1))
     cosines = np.divide(products, lengths, out=empty.astype(float), where=lengths > 0)
     return float(np.nan_to_num(cosines, nan=0.0).min(initial=1.0))
-
-
-def ahead(batches: Iterable[Any]) -> Iterator[Any]:
-    """Yield batches, the next of which is read in a thread while one is worked on."""
-    iterator, end = iter(batches), object()
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, iterator, end)
-        while (batch := coming.result()) is not end:
-            coming = pool.submit(next, iterator, end)
-            yield batch

@@ -24,7 +24,7 @@ import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 
 from genreflow.errors import GenreflowError
-from genreflow.features.matrices import STATISTICS, Column
+from genreflow.features.fma_tables import STATISTICS, Column
 
 FRAME_LENGTH = 2048
 """Samples in a frame of the short-time Fourier transform."""

@@ -13,6 +13,23 @@ NAMED = 5
 """So many learners or jobs are named; of further ones the number is said."""
 
 
+def beforehand(reasons: Mapping[str, str]) -> list[str]:
+    """Say before a run which learners are left out, in a line for each reason."""
+    learners = defaultdict(list)
+    for learner, reason in reasons.items():
+        learners[reason].append(learner)
+    return [f"Left out: {some(names)}: {reason}." for reason, names in learners.items()]
+
+
+def results(layout: Layout) -> str:
+    """Say what a whole run's table says, what is not in it, and where everything is."""
+    text = Path(layout.table("summary", "txt")).read_text(encoding="utf-8")
+    return (
+        f"\n{text}\n{left_out(layout)}"
+        f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}"
+    )
+
+
 def left_out(layout: Layout) -> str:
     """Say which tracks and learners a whole run left out, and why.
 

@@ -216,8 +216,8 @@ def _content(
     learners, clips = _learners(files, comparison, figures, listed, marks)
     tables = _further_tables(files)
     tests = _tests(tables)
-    if "inference" in tables and "step" in tables["inference"]:
-        tables |= _inference(tables.pop("inference"), marks)
+    if "latency" in tables and "step" in tables["latency"]:
+        tables |= _inference(tables.pop("latency"), marks)
     excluded = _excluded(files)
     return {
         "corpus": files.results.name,

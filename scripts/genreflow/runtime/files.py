@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,3 +137,10 @@ def read_table(path: str | Path) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def write_reasons(path: str | Path, reasons: Mapping[str, str]) -> None:
+    """Write a CSV of tracks that are left out: track_id, reason."""
+    import pandas as pd
+
+    write_csv(pd.DataFrame(sorted(reasons.items()), columns=["track_id", "reason"]), path)

@@ -1,21 +1,18 @@
-"""What a checked configuration asks for, given the tracks that are listed.
-
-Which splits and learners there are, which learners are left out beforehand and why, what has to be
-downloaded, and what is refused before anything is computed. Pure: nothing is read or written.
-"""
+"""What a list of tracks allows: which split `auto` means, what is refused, what is left out."""
 
 import math
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from genreflow.corpus import splits
 from genreflow.corpus.tracks import PARTS, Track
 from genreflow.errors import GenreflowError
+from genreflow.learners.learner import Learner
 from genreflow.limits import MAX_TRACKS
 
 Config = Mapping[str, Any]
@@ -30,104 +27,19 @@ LEAST = 4
 """What `auto` needs of each genre: one to test, one to validate, two to learn from."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run makes.
-
-    Attributes
-    ----------
-    splits
-        The names of all splits.
-    choice
-        What ``auto`` stands for, and why; "" if it isn't asked for.
-    networks, classifiers, ensembles
-        The learners, by their paths below a split.
-    left_out
-        Those that are asked for and can't be made on any split, with the reason.
-    """
-
-    splits: list[str]
-    choice: str
-    networks: list[str]
-    classifiers: list[str]
-    ensembles: list[str]
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def learners(self) -> list[str]:
-        """All that are made."""
-        return [*self.networks, *self.classifiers, *self.ensembles]
-
-    @property
-    def variants(self) -> list[str]:
-        """The names of the CNNs among them."""
-        return [name.removeprefix("cnn/") for name in self.networks if name.startswith("cnn/")]
-
-
-def make(
-    config: Config,
-    tracks: Sequence[Track],
-    *,
-    lacking: Collection[str] = (),
-) -> Plan:
-    """Plan a run.
-
-    Parameters
-    ----------
-    config
-        Complete, as `config.complete` returns it.
-    tracks
-        Those with a genre and a file. Without any, as before a download, nothing is refused, and
-        only what is `lacking` is left out.
-    lacking
-        Paths of `downloads` that aren't there.
-
-    Raises
-    ------
-    GenreflowError
-        If a genre is certain to have too few tracks for a split, whatever an audit leaves out.
-        Names all such genres.
-    """
-    genres = _Genres.of(tracks)
-    names, choice = _choose(config, genres)
-    expanded = splits.expand(names)
-    families = list(dict.fromkeys(map(splits.family, expanded)))
-    if tracks:
-        _refuse(config, families, genres)
-    reasons: dict[str, str] = {}
-    for name in [*_networks(config), *_classifiers(config)]:
-        if reason := _lacks(config, name, lacking) or _too_large(config, name, families, genres):
-            reasons[name] = reason
-    asked = _ensembles(config)
-    for name, ensemble in asked.items():
-        if reason := _no_ensemble(config, ensemble, reasons, families, genres):
-            reasons[name] = reason
-
-    def kept(learners: Iterable[str]) -> list[str]:
-        return [name for name in learners if name not in reasons]
-
-    return Plan(
-        splits=expanded,
-        choice=choice,
-        networks=kept(_networks(config)),
-        classifiers=kept(_classifiers(config)),
-        ensembles=kept(asked),
-        left_out=reasons,
-    )
-
-
 # --- tracks by genre ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Genres:
+class Genres:
     """The tracks of each genre, and the groups of artists and albums that they are in."""
 
     tracks: dict[str, list[Track]]
     group: dict[str, int]
 
     @classmethod
-    def of(cls, tracks: Sequence[Track]) -> "_Genres":
+    def of(cls, tracks: Sequence[Track]) -> "Genres":
+        """Group tracks."""
         by_genre = defaultdict(list)
         for track in tracks:
             by_genre[track.genre].append(track)
@@ -159,7 +71,7 @@ class _Genres:
 # --- splits --------------------------------------------------------------------------------------
 
 
-def _choose(config: Config, genres: _Genres) -> tuple[list[str], str]:
+def choose(config: Config, genres: Genres) -> tuple[list[str], str]:
     """Put what ``auto`` stands for into the names of the splits; say what and why."""
     names = list(config["splits"])
     if splits.AUTO not in names:
@@ -184,7 +96,7 @@ def _choose(config: Config, genres: _Genres) -> tuple[list[str], str]:
     return list(chosen), f"splits: auto means {name} here{why}"
 
 
-def _refuse(config: Config, families: Sequence[str], genres: _Genres) -> None:
+def refuse(config: Config, families: Sequence[str], genres: Genres) -> None:
     """Raise if a genre can't fill the parts of a split, or the folds of the grid search."""
     problems = []
     if "official" in families and (problem := _without_part(config, genres)):
@@ -200,7 +112,7 @@ def _refuse(config: Config, families: Sequence[str], genres: _Genres) -> None:
         raise GenreflowError(f"these tracks can't be split as asked for:\n{listed}")
 
 
-def _without_part(config: Config, genres: _Genres) -> str:
+def _without_part(config: Config, genres: Genres) -> str:
     """Say that more tracks have no part than an audit may leave out; "" if not."""
     without = sum(one.split not in PARTS for own in genres.tracks.values() for one in own)
     if without <= config["corpus"]["max_excluded"] * len(genres):
@@ -212,10 +124,10 @@ def _without_part(config: Config, genres: _Genres) -> str:
     )
 
 
-def _needed(config: Config, name: str, genre: str, genres: _Genres) -> str:
+def _needed(config: Config, name: str, genre: str, genres: Genres) -> str:
     """Say what a genre lacks for a split, or "" if it may have enough."""
     # Two to learn from, where the grid search divides them once more.
-    grids = _classifiers(config) and config["classify"]["fit_on"] == ["training"]
+    grids = _has_classifiers(config) and config["classify"]["fit_on"] == ["training"]
     learn = 2 if grids else 1
     groups, count = genres.count(genre), len(genres.tracks[genre])
     if name == "official":
@@ -240,7 +152,12 @@ def _needed(config: Config, name: str, genre: str, genres: _Genres) -> str:
     return "" if enough else f"at least {least}{apart} are needed"
 
 
-def _needed_by_parts(genre: str, genres: _Genres) -> str:
+def _has_classifiers(config: Config) -> bool:
+    runs = {"handcrafted": config["classify"]["run"]}
+    return any(runs.get(name, config["transfer"]["run"]) for name in config["classify"]["features"])
+
+
+def _needed_by_parts(genre: str, genres: Genres) -> str:
     """Say what a genre lacks in the corpus's own split."""
     parts = ("training", "validation", "test") if genres.own_validation else ("training", "test")
     missing = [part for part in parts if not genres.count(genre, part)]
@@ -251,7 +168,7 @@ def _needed_by_parts(genre: str, genres: _Genres) -> str:
     return ""
 
 
-def _too_few(config: Config, name: str, genre: str, genres: _Genres, needed: str) -> str:
+def _too_few(config: Config, name: str, genre: str, genres: Genres, needed: str) -> str:
     corpus, tracks = config["corpus"], genres.tracks[genre]
     if corpus["kind"] == "folder":
         where = os.path.commonpath([os.path.dirname(one.path) for one in tracks])  # noqa: PTH120
@@ -277,44 +194,51 @@ def _tracks(number: int) -> str:
 # --- learners ------------------------------------------------------------------------------------
 
 
-def ffnn_names(config: Config) -> list[str]:
-    """Return the name of each feed-forward network: the units of its hidden layers."""
-    return ["-".join(map(str, units)) for units in config["ffnn"]["units"]]
+def reasons_against(
+    config: Config,
+    asked: Mapping[str, Learner],
+    families: Sequence[str],
+    genres: Genres,
+    *,
+    lacking: Collection[str] = (),
+) -> dict[str, str]:
+    """Return which learners can't be made on any split, with the reason.
+
+    Parameters
+    ----------
+    config
+        Complete.
+    asked
+        The learners, members before ensembles.
+    families
+        The splits, a cross-validation counting as one.
+    genres
+        The tracks.
+    lacking
+        Paths of downloads that aren't there.
+    """
+    reasons: dict[str, str] = {}
+    for name, learner in asked.items():
+        if reason := (
+            _lacks(learner, lacking)
+            or _too_large(config, name, families, genres)
+            or _no_ensemble(config, learner, asked, reasons, families, genres)
+        ):
+            reasons[name] = reason
+    return reasons
 
 
-def pca_name(share: float | str) -> str:
-    """Return the name of a share of variance as a folder: all, pca-0.90, pca-0.995."""
-    if share == "all":
-        return "all"
-    return f"pca-{share:.2f}" if round(share, 2) == share else f"pca-{share:g}"
+def _lacks(learner: Learner, lacking: Collection[str]) -> str:
+    absent = [one["path"] for one in learner.downloads if one["path"] in lacking]
+    if not absent:
+        return ""
+    return (
+        f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not there: `snakemake fetch`"
+        " with the same options downloads what is missing"
+    )
 
 
-def _networks(config: Config) -> list[str]:
-    return [f"cnn/{variant}" for variant in config["cnn"]["run"]] + [
-        f"ffnn/{units}" for units in ffnn_names(config)
-    ]
-
-
-def _classifiers(config: Config) -> list[str]:
-    return [
-        f"classify/{features}/{pca_name(share)}/{classifier}"
-        for features, shares in config["classify"]["features"].items()
-        for share in shares
-        for classifier in config["classify" if features == "handcrafted" else "transfer"]["run"]
-    ]
-
-
-def _ensembles(config: Config) -> dict[str, Config]:
-    """Return the ensembles of which all members are asked for."""
-    single = {*_networks(config), *_classifiers(config)}
-    return {
-        f"ensemble/{name}": ensemble
-        for name, ensemble in config["ensembles"]["members"].items()
-        if single.issuperset(ensemble["of"])
-    }
-
-
-def _too_large(config: Config, name: str, families: Sequence[str], genres: _Genres) -> str:
+def _too_large(config: Config, name: str, families: Sequence[str], genres: Genres) -> str:
     """Say that an RBF SVM would be fitted on too many tracks on every split."""
     if not name.endswith("/svm-rbf"):
         return ""
@@ -329,7 +253,7 @@ def _too_large(config: Config, name: str, families: Sequence[str], genres: _Genr
     )
 
 
-def _learned_from(config: Config, family: str, genres: _Genres) -> float:
+def _learned_from(config: Config, family: str, genres: Genres) -> float:
     """Estimate the number of tracks that classifiers learn from on a split."""
     fit_on, share = config["classify"]["fit_on"], config["split"]["validation"]
     if family == "official" and genres.own_validation:
@@ -340,7 +264,7 @@ def _learned_from(config: Config, family: str, genres: _Genres) -> float:
     return {"training": rest - held, "validation": held}.get("".join(fit_on), rest)
 
 
-def _outside_test(config: Config, family: str, genre: str, genres: _Genres) -> float:
+def _outside_test(config: Config, family: str, genre: str, genres: Genres) -> float:
     """Estimate how many tracks of a genre are outside the test part."""
     count = len(genres.tracks[genre])
     if family == "official":
@@ -353,21 +277,22 @@ def _outside_test(config: Config, family: str, genre: str, genres: _Genres) -> f
 
 def _no_ensemble(
     config: Config,
-    ensemble: Config,
+    ensemble: Learner,
+    asked: Mapping[str, Learner],
     reasons: Mapping[str, str],
     families: Sequence[str],
-    genres: _Genres,
+    genres: Genres,
 ) -> str:
     """Say why an ensemble can't be made; "" if it may be."""
-    for member in ensemble["of"]:
+    for member in ensemble.members:
         if member in reasons:
             return f"its member {member} is left out: {reasons[member]}"
-    if ensemble["how"] != "stack":
+    if ensemble.how != "stack":
         return ""
-    classified = [one for one in ensemble["of"] if one.startswith("classify/")]
-    if classified and "validation" in config["classify"]["fit_on"]:
+    seen = [member for member in ensemble.members if asked[member].learns_from_validation]
+    if seen:
         return (
-            f"a stack is fitted on validation, from which {classified[0]} learns too "
+            f"a stack is fitted on validation, from which {seen[0]} learns too "
             "(classify.fit_on): average instead"
         )
     validated = [_fewest_validated(config, family, genres) for family in families]
@@ -381,7 +306,7 @@ def _no_ensemble(
     )
 
 
-def _fewest_validated(config: Config, family: str, genres: _Genres) -> tuple[float, str]:
+def _fewest_validated(config: Config, family: str, genres: Genres) -> tuple[float, str]:
     """Estimate the number of groups in validation of the genre that has fewest there."""
     if family == "official" and genres.own_validation:
         return min(
@@ -393,80 +318,3 @@ def _fewest_validated(config: Config, family: str, genres: _Genres) -> tuple[flo
         rest = len(own) if family == "grouped" else _outside_test(config, family, genre, genres)
         counts.append((share * rest * genres.count(genre) / len(own), genre))
     return min(counts, default=(0, ""))
-
-
-# --- downloads -----------------------------------------------------------------------------------
-
-
-def weights_file(settings: Config, folder: str) -> str:
-    """Return the file of the weights that settings of a network name; "" if there is none."""
-    network, weights = settings["network"], settings["weights"]
-    if weights == "random" or network.endswith(".keras"):
-        return ""
-    return f"{folder}/weights/{network}.h5" if weights == "imagenet" else weights
-
-
-def network_file(backbone: Config, folder: str) -> str:
-    """Return the file of a backbone; "" if it is a network of keras.applications."""
-    if is_remote(backbone):
-        return f"{folder}/onnx/{backbone['sha256'].lower()}.onnx"
-    own = backbone["kind"] == "onnx" or backbone["network"].endswith(".keras")
-    return backbone["network"] if own else ""
-
-
-def is_remote(backbone: Config) -> bool:
-    """Tell whether a backbone is a network in ONNX that is downloaded."""
-    return backbone["kind"] == "onnx" and backbone["network"].startswith("http")
-
-
-def downloads(config: Config) -> list[dict[str, str]]:
-    """Return what has to be downloaded for the learners that are asked for, beside the corpus.
-
-    Returns
-    -------
-    list of dict
-        Each with path, and either network (Keras publishes its ImageNet weights) or url and
-        sha256.
-    """
-    found = {
-        one["path"]: one
-        for learner in [*_networks(config), *_classifiers(config)]
-        for one in _downloads_of(config, learner)
-    }
-    return list(found.values())
-
-
-def _downloads_of(config: Config, learner: str) -> Iterator[dict[str, str]]:
-    folder = config["transfer"]["folder"]
-    for settings in _networks_behind(config, learner):
-        if settings["kind"] == "keras" and settings["weights"] == "imagenet":
-            if path := weights_file(settings, folder):
-                yield {"path": path, "network": settings["network"]}
-        elif is_remote(settings):
-            path = network_file(settings, folder)
-            yield {"path": path, "url": settings["network"], "sha256": settings["sha256"].lower()}
-
-
-def _networks_behind(config: Config, learner: str) -> list[Config]:
-    """Return the settings of the networks from elsewhere that a learner rests on."""
-    stage, _, rest = learner.partition("/")
-    if stage == "cnn":
-        variant = config["cnn"]["variants"][rest]
-        return [variant | {"kind": "keras"}] if variant["architecture"] == "finetuned" else []
-    if stage != "classify":
-        return []
-    features = rest.rsplit("/", 2)[0]
-    parts = config["transfer"]["joined"].get(features.removeprefix("joined/"), [features])
-    known = config["transfer"]["backbones"]
-    names = dict.fromkeys(part.partition("/")[0] for part in parts)
-    return [known[name] for name in names if name in known]
-
-
-def _lacks(config: Config, learner: str, lacking: Collection[str]) -> str:
-    absent = [one["path"] for one in _downloads_of(config, learner) if one["path"] in lacking]
-    if not absent:
-        return ""
-    return (
-        f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not there: `snakemake fetch`"
-        " with the same options downloads what is missing"
-    )

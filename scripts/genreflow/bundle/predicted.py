@@ -1,0 +1,124 @@
+"""What is predicted, as tables for people and spreadsheets."""
+
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genreflow.bundle.prediction import Prediction
+
+
+def table(predictions: "Iterable[Prediction]") -> "pd.DataFrame":
+    """Return one row a file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        file, predicted, p_GENRE for each genre, windows (how many), strongest (the window that
+        speaks most for the predicted genre, as m:ss-m:ss), reason (why there is no prediction).
+        Texts are `safe`.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "file": safe_path(one.file),
+                "predicted": safe(one.predicted),
+                **_columns(one.genres, one.probabilities),
+                "windows": len(one.starts),
+                "strongest": "" if one.reason else _strongest(one),
+                "reason": one.reason,
+            }
+            for one in predictions
+        ]
+    )
+
+
+def segments(predictions: "Iterable[Prediction]") -> "pd.DataFrame":
+    """Return one row a window.
+
+    Returns
+    -------
+    pandas.DataFrame
+        file, start, end [s], p_GENRE for each genre, predicted (the genre of the whole file), rank
+        (1 for the window that speaks most for it). Texts are `safe`.
+    """
+    import pandas as pd
+
+    rows = []
+    genres: tuple[str, ...] = ()
+    for one in predictions:
+        genres = one.genres
+        rank = np.empty(len(one.starts), dtype=int)
+        rank[one.ranked] = np.arange(1, len(rank) + 1)
+        rows += [
+            {
+                "file": safe_path(one.file),
+                "start": round(float(one.starts[window]), 3),
+                "end": round(float(one.ends[window]), 3),
+                **_columns(one.genres, one.by_window[window]),
+                "predicted": safe(one.predicted),
+                "rank": rank[window],
+            }
+            for window in range(len(rank))
+        ]
+    names = ["file", "start", "end", *_columns(genres, genres), "predicted", "rank"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _columns(genres: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return {f"p_{genre}": value for genre, value in zip(genres, values, strict=True)}
+
+
+def _strongest(one: "Prediction") -> str:
+    window = one.ranked[0]
+    return f"{_clock(one.starts[window])}-{_clock(one.ends[window])}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(float(seconds)), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def safe(text: str) -> str:
+    """Return a text that a terminal and a spreadsheet show as it is.
+
+    Control characters and bytes that aren't UTF-8 are written as escapes. What a spreadsheet would
+    take for a formula gets an apostrophe in front.
+    """
+    plain = _printable(text)
+    return f"'{plain}" if _begins_formula(plain) else plain
+
+
+def safe_path(path: str) -> str:
+    """Return a path as `safe` does, but with ``./`` in front, so that it stays the same path."""
+    plain = _printable(path)
+    return f"./{plain}" if _begins_formula(plain) else plain
+
+
+def _printable(text: str) -> str:
+    text = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _begins_formula(text: str) -> bool:
+    # Wide forms of the signs too, which spreadsheets in East Asian languages take.
+    return unicodedata.normalize("NFKC", text[:1]) in ("=", "+", "-", "@")
+
+
+def shown(found: "pd.DataFrame") -> str:
+    """Return a table of `table` in columns for a terminal."""
+    probabilities = found.filter(regex="^p_")
+    rows = found[["file", "predicted", "windows", "strongest", "reason"]]
+    rows.insert(
+        2, "probability", probabilities.max(axis=1).map("{:.3f}".format, na_action="ignore")
+    )
+    return rows.fillna("").to_string(index=False)

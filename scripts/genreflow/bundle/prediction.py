@@ -1,0 +1,417 @@
+"""Genres of new audio, by a bundle.
+
+Audio goes the way that the tracks of the corpus went: `wav.sh`, the log-mel images or the
+hand-crafted features, the model. So a track of the corpus gets the probabilities that stand in
+predictions.csv. What is longer than a clip is cut into windows, each is predicted as a clip, and
+the probabilities are averaged; windows of silence are left out. A rest shorter than
+`SHORTEST_REST` has no window: a clip of 30 s is one clip of 29.7 s, as in the corpus.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genreflow.audio.audit import sounding_share
+from genreflow.audio.decode import native
+from genreflow.audio.resample import resampled
+from genreflow.audio.wav import FULL_SCALE
+from genreflow.bundle import bundles
+from genreflow.bundle.predicted import safe
+from genreflow.errors import GenreflowError
+from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, Sound
+from genreflow.learners import models
+
+SHORTEST_REST = 2.0
+"""What is left behind the last window has a window of its own if it has this much [s]."""
+
+BATCH = 16
+"""Windows that a network gets at a time, which bounds the memory for a long file."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted for a file.
+
+    Attributes
+    ----------
+    file
+        As it was given.
+    genres
+        In the order of the probabilities.
+    starts, ends : (windows,) float64
+        Of each window [s].
+    by_window : (windows, genres) float64
+        Their probabilities.
+    reason
+        Why there are no windows: the file can't be used. "" if there are.
+    """
+
+    file: str
+    genres: tuple[str, ...]
+    starts: np.ndarray
+    ends: np.ndarray
+    by_window: np.ndarray
+    reason: str = ""
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The mean over windows, (genres,) float64; NaN without windows."""
+        if self.reason:
+            return np.full(len(self.genres), np.nan)
+        return self.by_window.mean(axis=0)
+
+    @property
+    def predicted(self) -> str:
+        """The most probable genre, "" without windows."""
+        return "" if self.reason else self.genres[int(self.probabilities.argmax())]
+
+    @property
+    def ranked(self) -> np.ndarray:
+        """The windows, those first that speak most for the predicted genre."""
+        own = self.by_window[:, int(self.probabilities.argmax())] if not self.reason else []
+        return np.argsort(-np.asarray(own), kind="stable")
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The windows of a file as feature sets and models take them.
+
+    Attributes
+    ----------
+    starts, ends : (windows,) float64
+        Of each window [s].
+    needed
+        What is needed of each window, by what feature sets call it.
+    features
+        By what `key_of` gives for a feature set without a network: its features of the windows, by
+        output. They need no model, so that other processes compute them.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    needed: dict[str, Sequence[Any]]
+    features: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def part(self, first: int, count: int) -> "Clips":
+        """Return some of the windows."""
+        rows = slice(first, first + count)
+        return Clips(
+            self.starts[rows],
+            self.ends[rows],
+            {key: found[rows] for key, found in self.needed.items()},
+            {
+                key: {output: x[rows] for output, x in found.items()}
+                for key, found in self.features.items()
+            },
+        )
+
+
+def key_of(part: Part) -> str:
+    """Return what stands for a feature set; its outputs have the same."""
+    return json.dumps({**asdict(part), "output": ""}, sort_keys=True)
+
+
+def parts_of(read: Iterable[bundles.Model]) -> dict[str, Part]:
+    """Return a part of each feature set that models take."""
+    return {key_of(part): part for model in read for part in model.features}
+
+
+def prepare(
+    bundle: bundles.Bundle, path: str | Path, *, hop: float | None = None, whole: bool = True
+) -> Clips:
+    """Turn a file into what the models of a bundle take, as far as no network is needed for it.
+
+    Parameters
+    ----------
+    bundle
+        The bundle.
+    path, hop, whole
+        As for `Predictor.predict`.
+
+    Raises
+    ------
+    GenreflowError
+        As `Predictor.predict`.
+    """
+    if hop is not None and not hop > 0:
+        raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
+    needs = {one for model in bundle.models for one in model.needs}
+    ahead = {key: part for key, part in parts_of(bundle.models).items() if not part.network}
+    wav = source = None
+    if needs - {SOURCE}:
+        rate = bundle.images["sample_rate"]
+        wav = _Samples(resampled(path, sample_rate=rate), rate)
+    if SOURCE in needs:
+        source = _Samples(*native(path))
+    sound = wav or source
+    starts = windows(sound.seconds, length=bundle.clip, hop=hop or bundle.clip)
+    starts = _sounding(sound, starts if whole else starts[:1], bundle)
+    cut = {WAV: wav, SOURCE: source}
+    needed: dict[str, Sequence[Any]] = {
+        kind: [cut[kind].window(start, bundle.clip) for start in starts] for kind in needs - {IMAGE}
+    }
+    if IMAGE in needs:
+        make = _log_mel(bundle)
+        clips = (wav.window(start, bundle.clip).samples for start in starts)
+        needed[IMAGE] = np.stack([make.image(samples)[0] for samples in clips])
+    found = {key: _one_by_one(part.feature_set(), needed) for key, part in ahead.items()}
+    if not any(part.network for key, part in parts_of(bundle.models).items()):
+        needed = {key: value for key, value in needed.items() if key == IMAGE}
+    return Clips(
+        np.array(starts),
+        np.minimum(np.array(starts) + bundle.clip, sound.seconds),
+        needed,
+        found,
+    )
+
+
+def _one_by_one(features: Any, needed: dict[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+    """Compute features without a network, a window at a time."""
+    rows = [features.features([clip]) for clip in needed[features.needs]]
+    return {output: np.concatenate([row[output] for row in rows]) for output in rows[0]}
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """The samples of a file, int16 or float32 (full scale 1), and their rate."""
+
+    samples: np.ndarray
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    def window(self, start: float, length: float) -> Sound:
+        first = round(start * self.rate)
+        return Sound(self.samples[first : first + round(length * self.rate)], self.rate)
+
+    def level_of(self, start: float, length: float) -> np.ndarray:
+        """Return a window in the scale of 16 bits."""
+        window = self.window(start, length).samples
+        return window if window.dtype == np.int16 else window * np.float32(FULL_SCALE)
+
+
+def _sounding(sound: _Samples, starts: list[float], bundle: bundles.Bundle) -> list[float]:
+    """Return the windows that the corpus's audit would not leave out."""
+    wanted = bundle.audit
+    if sound.seconds < wanted.min_duration:
+        raise GenreflowError(
+            f"too short: {sound.seconds:.2f} s; at least {wanted.min_duration:g} s are needed"
+        )
+    judged = {"sample_rate": sound.rate, "level": wanted.silence_level}
+    found = [
+        start
+        for start in starts
+        if sounding_share(sound.level_of(start, bundle.clip), **judged) >= wanted.min_sounding
+    ]
+    if not found:
+        raise GenreflowError("silent: there is next to no sound in it")
+    return found
+
+
+@cache
+def _made(settings: Any) -> Any:
+    """Return what makes images; its filters take some time."""
+    from genreflow.features import spectrograms
+
+    return spectrograms.LogMel(settings)
+
+
+def _log_mel(bundle: bundles.Bundle) -> Any:
+    from genreflow.features import spectrograms
+
+    return _made(spectrograms.Settings(**bundle.images))
+
+
+class Predictor:
+    """A bundle that is loaded and ready.
+
+    If the bundle `uses_keras`, call `features.backend.configure` before.
+
+    Parameters
+    ----------
+    bundle
+        Its folder, or what `bundle.bundles.read` returned.
+    threads
+        Processor threads for the networks whose outputs are features.
+
+    Raises
+    ------
+    GenreflowError
+        If the bundle is damaged, or a member of it isn't what it should be or would run code.
+    """
+
+    def __init__(self, bundle: bundles.Bundle | str | Path, *, threads: int = 1):
+        self.bundle = bundle if isinstance(bundle, bundles.Bundle) else bundles.read(bundle)
+        folder = self.bundle.folder
+        if self.bundle.images is not None:
+            _log_mel(self.bundle)
+        self._models = [
+            (model, load_model(folder / model.file, model)) for model in self.bundle.models
+        ]
+        self._sets = {
+            key: part.feature_set(threads=threads, folder=str(folder))
+            for key, part in parts_of(self.bundle.models).items()
+            if part.network
+        }
+        self._combiner = None
+        if self.bundle.combiner is not None:
+            from genreflow.learners import ensembles
+
+            self._combiner = ensembles.load(folder / self.bundle.combiner)
+
+    def predict(
+        self, path: str | Path, *, hop: float | None = None, whole: bool = True
+    ) -> Prediction:
+        """Predict the genre of a file.
+
+        Parameters
+        ----------
+        path
+            Any format that ffmpeg reads.
+        hop
+            From window to window [s]; None for the length of a clip.
+        whole
+            Look at the whole file; if not, at its first clip, as the corpus's tracks were.
+
+        Raises
+        ------
+        GenreflowError
+            If the file can't be decoded, is too short or silent.
+        """
+        return self.of_clips(path, prepare(self.bundle, path, hop=hop, whole=whole))
+
+    def of_clips(self, path: str | Path, clips: Clips) -> Prediction:
+        """Predict the genre of a file that `prepare` made clips of."""
+        found = [
+            self._probabilities(clips.part(first, BATCH))
+            for first in range(0, len(clips.starts), BATCH)
+        ]
+        genres = self.bundle.genres
+        return Prediction(str(path), genres, clips.starts, clips.ends, np.concatenate(found))
+
+    def _probabilities(self, clips: Clips) -> np.ndarray:
+        computed = {key: one.features(clips.needed[one.needs]) for key, one in self._sets.items()}
+        by_learner: dict[str, list[np.ndarray]] = {}
+        for model, loaded in self._models:
+            x = input_of(model, clips.needed, clips.features | computed)
+            by_learner.setdefault(model.learner, []).append(loaded.predict_proba(x))
+        means = {name: np.mean(found, axis=0) for name, found in by_learner.items()}
+        if self._combiner is not None:
+            return self._combiner.combine(means)
+        (found,) = means.values()
+        return found
+
+
+def load_model(path: str | Path, model: bundles.Model) -> models.Fitted:
+    """Load a model of a bundle from where it lies."""
+    crops = {"crop_frames": model.crop_frames, "crops": model.crops} if model.crop_frames else {}
+    return models.load(path, **crops)
+
+
+def input_of(
+    model: bundles.Model,
+    needed: dict[str, Sequence[Any]],
+    features: dict[str, dict[str, np.ndarray]],
+) -> np.ndarray:
+    """Return what a model takes.
+
+    Parameters
+    ----------
+    model
+        The model.
+    needed
+        As of `Clips`.
+    features
+        By `key_of` of each feature set, the features of its outputs, as they are stored.
+
+    Returns
+    -------
+    numpy.ndarray
+        The features side by side, float32 (n, dimensions); for a network that takes images, those,
+        uint8 (n, n_mels, n_frames, 1).
+    """
+    if not model.features:
+        return needed[IMAGE][..., np.newaxis]
+    found = [features[key_of(part)][part.output] for part in model.features]
+    return np.concatenate(found, axis=1, dtype=np.float32)
+
+
+def windows(seconds: float, *, length: float, hop: float) -> list[float]:
+    """Return where the windows of a file start [s].
+
+    Parameters
+    ----------
+    seconds
+        Length of the file.
+    length
+        Of a window; a shorter file has one window.
+    hop
+        From one to the next. The last window ends with the file, unless the rest behind the one
+        before is shorter than `SHORTEST_REST`.
+    """
+    count = 1 + max(0, int((seconds - length) / hop + 1e-9))
+    starts = [number * hop for number in range(count)]
+    if seconds - (starts[-1] + length) >= SHORTEST_REST:
+        starts.append(seconds - length)
+    return starts
+
+
+def predict_files(
+    predictor: Predictor,
+    paths: Sequence[str | Path],
+    *,
+    hop: float | None = None,
+    whole: bool = True,
+    prepared: Iterable[Callable[[], Clips]] | None = None,
+    report: Callable[[str], None] = print,
+) -> list[Prediction]:
+    """Predict files, and go on where one can't be used.
+
+    Parameters
+    ----------
+    predictor
+        What predicts.
+    paths
+        Audio files.
+    hop, whole
+        As for `Predictor.predict`.
+    prepared
+        For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
+        prepare each when it is its turn.
+    report
+        Called with a line of text on each file.
+
+    Returns
+    -------
+    list of Prediction
+        One a file; those that can't be used have a reason.
+    """
+    if prepared is None:
+        prepared = (
+            partial(prepare, predictor.bundle, path, hop=hop, whole=whole) for path in paths
+        )
+    found = []
+    for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
+        try:
+            one = predictor.of_clips(path, clips())
+            said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
+        except GenreflowError as error:
+            nothing = np.empty(0)
+            reason = said = safe(str(error))
+            one = Prediction(
+                str(path), predictor.bundle.genres, nothing, nothing, np.empty((0, 0)), reason
+            )
+        report(f"{number} of {len(paths)}: {safe(str(path))}: {safe(said)}")
+        found.append(one)
+    return found
+
+
+def _many(count: int) -> str:
+    return f"{count} window{'s' if count > 1 else ''}"

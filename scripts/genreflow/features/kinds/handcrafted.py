@@ -1,0 +1,58 @@
+"""Hand-crafted features, from the source audio at its own rate."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from genreflow.errors import GenreflowError, Unusable
+from genreflow.features import feature_set
+from genreflow.features.feature_set import SOURCE, FeatureSet, Planned, Sound
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Settings(feature_set.Settings):
+    """As for `features.handcrafted.extract`, and how much of a file is looked at [s]."""
+
+    features: Annotated[list[str], Field(min_length=1, max_length=100)]
+    rates: Literal["native", "reference"]
+    duration: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class Handcrafted(FeatureSet):
+    """The features of `features.handcrafted`."""
+
+    kind = "handcrafted"
+    Settings: ClassVar = Settings
+    needs = SOURCE
+    memory_mb = 2000
+
+    @classmethod
+    def planned(cls, settings: Mapping[str, Any]) -> Planned:
+        """Return what a section ``handcrafted`` of the configuration asks for."""
+        kept = {key: settings[key] for key in ("features", "rates", "duration")}
+        return Planned(cls("handcrafted", kept))
+
+    def column_names(self, output: str, size: int) -> list[str]:
+        """Return the names of the columns."""
+        from genreflow.features import fma_tables, handcrafted
+
+        return fma_tables.names(handcrafted.columns(self.settings["features"]))
+
+    def extract(self, clips: Sequence[Sound]) -> dict[str, "np.ndarray"]:
+        """Compute the features of clips, float32 (clips, columns)."""
+        import numpy as np
+
+        from genreflow.features import handcrafted
+
+        known = {"features": self.settings["features"], "rates": self.settings["rates"]}
+        try:
+            rows = [
+                handcrafted.extract(samples[: round(self.seconds * rate)], rate, **known)
+                for samples, rate in clips
+            ]
+        except GenreflowError as error:
+            raise Unusable(str(error)) from None
+        return {"": np.array(rows, dtype=np.float32)}

@@ -1,0 +1,146 @@
+"""Outputs of layers of image networks (backbones): features of log-mel images."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import WithJsonSchema
+
+from genreflow.config.base import Preprocessing, Problem
+from genreflow.config.features import Backbone, Cuts
+from genreflow.features import feature_set
+from genreflow.features.feature_set import IMAGE, FeatureSet, Planned
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from genreflow.features.engines import Prepared, Run
+
+
+class KerasBackbone(Backbone):
+    """An image network of keras.applications, or of a .keras file."""
+
+    kind: Literal["keras"] = "keras"
+    """What runs it."""
+    network: str = ""
+    """The network: one of keras.applications by its name there (default: the backbone's name), or a
+    .keras file."""
+    cuts: Annotated[Cuts, WithJsonSchema({"type": "array", "items": {"type": "string"}})]
+    """The layers whose outputs are features, all from one pass."""
+    weights: str = ""
+    """Instead of transfer.weights."""
+    preprocessing: Preprocessing = "none"
+    """What a network in a .keras file expects of images."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Tell which cut isn't named like its layer."""
+        for name, layer in self.cuts.items():
+            if name != layer:
+                yield ("cuts", name), f"a layer is a cut by its own name, {layer}"
+
+    def complete(self, name: str, weights: str) -> None:
+        """Take from all backbones what this one leaves to them."""
+        self.network = self.network or name
+        self.weights = self.weights or weights
+
+
+class Settings(feature_set.Settings):
+    """How features are stored; all else is known to the prepared network."""
+
+    dtype: Literal["float16", "float32"]
+
+
+class ImageNetwork(FeatureSet):
+    """A network that `features.engines` prepared: its folder is the ``network``."""
+
+    kind = "keras"
+    Settings: ClassVar = Settings
+    needs = IMAGE
+    batch = 8
+
+    @classmethod
+    def planned(cls, name: str, backbone: Mapping[str, Any], config: Mapping[str, Any]) -> Planned:
+        """Return what a backbone of the configuration asks for."""
+        network, weights = backbone["network"], backbone["weights"]
+        own = network.endswith(".keras")
+        files = {"network": network} if own else {}
+        if path := weights_file(backbone, config["transfer"]["folder"]):
+            files["weights"] = path
+        by_keras = bool(path) and weights == "imagenet"
+        called = "its own" if own else weights if by_keras else Path(weights).name
+        return Planned(
+            cls(name, {"dtype": config["transfer"]["dtype"]}),
+            outputs=list(backbone["cuts"]),
+            preparation={
+                "network": network,
+                "weights": called,
+                "preprocessing": backbone["preprocessing"],
+                "cuts": list(backbone["cuts"].values()),
+                "engine": config["transfer"]["engine"],
+                "seed": config["seed"],
+            },
+            files=files,
+            downloads=[{"path": path, "network": network}] if by_keras else [],
+            is_random=weights == "random" and not own,
+        )
+
+    @property
+    def uses_keras(self) -> bool:
+        """Whether Keras runs it."""
+        return self._prepared.engine == "keras"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the network is and what runs it."""
+        known = self._prepared
+        return {**known.settings, "engine": known.engine, "precision": known.precision}
+
+    def parameters(self, output: str) -> int:
+        """Return how many parameters the network has up to a cut."""
+        return self._prepared.cuts[output]["parameters"]
+
+    @cached_property
+    def _prepared(self) -> "Prepared":
+        from genreflow.features import engines
+
+        return engines.describe(self.network)
+
+    @cached_property
+    def _few(self) -> "Run":
+        from genreflow.features import engines
+
+        return engines.load(self.network, threads=self.threads, padded=False)
+
+    @cached_property
+    def _many(self) -> "Run":
+        from genreflow.features import engines
+
+        return engines.load(self.network, threads=self.threads)
+
+    def extract(self, clips: Sequence["np.ndarray"]) -> dict[str, "np.ndarray"]:
+        """Compute the features of images, uint8 (n_mels, n_frames); the same bits in any batch."""
+        import numpy as np
+
+        images = np.stack(clips)
+        # One that is made for whole batches is faster for these, one for any number for less.
+        run = self._many if len(images) >= self.batch or "_many" in vars(self) else self._few
+        batches = [run(images[row : row + self.batch]) for row in range(0, len(images), self.batch)]
+        found = map(np.concatenate, zip(*batches, strict=True))
+        return dict(zip(self._prepared.cuts, found, strict=True))
+
+
+def weights_file(network: Mapping[str, Any], folder: str) -> str:
+    """Return the file of the weights that settings of a network name; "" if there is none.
+
+    Parameters
+    ----------
+    network
+        With the keys network and weights.
+    folder
+        Where downloads are kept.
+    """
+    name, weights = network["network"], network["weights"]
+    if weights == "random" or name.endswith(".keras"):
+        return ""
+    return f"{folder}/weights/{name}.h5" if weights == "imagenet" else weights

@@ -1,0 +1,112 @@
+"""Preparing image networks: building them, and choosing what runs them for a whole corpus."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from genreflow.audio.wav import FULL_SCALE
+from genreflow.corpus import synthesis
+from genreflow.features import engines, spectrograms
+
+TRIAL_RATE, TRIAL_SECONDS = 22050, 30
+"""Sampling rate [Hz] and length [s] of the music that engines are compared on."""
+
+
+def prepare(
+    folder: str | Path,
+    images: np.ndarray,
+    network: str,
+    cuts: Sequence[str],
+    *,
+    weights: str,
+    weights_file: str | Path | None = None,
+    preprocessing: str = "none",
+    seed: int = 0,
+    engine: str = "auto",
+    threads: int = 1,
+    report: Callable[[str], None] = print,
+) -> engines.Prepared:
+    """Build a backbone and choose what runs it, for all shards of a corpus.
+
+    Call `features.backend.configure` before.
+
+    Parameters
+    ----------
+    folder
+        Where the network shall be: what `features.kinds.image_network` runs.
+    images : uint8, shape (n, n_mels, n_frames)
+        What the engines are compared on; `trial_images` makes some.
+    network, cuts, preprocessing, seed
+        As for `features.image_networks.build`.
+    weights
+        What tables call them: ``random``, ``imagenet``, or another name.
+    weights_file
+        Where they are, if they aren't random and `network` isn't a ``.keras`` file, which holds
+        its own.
+    engine, threads, report
+        As for `features.engines.prepare`.
+
+    Raises
+    ------
+    GenreflowError
+        As `features.image_networks.build` and `features.engines.prepare` do.
+    """
+    from genreflow.features import image_networks
+
+    own = network.endswith(".keras")
+    backbone = image_networks.build(
+        network,
+        cuts,
+        weights=weights_file or image_networks.RANDOM,
+        seed=seed,
+        preprocessing=preprocessing,
+    )
+    settings = {
+        "network": Path(network).name,
+        "weights": Path(network).name if own else weights,
+        "seed": seed,
+        "preprocessing": preprocessing if own else network,
+    }
+    return engines.prepare(
+        folder,
+        backbone,
+        images,
+        engine=engine,
+        threads=threads,
+        settings=settings,
+        report=report,
+    )
+
+
+def trial_images(settings: spectrograms.Settings) -> np.ndarray:
+    """Return images of synthetic music, on which engines can be compared before there is a corpus.
+
+    So a backbone needn't be prepared again for another corpus, or for one more clip.
+
+    Parameters
+    ----------
+    settings
+        Of the corpus's images.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (n, n_mels, n_frames)
+    """
+    log_mel = spectrograms.LogMel(settings)
+    images = []
+    for number, genre in enumerate(list(synthesis.STYLES)[: engines.BATCH_SIZE]):
+        clip = synthesis.render(
+            genre,
+            seed=0,
+            artist=number,
+            clip=number,
+            rate=TRIAL_RATE,
+            channels=1,
+            seconds=min(settings.duration, TRIAL_SECONDS),
+        )[:, 0]
+        samples = soxr.resample(clip, TRIAL_RATE, settings.sample_rate)
+        image, _ = log_mel.image((samples * (FULL_SCALE - 1)).astype(np.int16))
+        images.append(image)
+    return np.stack(images)

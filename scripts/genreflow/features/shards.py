@@ -1,0 +1,379 @@
+"""Features of a corpus: made in shards, joined into one matrix an output.
+
+A shard of features is HDF5: ``track_id``, and the group ``features`` with a dataset (tracks, size)
+for each output of the feature set. Its attributes tell what made it, and why tracks were left out.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from genreflow.audio.wav import read_wav
+from genreflow.errors import GenreflowError, Unusable
+from genreflow.features import feature_set, matrices, spectrograms
+from genreflow.features.feature_set import FeatureSet, Part, Sound
+from genreflow.runtime.files import atomic, write_reasons
+
+LOSS = 0.01
+"""The largest relative error that storing a track's features may cause."""
+
+_ONLY = "features"
+"""What the output of a set that has only one is called in a shard."""
+
+Clips = Iterator[tuple[str, Callable[[], Any]]]
+"""Track ids, each with what returns the clip, or raises `Unusable`."""
+
+
+def images(shard: str | Path) -> Clips:
+    """Yield the log-mel images of a shard, read eight at a time."""
+    with spectrograms.open_images(shard) as file:
+        track_ids = file["track_id"].asstr()[:].tolist()
+        for start in range(0, len(track_ids), 8):
+            block = file["images"][start : start + 8]
+            for track_id, image in zip(track_ids[start : start + 8], block, strict=True):
+                yield track_id, lambda image=image: image
+
+
+def wavs(tracks: Iterable[tuple[str, str]], *, sample_rate: int) -> Clips:
+    """Yield the resampled audio of tracks, given with their WAVs."""
+
+    def read(path: str) -> Sound:
+        samples = read_wav(path, sample_rate=sample_rate)
+        if not len(samples):
+            raise Unusable("it could not be decoded")
+        return Sound(samples, sample_rate)
+
+    for track_id, path in tracks:
+        yield track_id, lambda path=path: read(path)
+
+
+def sources(tracks: Iterable[tuple[str, str]], *, duration: float) -> Clips:
+    """Yield the audio of tracks at its own rate, given with their files, up to a duration [s].
+
+    Raises
+    ------
+    GenreflowError
+        At the end, if a file changed meanwhile, or is gone: the workflow would take the features
+        for those of the files as they are now.
+    """
+    from genreflow.audio.decode import native
+
+    def read(path: str) -> Sound:
+        try:
+            return Sound(*native(path, duration=duration))
+        except GenreflowError as error:
+            raise Unusable(str(error)) from None
+
+    states = {}
+    for track_id, path in tracks:
+        states[path] = _state(path)
+        yield track_id, lambda path=path: read(path)
+    for path, state in states.items():
+        if _state(path) != state:
+            raise GenreflowError(f"{path} changed while it was read: run again")
+
+
+def _state(path: str) -> tuple[int, int]:
+    """Return a file's size and time."""
+    try:
+        stat = Path(path).stat()
+    except FileNotFoundError:
+        raise GenreflowError(
+            f"{path} was there when the run began, and is gone: put it back, or run again without "
+            "it"
+        ) from None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def clips_of(
+    features: FeatureSet, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int
+) -> Clips:
+    """Yield the clips of a shard's tracks as a feature set needs them.
+
+    Parameters
+    ----------
+    features
+        The feature set.
+    tracks
+        Track ids.
+    files
+        The shard of images, or for each track its WAV or source audio.
+    sample_rate
+        Of the WAVs [Hz].
+    """
+    if features.needs == feature_set.IMAGE:
+        (shard,) = files
+        return images(shard)
+    pairs = zip(tracks, files, strict=True)
+    if features.needs == feature_set.WAV:
+        return wavs(pairs, sample_rate=sample_rate)
+    return sources(pairs, duration=features.seconds)
+
+
+def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
+    """Write the features of a shard's tracks, those of all outputs from one pass.
+
+    Parameters
+    ----------
+    path
+        The HDF5 file. Tracks that have no such features have no row; ``left_out`` says why.
+    features
+        What computes them.
+    clips
+        As `clips_of` yields them.
+
+    Returns
+    -------
+    int
+        How many tracks have features.
+
+    Raises
+    ------
+    GenreflowError
+        If a file is damaged, the network doesn't take the clips, features can't be stored in the
+        dtype of the set, or those of two tracks have different lengths.
+    """
+    ids: list[str] = []
+    left_out: dict[str, str] = {}
+    found: dict[str, list[np.ndarray]] = {}
+    for batch in _ahead(_batches(features, clips, left_out)):
+        try:
+            computed = features.extract([clip for _, clip in batch])
+        except Unusable as error:
+            left_out[batch[0][0]] = str(error)
+            continue
+        for output, values in computed.items():
+            stored = _stored(values, features, output, [track_id for track_id, _ in batch])
+            rows = found.setdefault(output, [])
+            if rows and rows[0].shape[1] != stored.shape[1]:
+                raise GenreflowError(
+                    f"{features.name}: the features of track {batch[0][0]} have {stored.shape[1]} "
+                    f"dimensions, those of track {ids[0]} {rows[0].shape[1]}. Set pooling to mean, "
+                    "or give a duration"
+                )
+            rows.append(stored)
+        ids += [track_id for track_id, _ in batch]
+    part = Part(features.kind, features.name, "", dict(features.settings))
+    with atomic(path) as place, h5py.File(place, "w") as file:
+        file.create_dataset("track_id", data=ids, dtype=h5py.string_dtype("utf-8"))
+        group = file.create_group("features")
+        for output, rows in found.items():
+            group.create_dataset(output or _ONLY, data=np.concatenate(rows))
+        file.attrs["part"] = json.dumps(asdict(part), sort_keys=True)
+        file.attrs["about"] = json.dumps(features.about if ids else {}, sort_keys=True)
+        # Not an attribute, which may have 64 kB.
+        file["left_out"] = json.dumps(left_out)
+    return len(ids)
+
+
+def _batches(
+    features: FeatureSet, clips: Clips, left_out: dict[str, str]
+) -> Iterator[list[tuple[str, Any]]]:
+    """Yield clips that can be used, as many as the set takes at a time."""
+
+    def usable() -> Iterator[tuple[str, Any]]:
+        for track_id, read in clips:
+            try:
+                yield track_id, read()
+            except Unusable as error:
+                left_out[track_id] = str(error)
+
+    each = usable()
+    while batch := list(islice(each, features.batch)):
+        yield batch
+
+
+def _ahead(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield batches, the next of which is read in a thread while one is worked on."""
+    iterator, end = iter(batches), object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, iterator, end)
+        while (batch := coming.result()) is not end:
+            coming = pool.submit(next, iterator, end)
+            yield batch
+
+
+def _stored(
+    values: np.ndarray, features: FeatureSet, output: str, track_ids: Sequence[str]
+) -> np.ndarray:
+    """Convert features, unless that would lose them: float16 ends at 65504 and at 6e-8."""
+    exact = values.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored = values.astype(features.dtype)
+        lost = np.linalg.norm(stored - exact, axis=1) > LOSS * np.linalg.norm(exact, axis=1)
+    wrong = lost | ~np.isfinite(stored).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        name = f"{features.name}/{output}" if output else features.name
+        raise GenreflowError(
+            f"track {track_ids[row]}: the features {name} reach {np.abs(values[row]).max():.3g}, "
+            f"which {features.dtype} can't hold. "
+            + (
+                "Set transfer.dtype to float32"
+                if features.dtype != "float32"
+                else "The network gives no usable features: choose another cut or other weights"
+            )
+        )
+    return stored
+
+
+def gather(
+    shards: Sequence[str | Path], output: str, *, matrix: str | Path, left_out: str | Path
+) -> int:
+    """Join shards of features into one matrix.
+
+    Parameters
+    ----------
+    shards
+        As `write` writes them, all of the same feature set.
+    output
+        Which output; "" for the only one.
+    matrix
+        The feature matrix to write, as `features.matrices.read_matrix` reads it. Its attribute
+        ``parts`` tells where its columns come from, ``about`` what else is known of them.
+    left_out
+        The CSV to write of the tracks without features: track_id, reason.
+
+    Returns
+    -------
+    int
+        How many tracks have features.
+
+    Raises
+    ------
+    GenreflowError
+        If the shards' settings differ, one is damaged, or lacks the output.
+    """
+    known, track_ids, reasons = _shared(shards)
+    part = replace(Part(**json.loads(known["part"])), output=output)
+    size = _size(shards, output)
+    features = part.feature_set()
+    matrices.write_blocks(
+        matrix,
+        (block.reshape(-1, size) for block in _blocks(shards, output)),
+        track_ids,
+        features.column_names(output, size),
+        {"parts": json.dumps([asdict(part)]), "about": json.dumps([known["about"]])},
+        dtype=features.dtype,
+    )
+    write_reasons(left_out, reasons)
+    return len(track_ids)
+
+
+def _blocks(shards: Sequence[str | Path], output: str) -> Iterator[np.ndarray]:
+    for shard in shards:
+        with _open_shard(shard) as file:
+            if len(file["track_id"]):
+                yield file["features"][output or _ONLY][:]
+
+
+def _size(shards: Sequence[str | Path], output: str) -> int:
+    """Return how many columns an output has in all shards that have tracks."""
+    sizes = {}
+    for shard in shards:
+        with _open_shard(shard) as file:
+            found = file["features"]
+            if len(file["track_id"]) and (output or _ONLY) not in found:
+                raise GenreflowError(
+                    f"{shard} has no features of {output}, but of {', '.join(found)}: delete it "
+                    "and run again"
+                )
+            if len(file["track_id"]):
+                sizes[found[output or _ONLY].shape[1]] = shard
+    if len(sizes) > 1:
+        (one, first), (other, second) = list(sizes.items())[:2]
+        raise GenreflowError(
+            f"the features have {one} dimensions in {first} and {other} in {second}. Set pooling "
+            "to mean, or give a duration"
+        )
+    return next(iter(sizes), 0)
+
+
+@contextmanager
+def _open_shard(path: str | Path) -> Iterator[h5py.File]:
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise GenreflowError(
+            f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
+        ) from None
+    with file:
+        if lacking := {"track_id", "features"} - set(file):
+            raise GenreflowError(f"{path}: not a shard of features, {sorted(lacking)} are missing")
+        yield file
+
+
+def _shared(shards: Sequence[str | Path]) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+    """Return what all shards say of themselves, the tracks of all, and those left out."""
+    known: dict[str, Any] = {}
+    track_ids: list[str] = []
+    reasons: dict[str, str] = {}
+    for shard in shards:
+        with _open_shard(shard) as file:
+            track_ids.extend(file["track_id"].asstr()[:])
+            reasons |= json.loads(file["left_out"].asstr()[()])
+            # A shard in which nothing could be used doesn't know what would have run.
+            found = {"part": file.attrs["part"], "about": json.loads(file.attrs["about"])}
+        known = known or found
+        known["about"] = known["about"] or found["about"]
+        if found["part"] != known["part"] or found["about"] not in ({}, known["about"]):
+            raise GenreflowError(
+                f"{shard} was made with other settings than {shards[0]}: delete it and run again"
+            )
+    return known, track_ids, reasons
+
+
+def join(paths: Sequence[str | Path], path: str | Path) -> int:
+    """Put feature matrices of the same tracks side by side.
+
+    Parameters
+    ----------
+    paths
+        Feature matrices.
+    path
+        The feature matrix to write. Its attributes are those of all, in the order of the columns.
+
+    Returns
+    -------
+    int
+        How many columns there are.
+
+    Raises
+    ------
+    GenreflowError
+        If they don't have the same tracks.
+    """
+    parts = [matrices.read_matrix(matrix) for matrix in paths]
+    track_ids = parts[0].track_ids
+    for matrix, part in zip(paths, parts, strict=True):
+        if differing := set(part.track_ids) ^ set(track_ids):
+            raise GenreflowError(
+                f"{paths[0]} and {matrix} don't have the same tracks: {min(differing)} is in "
+                "one of them only. Join matrices of the same corpus"
+            )
+    columns = [column for part in parts for column in part.columns]
+    joined = {
+        key: json.dumps([one for part in parts for one in json.loads(part.attributes[key])])
+        for key in ("parts", "about")
+    }
+    x = np.concatenate([_rows(part, track_ids) for part in parts], axis=1)
+    matrices.write_matrix(path, x, track_ids, columns, joined)
+    return len(columns)
+
+
+def _rows(part: matrices.Matrix, track_ids: list[str]) -> np.ndarray:
+    row_of = {track_id: row for row, track_id in enumerate(part.track_ids)}
+    return part.x[[row_of[track_id] for track_id in track_ids]]
+
+
+def parts_of(matrix: str | Path) -> list[Part]:
+    """Return where the columns of a feature matrix come from, in their order."""
+    return [Part(**known) for known in json.loads(matrices.read_attributes(matrix)["parts"])]

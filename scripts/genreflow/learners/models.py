@@ -1,0 +1,168 @@
+"""Fitted learners, loaded to predict by: a classifier or a network, whichever the file holds.
+
+Nothing from a file runs as code: Keras loads in safe mode, with the layers of this project
+registered; skops takes the types that `learners.skops_files` trusts.
+"""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genreflow.errors import GenreflowError
+
+
+class Fitted(ABC):
+    """A learner that was fitted.
+
+    Parameters
+    ----------
+    path
+        Its file.
+
+    Attributes
+    ----------
+    devices
+        Where it can be run: cpu, and gpu where Keras finds one.
+    """
+
+    devices: tuple[str, ...] = ("cpu",)
+
+    @abstractmethod
+    def __init__(self, path: Path, **prediction: Any): ...
+
+    @abstractmethod
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the genres, float64 (n, genres).
+
+        Parameters
+        ----------
+        x
+            Features, float32 (n, dimensions), or images, uint8 (n, n_mels, n_frames, 1).
+        """
+
+    @property
+    def parameters(self) -> int | None:
+        """How many parameters it has learned; None if that says nothing."""
+        return None
+
+    def on(self, device: str) -> AbstractContextManager[Any]:
+        """Run on a device while the context lasts."""
+        return nullcontext()
+
+
+class Classifier(Fitted):
+    """A ``.skops`` file: scaler, PCA if asked for, classifier."""
+
+    def __init__(self, path: Path, **prediction: Any):
+        from genreflow.learners import classifiers
+
+        self._model = classifiers.load(path)
+        _check_trees(path, self._model.pipeline[-1])
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the genres."""
+        return self._model.predict(x)[1]
+
+
+def _check_trees(path: Path, classifier: Any) -> None:
+    """Refuse trees that refer to what isn't there: scikit-learn would read beyond their memory."""
+    for tree in chain.from_iterable(getattr(classifier, "_predictors", [])):
+        inner = np.flatnonzero(tree.nodes["is_leaf"] == 0)
+        nodes = tree.nodes[inner]
+        children = np.stack([nodes["left"], nodes["right"]]).astype(np.int64)
+        # Children come after their parents, so that there is no way round in a circle.
+        inside = (children > inner).all() and (children < len(tree.nodes)).all()
+        known = (nodes["feature_idx"] < classifier.n_features_in_).all()
+        if not (len(tree.nodes) and inside and known and not nodes["is_categorical"].any()):
+            raise GenreflowError(f"{path}: its trees are damaged; get the bundle again")
+
+
+class Network(Fitted):
+    """A ``.keras`` file; Keras must be configured before (`features.backend.configure`).
+
+    Parameters
+    ----------
+    path
+        The file.
+    crop_frames, crops
+        Length and number of the crops of an image that it predicts by; 0 for whole images.
+    """
+
+    def __init__(self, path: Path, *, crop_frames: int = 0, crops: int = 1):
+        self._model = _load_keras(path)
+        self._crop_frames, self._crops = crop_frames, crops
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Where it can be run."""
+        import keras
+
+        return ("cpu", "gpu") if keras.distribution.list_devices("gpu") else ("cpu",)
+
+    def on(self, device: str) -> AbstractContextManager[Any]:
+        """Run on a device while the context lasts."""
+        import keras
+
+        return keras.device(f"{device}:0")
+
+    @property
+    def parameters(self) -> int:
+        """What the network has learned; the moving averages of batch normalisation aren't."""
+        learned = [one for one in self._model.weights if not one.name.startswith("moving_")]
+        return sum(int(np.prod(one.shape)) for one in learned)
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the genres, the mean over the crops."""
+        if not self._crop_frames:
+            return self._called(x)
+        from genreflow.learners.cnn import crop_starts
+
+        starts = crop_starts(x.shape[2], self._crop_frames, self._crops)
+        crops = [x[:, :, start : start + self._crop_frames] for start in starts]
+        return np.mean([self._called(crop) for crop in crops], axis=0)
+
+    def _called(self, x: np.ndarray) -> np.ndarray:
+        # Never a batch of one: the product of a single row with a matrix is rounded in another way.
+        batch = x if len(x) > 1 else np.repeat(x, 2, axis=0)
+        return np.asarray(self._model.predict_on_batch(batch), dtype=np.float64)[: len(x)]
+
+
+def _load_keras(path: Path) -> Any:
+    import keras
+
+    from genreflow.learners import augmentation  # noqa: F401 (registers layers)
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
+        raise GenreflowError(
+            f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "
+            "Keras's own layers and those of genreflow are taken, for others would run code of "
+            "their own when loaded"
+        ) from None
+
+
+_KINDS = {".skops": Classifier, ".keras": Network}
+
+
+def load(path: str | Path, **prediction: Any) -> Fitted:
+    """Load what a learner left; no code of its runs.
+
+    Parameters
+    ----------
+    path
+        A ``.skops`` or ``.keras`` file.
+    **prediction
+        What the learner must know beside its file: for a network of images crop_frames, crops.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't a model, is damaged, or would run code.
+    """
+    path = Path(path)
+    return _KINDS[path.suffix](path, **prediction)
