@@ -29,7 +29,7 @@ report: "report/workflow.rst"
 
 wildcard_constraints:
     **PATTERNS,
-    split=splits.PATTERN,
+    split=split_names.PATTERN,
     family=one_of(PLAN.families),
     feature_set=one_of(PLAN.sets),
 

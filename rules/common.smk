@@ -16,7 +16,8 @@ from snakemake.logging import logger
 
 from genreflow import config as configuration
 from genreflow.audio import collect
-from genreflow.corpus import readers, splits, tracks
+from genreflow import split_names
+from genreflow.corpus import readers, tracks
 from genreflow.errors import GenreflowError
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
 from genreflow.plan import plan, stages

@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged, paced
 
 with logged(snakemake.log[0], outputs=snakemake.output) as say:
-    from genreflow.corpus import splits
+    from genreflow.corpus.groups import known_components
     from genreflow.features import matrices
     from genreflow.learners import classifiers, pca
     from genreflow.runtime.files import read_table, write_csv, write_json
@@ -22,7 +22,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         split["part"],
         split["track_id"],
         classifier=wildcards.classifier,
-        groups=splits.groups(split.merge(tracks, on=["track_id", "genre"], how="left")),
+        groups=known_components(split.merge(tracks, on=["track_id", "genre"], how="left")),
         pca=share,
         prepared=prepared,
         threads=snakemake.threads,

@@ -1,7 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], outputs=snakemake.output):
-    from genreflow.corpus import splits
+    from genreflow.corpus.groups import known_components
     from genreflow.learners import ensembles
     from genreflow.learners.predictions import Entry
     from genreflow.runtime.files import read_table, write_csv
@@ -12,7 +12,7 @@ with logged(snakemake.log[0], outputs=snakemake.output):
         result = ensembles.average(entries)
     else:
         tracks = read_table(snakemake.input.tracks)
-        groups = splits.groups(tracks)
+        groups = known_components(tracks)
         known = None if groups is None else dict(zip(tracks["track_id"], groups, strict=True))
         result = ensembles.stack(entries, groups=known, seed=params.seed)
         print(result.search)

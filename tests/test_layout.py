@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from genreflow import layout as module
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.layout import PATTERNS, Fitted, Layout
 
@@ -47,10 +47,10 @@ def fill(pattern, rng):
 def some_fitted():
     """Yield trainings of all kinds of learners, on all kinds of splits."""
     rng = random.Random(0)
-    split_names = splits.expand([*splits.SINGLE, "cv-2x3"])
+    expanded = split_names.expand([*split_names.SINGLE, "cv-2x3"])
     for kind, seeds in LEARNERS.items():
         for _ in range(50):
-            yield LAYOUT.fitted(rng.choice(split_names), fill(kind, rng), rng.choice(seeds))
+            yield LAYOUT.fitted(rng.choice(expanded), fill(kind, rng), rng.choice(seeds))
 
 
 def files_of(fitted):

@@ -1,50 +1,18 @@
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from genreflow import split_names
 from genreflow.corpus import splits
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
+from made.random_tracks import corpus, reachable
 
 ROOT = Path(__file__).parents[2]
 LABELS = Path(os.environ.get("GENREFLOW_DATA", ROOT / "../shared/data")) / "fma_small_labels.csv"
 UNREADABLE = ["99134", "108925", "133297", "98565", "98567", "98569"]
-
-
-def corpus(seed, tracks=240, genres=4, artists=80, duplicates=6, unknown=0.1):
-    """Draw a corpus: artists of skewed sizes, some in two genres, compilations, duplicates."""
-    rng = np.random.default_rng(seed)
-    genre = np.arange(tracks) % genres
-    weight = rng.pareto(2, artists) + 1
-    home = np.arange(artists) % genres
-    artist = np.empty(tracks, int)
-    for g in range(genres):
-        own = np.flatnonzero((home == g) | (rng.random(artists) < 0.03))
-        artist[genre == g] = rng.choice(own, (genre == g).sum(), p=weight[own] / weight[own].sum())
-    album = [
-        f"compilation-{rng.integers(tracks // 20)}" if rng.random() < 0.02 else f"{a}-{a % 3}"
-        for a in artist
-    ]
-    table = pd.DataFrame(
-        {
-            "track_id": rng.permutation(tracks * 9)[:tracks].astype(str),
-            "genre": [f"genre {g}" for g in genre],
-            "split": rng.choice(PARTS, tracks, p=[0.6, 0.2, 0.2]),
-            "artist_id": artist.astype(str),
-            "album_id": album,
-            "duplicate_of": "",
-        }
-    )
-    blank = rng.random(tracks) < unknown
-    table.loc[blank, ["artist_id", "album_id"]] = ""
-    for copy, first in rng.permutation(tracks)[: 2 * duplicates].reshape(-1, 2):
-        table.loc[copy, "duplicate_of"] = table.loc[first, "track_id"]
-    return table
 
 
 def plain(sizes, **columns):
@@ -64,140 +32,10 @@ def parts(made):
     return dict(zip(made["track_id"], made["part"], strict=True))
 
 
-def reachable(tracks, columns):
-    """Label the tracks that share a value, by spreading the smallest label until it rests."""
-    label = np.arange(len(tracks))
-    keys = [tracks[column].to_numpy() for column in columns]
-    keys.append(np.where(tracks["duplicate_of"] == "", tracks["track_id"], tracks["duplicate_of"]))
-    while True:
-        before = label.copy()
-        for key in keys:
-            for value in set(key) - {""}:
-                label[key == value] = label[key == value].min()
-        if (label == before).all():
-            return label
-
-
-def same_partition(a, b):
-    pairs = set(zip(a, b, strict=True))
-    return len(pairs) == len(set(a)) == len(set(b))
-
-
 def sides(tracks, made, label):
     """Count the parts that each group of tracks is in."""
     part = tracks["track_id"].map(parts(made))
     return part.groupby(label).nunique()
-
-
-# --- names ---
-
-
-def test_expand_makes_a_name_of_each_fold():
-    names = splits.expand(["lowest-ids", "cv-2x10", "official"])
-    assert names[0] == "lowest-ids"
-    assert names[-1] == "official"
-    assert names[1] == "cv-2x10-r1-f01"
-    assert names[10:12] == ["cv-2x10-r1-f10", "cv-2x10-r2-f01"]
-    assert len(names) == 22
-    assert splits.expand(["cv-1x3"]) == ["cv-1x3-r1-f1", "cv-1x3-r1-f2", "cv-1x3-r1-f3"]
-    assert splits.expand([]) == []
-
-
-def test_expand_counts_a_repeated_name_once():
-    assert splits.expand(["grouped", "cv-1x2", "grouped", "cv-1x2"]) == [
-        "grouped",
-        "cv-1x2-r1-f1",
-        "cv-1x2-r1-f2",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "right"),
-    [
-        ("offical", "official"),
-        ("Grouped", "grouped"),
-        ("lowest_ids", "lowest-ids"),
-        ("cv-5x1", "cv-5x2"),
-        ("cv-0x10", "cv-1x10"),
-        ("cv5x10", "cv-5x10"),
-        ("cv-3x4-r1-f1", "cv-3x4"),
-        ("cv-05x10", "cv-5x10"),
-    ],
-)
-def test_expand_names_the_nearest_right_name(wrong, right):
-    with pytest.raises(GenreflowError, match=f"{wrong!r}; did you mean {right!r}\\?") as error:
-        splits.expand(["official", wrong])
-    assert "REPEATSxFOLDS" in str(error.value)
-
-
-def test_expand_guesses_nothing_for_a_name_like_no_other():
-    with pytest.raises(GenreflowError, match=r"^unknown split 'zzz'\. Splits are") as error:
-        splits.expand(["zzz"])
-    assert "did you mean" not in str(error.value)
-
-
-def test_family_is_the_cross_validation_of_a_fold():
-    assert {splits.family(name) for name in splits.expand(["cv-12x10"])} == {"cv-12x10"}
-    for name in splits.SINGLE:
-        assert splits.family(name) == name
-
-
-def test_pattern_matches_all_splits_and_nothing_else():
-    for name in splits.expand([*splits.SINGLE, "cv-11x2", "cv-1x10", "cv-2x120"]):
-        assert re.fullmatch(splits.PATTERN, name)
-    for name in (
-        "cv-5x10",
-        "cv-5x1-r1-f1",
-        "cv-0x5-r1-f1",
-        "cv-5x10-r0-f01",
-        "cv-5x10-r1-f00",
-        "cv-5x10-r1",
-        "official/cnn",
-        "officially",
-        "",
-    ):
-        assert not re.fullmatch(splits.PATTERN, name)
-    assert re.compile(splits.PATTERN).groups == 0
-
-
-@pytest.mark.parametrize("name", ["cv-2x10-r3-f01", "cv-2x10-r1-f11", "cv-2x10-r1-f1", "cv-2x10"])
-def test_make_refuses_what_expand_does_not_give(name):
-    with pytest.raises(GenreflowError, match="'cv-2x10-r1-f01' to 'cv-2x10-r2-f10'"):
-        split(name, corpus(0))
-
-
-def test_names_need_only_the_standard_library():
-    code = (
-        "import sys; from genreflow.corpus import splits; splits.expand(['cv-5x10']);"
-        "print({'numpy', 'pandas', 'scipy', 'sklearn'} & set(sys.modules))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "set()"
-
-
-# --- components ---
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_components_are_what_can_be_reached(seed):
-    tracks = corpus(seed)
-    assert same_partition(splits.components(tracks), reachable(tracks, ["artist_id", "album_id"]))
-
-
-def test_components_join_transitively_and_keep_the_unknown_apart():
-    tracks = pd.DataFrame(
-        {
-            "track_id": list("abcdefgh"),
-            "artist_id": ["1", "1", "2", "", "", "3", "", ""],
-            "album_id": ["", "9", "9", "1", "", "", "", ""],
-            "duplicate_of": ["", "", "", "", "", "", "f", "gone"],
-        }
-    )
-    # a-b by artist, b-c by album; d's album "1" is not the artist "1"; g is a copy of f.
-    assert same_partition(splits.components(tracks), [0, 0, 0, 1, 2, 3, 3, 4])
 
 
 # --- what holds for all splits ---
@@ -431,7 +269,7 @@ def test_lowest_ids_is_the_split_of_the_study():
 def test_in_a_repeat_each_track_is_tested_once():
     tracks = corpus(5)
     tested = {}
-    for name in splits.expand(["cv-2x5"]):
+    for name in split_names.expand(["cv-2x5"]):
         made = split(name, tracks)
         repeat = name.split("-")[2]
         tested.setdefault(repeat, []).append(set(made["track_id"][made["part"] == "test"]))
@@ -442,7 +280,7 @@ def test_in_a_repeat_each_track_is_tested_once():
 
 def test_folds_without_artists_are_stratified_to_the_track():
     tracks = plain({"a": 37, "b": 101, "c": 58})
-    for name in splits.expand(["cv-1x10"]):
+    for name in split_names.expand(["cv-1x10"]):
         counts = splits.describe(split(name, tracks), tracks)
         assert (counts["test"] - np.array([3.7, 10.1, 5.8])).abs().max() < 1
         assert abs(counts["test"].sum() - 19.6) < 1
@@ -452,7 +290,7 @@ def test_folds_without_artists_are_stratified_to_the_track():
 
 def test_folds_with_artists_are_near_in_size():
     tracks = corpus(2, tracks=2000, artists=700)
-    for name in splits.expand(["cv-1x10"]):
+    for name in split_names.expand(["cv-1x10"]):
         counts = splits.describe(split(name, tracks), tracks)
         assert (counts["test"] - 50).abs().max() <= 5
 
@@ -508,6 +346,11 @@ def test_one_genre_is_not_enough(name):
         split(name, plain({"Rock": 20}, split="training"))
     with pytest.raises(GenreflowError, match="there is none"):
         split(name, plain({}))
+
+
+def test_a_fold_that_there_is_not_is_refused():
+    with pytest.raises(GenreflowError, match="'cv-2x10-r1-f01' to 'cv-2x10-r2-f10'"):
+        split("cv-2x10-r3-f01", corpus(0))
 
 
 @pytest.mark.parametrize(("validation", "test"), [(-0.1, 0.2), (0.1, 0), (0.5, 0.5), (0.1, 1.2)])

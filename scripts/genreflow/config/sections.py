@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from genreflow import split_names
 from genreflow.config.base import Natural, Positive, Section, Set, nearest, refuse
 from genreflow.config.corpus import Audio, Augment, Corpus, Spectrogram, Split
 from genreflow.config.features import Handcrafted, Transfer
 from genreflow.config.learners import Classify, Cnn, Ensembles, Ffnn
-from genreflow.corpus import splits
 from genreflow.errors import GenreflowError
 
 
@@ -36,7 +36,7 @@ class Predict(Section):
 
 def _known_splits(names: list[str]) -> list[str]:
     try:
-        splits.expand(name for name in names if name != splits.AUTO)
+        split_names.expand(name for name in names if name != split_names.AUTO)
     except GenreflowError as error:
         refuse([((), str(error))])
     return names

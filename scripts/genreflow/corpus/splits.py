@@ -1,93 +1,19 @@
-"""Splits: which tracks a learner is trained, watched and tested on.
+"""Splits: which tracks a learner is trained, watched and tested on."""
 
-At import the module needs nothing but the standard library, for the workflow asks for the
-names of the splits whenever it is parsed.
-"""
-
-from __future__ import annotations
-
-import difflib
 import math
 import re
-from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
+from genreflow import split_names
+from genreflow.corpus import groups
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-SINGLE = ("official", "grouped", "lowest-ids")
-"""The splits that are not folds of a cross-validation."""
-
-AUTO = "auto"
-"""Stands for one of the others, which `genreflow.plan` chooses by the tracks that there are."""
-
-_FAMILY = r"cv-([1-9][0-9]*)x([2-9]|[1-9][0-9]+)"
-_FOLD = r"cv-[1-9][0-9]*x(?:[2-9]|[1-9][0-9]+)-r[1-9][0-9]*-f0*[1-9][0-9]*"
-
-PATTERN = "|".join((*SINGLE, _FOLD))
-"""Matches the name of each split and nothing of another form; `make` checks the numbers."""
-
 _LEFT_OUT = ""
 _TRIES = 10
-
-
-def expand(names: Iterable[str]) -> list[str]:
-    """Return the names of all splits that a list of names stands for.
-
-    Parameters
-    ----------
-    names
-        ``official``, ``grouped``, ``lowest-ids`` stand for themselves, ``cv-REPEATSxFOLDS``
-        for its folds: ``cv-5x10`` for ``cv-5x10-r1-f01`` to ``cv-5x10-r5-f10``.
-
-    Returns
-    -------
-    list of str
-        In the given order. A name that is given twice counts once.
-
-    Raises
-    ------
-    GenreflowError
-        If a name is none of these.
-    """
-    return list(dict.fromkeys(split for name in names for split in _members(name)))
-
-
-def family(split_name: str) -> str:
-    """Return the name of the cross-validation that a split is a fold of, else its own name."""
-    return re.sub("-r[0-9]+-f[0-9]+$", "", split_name)
-
-
-def components(tracks: pd.DataFrame) -> np.ndarray:
-    """Find the groups of tracks that are joined by artists, albums or identical audio.
-
-    Two tracks that share an artist, an album or their audio are in one group, and so are all
-    that can be reached from them in such steps. What is unknown ("") joins nothing.
-
-    Parameters
-    ----------
-    tracks
-        Columns ``track_id``, ``artist_id``, ``album_id``, ``duplicate_of``, all strings.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (tracks,)
-        The number of each track's group, from 0.
-    """
-    return _joined(tracks, [("artist_id",), ("album_id",), ("track_id", "duplicate_of")])
-
-
-def groups(tracks: pd.DataFrame) -> np.ndarray | None:
-    """Return the `components` of tracks; None if each is one of its own, so nothing is known."""
-    import numpy as np
-
-    numbers = components(tracks)
-    return None if len(np.unique(numbers)) == len(numbers) else numbers
 
 
 def make(
@@ -97,7 +23,8 @@ def make(
 
     ``official``
         What the corpus itself says. If it has no validation part, one is taken out of the
-        training part, stratified by genre, with no component (see `components`) on both sides.
+        training part, stratified by genre, with no component (see `groups.components`) on both
+        sides.
     ``grouped``
         No component is in two parts. The shares of the parts, in all and in each genre, come
         as near to those asked for as the components allow.
@@ -118,7 +45,7 @@ def make(
     Parameters
     ----------
     name
-        One of what `expand` returns.
+        One of what `split_names.expand` returns.
     tracks
         Columns ``track_id``, ``genre``, ``split``, ``artist_id``, ``album_id``,
         ``duplicate_of``, all strings; "" if unknown. Track ids are unique; ``duplicate_of`` is
@@ -143,10 +70,7 @@ def make(
         If there is no such split, the shares leave nothing to train on, the corpus says nothing
         (``official``), there are fewer than two genres, or a part would lack a genre.
     """
-    import numpy as np
-    import pandas as pd
-
-    _check_name(name)
+    split_names.check(name)
     _check_shares(validation, test)
     assert tracks["track_id"].is_unique
     _check_genres(name, tracks["genre"])
@@ -184,8 +108,6 @@ def describe(split: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame of int
         One row a genre, sorted; one column a part, in the order of `corpus.tracks.PARTS`.
     """
-    import pandas as pd
-
     joined = split.merge(tracks[["track_id", "genre"]], on="track_id")
     counts = pd.crosstab(joined["genre"], joined["part"])
     genres = pd.Index(sorted(tracks["genre"].unique()), name="genre")
@@ -201,20 +123,18 @@ def crossing(split: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, int]:
     split
         What `make` returns.
     tracks
-        As for `components`.
+        As for `groups.components`.
 
     Returns
     -------
     dict of str to int
         ``test``: tracks in the test part; ``artist``: those of them whose artist also is in the
-        training part; ``component``: those whose component (see `components`) is.
+        training part; ``component``: those whose component (see `groups.components`) is.
     """
-    import pandas as pd
-
     part = tracks["track_id"].map(split.set_index("track_id")["part"])
     tested, trained = part == "test", part == "training"
     artist = tracks["artist_id"]
-    component = pd.Series(components(tracks), index=tracks.index)
+    component = pd.Series(groups.components(tracks), index=tracks.index)
     known = artist != ""
     return {
         "test": int(tested.sum()),
@@ -231,7 +151,7 @@ def summary(split: pd.DataFrame, tracks: pd.DataFrame) -> str:
     split
         What `make` returns.
     tracks
-        As for `components`.
+        As for `groups.components`.
     """
     counts = split["part"].value_counts()
     sizes = ", ".join(f"{counts.get(part, 0)} {part}" for part in PARTS)
@@ -244,45 +164,6 @@ def summary(split: pd.DataFrame, tracks: pd.DataFrame) -> str:
     return f"{sizes}; {shared}" + (f"; {left_out} duplicates left out" if left_out else "")
 
 
-# --- names -----------------------------------------------------------------------------------
-
-
-def _members(name: str) -> list[str]:
-    if name in SINGLE:
-        return [name]
-    match = re.fullmatch(_FAMILY, name)
-    if not match:
-        raise GenreflowError(_unknown(name))
-    repeats, folds = map(int, match.groups())
-    width = len(match[2])
-    return [
-        f"{name}-r{repeat}-f{fold:0{width}}"
-        for repeat in range(1, repeats + 1)
-        for fold in range(1, folds + 1)
-    ]
-
-
-def _unknown(name: str) -> str:
-    # A wrong name with two numbers most likely means a cross-validation with these.
-    repeats, folds, *_ = [*map(int, re.findall("[0-9]+", name)), 5, 10]
-    known = [AUTO, *SINGLE, f"cv-{max(repeats, 1)}x{max(folds, 2)}"]
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    guess = f"; did you mean {near[0]!r}?" if near else "."
-    return (
-        f"unknown split {name!r}{guess} Splits are {', '.join(map(repr, (AUTO, *SINGLE)))} and "
-        "'cv-REPEATSxFOLDS' with at least 1 repeat and 2 folds, such as 'cv-5x10'"
-    )
-
-
-def _check_name(name: str) -> None:
-    members = _members(family(name))
-    if name not in members:
-        raise GenreflowError(
-            f"unknown split {name!r}: the splits of {family(name)!r} are {members[0]!r} to "
-            f"{members[-1]!r}; name one of them"
-        )
-
-
 # --- the kinds of splits: the part of each track, _LEFT_OUT for those left out -----------------
 
 
@@ -290,18 +171,16 @@ def _official(tracks: pd.DataFrame, validation: float, rng: np.random.Generator)
     _check_official(tracks)
     part = _uncrossed(tracks, tracks["split"].to_numpy(object))
     if not (part == "validation").any():
-        part = _carve("official", part, tracks["genre"], components(tracks), validation, rng)
+        part = _carve("official", part, tracks["genre"], groups.components(tracks), validation, rng)
     return part
 
 
 def _grouped(
     tracks: pd.DataFrame, validation: float, test: float, rng: np.random.Generator
 ) -> np.ndarray:
-    import numpy as np
-
     shares = {"training": 1 - validation - test, "validation": validation, "test": test}
     shares = {part: share for part, share in shares.items() if share > 0}
-    group = components(tracks)
+    group = groups.components(tracks)
     _check_groups("grouped", tracks["genre"], group, len(shares), ", ".join(shares))
     placed = _stratified(tracks["genre"], group, list(shares.values()), rng)
     return np.array(list(shares), object)[placed]
@@ -310,22 +189,18 @@ def _grouped(
 def _lowest_ids(
     tracks: pd.DataFrame, validation: float, test: float, rng: np.random.Generator
 ) -> np.ndarray:
-    import numpy as np
-
     part = np.full(len(tracks), "training", object)
     for places in tracks.groupby("genre").indices.values():
         ordered = sorted(places, key=lambda place: _natural(tracks["track_id"][place]))
         # As a decimal fraction: 100 * 0.29 is less than 29 in floating point.
         part[ordered[: math.floor(len(ordered) * Fraction(str(test)))]] = "test"
     part = _uncrossed(tracks, part)
-    return _carve("lowest-ids", part, tracks["genre"], _recordings(tracks), validation, rng)
+    return _carve("lowest-ids", part, tracks["genre"], groups.recordings(tracks), validation, rng)
 
 
 def _fold(name: str, tracks: pd.DataFrame, validation: float, seed: int) -> np.ndarray:
-    import numpy as np
-
     folds, repeat, fold = (int(n) for n in re.findall("[0-9]+", name)[1:])
-    group = components(tracks)
+    group = groups.components(tracks)
     _check_groups(name, tracks["genre"], group, folds, f"{folds} folds")
     rng = np.random.default_rng([seed, repeat])
     placed = _stratified(tracks["genre"], group, [1 / folds] * folds, rng)
@@ -349,8 +224,6 @@ def _carve(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Turn a share of the training part into the validation part."""
-    import numpy as np
-
     if share == 0:
         return part
     rest = part == "training"
@@ -365,63 +238,9 @@ def _carve(
 
 def _uncrossed(tracks: pd.DataFrame, part: np.ndarray) -> np.ndarray:
     """Leave out the tracks with a duplicate in a more protected part."""
-    import numpy as np
-    import pandas as pd
-
     rank = pd.Series(part).map(PARTS.index)
-    highest = rank.groupby(_recordings(tracks)).transform("max")
+    highest = rank.groupby(groups.recordings(tracks)).transform("max")
     return np.where(rank == highest, part, _LEFT_OUT).astype(object)
-
-
-# --- groups -----------------------------------------------------------------------------------
-
-
-def _recordings(tracks: pd.DataFrame) -> np.ndarray:
-    """Find the groups of tracks with identical audio."""
-    return _joined(tracks, [("track_id", "duplicate_of")])
-
-
-def _joined(tracks: pd.DataFrame, spaces: list[tuple[str, ...]]) -> np.ndarray:
-    """Find the groups of tracks that share a value in one of several sets of columns."""
-    import numpy as np
-
-    columns = [zip(*(tracks[name] for name in names), strict=True) for names in spaces]
-    return np.array(joined(columns), int)
-
-
-def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
-    """Give a number to each group of rows that share a value, directly or by way of others.
-
-    Parameters
-    ----------
-    spaces
-        For each set of columns, the values of every row in them. Values are compared within a set:
-        the artist "7" is not the album "7", but what is a duplicate of "7" is joined with
-        the track "7". "" joins nothing.
-
-    Returns
-    -------
-    list of int
-        The group of each row, numbered from 0 as they come.
-    """
-    parent: list[int] = []
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = row = parent[parent[row]]
-        return row
-
-    for space in spaces:
-        first: dict[str, int] = {}
-        for row, values in enumerate(space):
-            if row == len(parent):
-                parent.append(row)
-            for value in values:
-                if value:
-                    one, other = root(first.setdefault(value, row)), root(row)
-                    parent[max(one, other)] = min(one, other)
-    numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(row), len(numbers)) for row in range(len(parent))]
 
 
 # --- stratified division of groups --------------------------------------------------------------
@@ -453,9 +272,6 @@ def _stratified(
     numpy.ndarray of int, shape (tracks,)
         The place of each track, from 0.
     """
-    import numpy as np
-    import pandas as pd
-
     genre_number, genres = pd.factorize(genre, sort=True)
     groups, group_number = np.unique(group, return_inverse=True)
     counts = np.zeros((len(groups), len(genres) + 1))
@@ -476,8 +292,6 @@ def _stratified(
 
 def _deal(members: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Deal the members of each kind out by the shares, rounded up or down at random."""
-    import numpy as np
-
     # One random number a kind (systematic sampling) keeps the expectation exact.
     edges = np.floor(np.outer(members, np.cumsum(shares)) + rng.random((len(members), 1)))
     edges[:, -1] = members
@@ -506,8 +320,6 @@ def _settle(kinds: np.ndarray, placed: np.ndarray, shares: np.ndarray) -> tuple[
     numpy.ndarray of int, shape (kinds, places)
         The groups after the moves.
     """
-    import numpy as np
-
     placed = placed.copy()
     total = placed.sum(axis=1) @ kinds
     wanted = np.outer(shares, total)

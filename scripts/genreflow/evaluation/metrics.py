@@ -28,7 +28,7 @@ import pandas as pd
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
 from genreflow.evaluation import calibration, markdown, published_results
@@ -173,7 +173,7 @@ def _and_unmade(
     table: pd.DataFrame, entries: list[Entry], left_out: Mapping[str, str]
 ) -> pd.DataFrame:
     """Add a row for each learner that couldn't be made or was left out, with the reason."""
-    families = sorted({splits.family(entry.split) for entry in entries})
+    families = sorted({split_names.family(entry.split) for entry in entries})
     reasons = {(family, name): said for family in families for name, said in left_out.items()}
     rows = [
         {"split": family, "learner": learner, "reason": reason}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import markdown, published_results
@@ -40,7 +40,7 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
     rows, unmade = [], _unmade(paths, results)
     for path in paths:
         found = Layout(results).parse(path)
-        split, learner = splits.family(found.split), found.learner
+        split, learner = split_names.family(found.split), found.learner
         if (split, learner) in unmade:
             continue
         scores = pd.read_csv(path).set_index("part")
@@ -141,7 +141,7 @@ def classifiers(
 
 def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
     place = Layout(results).parse(path)
-    named = _named(splits.family(place.split), place.learner)
+    named = _named(split_names.family(place.split), place.learner)
     if outcomes.reason_of(path):
         return named
     found = predictions.read_predictions(place.predictions)

@@ -175,9 +175,9 @@ def stack(
     folds
         Number of folds within validation; fewer if a genre has fewer tracks (or groups) there.
     groups
-        A number by track of validation, as `corpus.splits.groups` gives them: tracks with the
-        same one (an artist's) share a fold; None if nothing is known. With an artist on both
-        sides C would be too large, and the validation accuracy far too good.
+        A number by track of validation, as `corpus.groups.known_components` gives them: tracks
+        with the same one (an artist's) share a fold; None if nothing is known. With an artist on
+        both sides C would be too large, and the validation accuracy far too good.
     seed
         Of the folds.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.layout import Layout
@@ -254,7 +254,7 @@ def _together(entries: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
     """Gather entries by split family and learner."""
     together: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        together.setdefault((splits.family(entry.split), entry.learner), []).append(entry)
+        together.setdefault((split_names.family(entry.split), entry.learner), []).append(entry)
     return together
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from genreflow.corpus import splits
+from genreflow import split_names
+from genreflow.corpus import groups
 from genreflow.corpus.tracks import PARTS, Track
 from genreflow.errors import GenreflowError
 from genreflow.learners.learner import Learner
@@ -43,7 +44,7 @@ class Genres:
         by_genre = defaultdict(list)
         for track in tracks:
             by_genre[track.genre].append(track)
-        joined = splits.joined(
+        joined = groups.joined(
             [[(track.artist_id,) for track in tracks], [(track.album_id,) for track in tracks]]
         )
         ids = (track.track_id for track in tracks)
@@ -74,7 +75,7 @@ class Genres:
 def choose(config: Config, genres: Genres) -> tuple[list[str], str]:
     """Put what ``auto`` stands for into the names of the splits; say what and why."""
     names = list(config["splits"])
-    if splits.AUTO not in names:
+    if split_names.AUTO not in names:
         return names, ""
     share = config["split"]["test"]
     tested = int(len(genres) * Fraction(str(share)))
@@ -92,7 +93,7 @@ def choose(config: Config, genres: Genres) -> tuple[list[str], str]:
             f"tracks; it takes {ENOUGH} for a {interval}. In cross-validation every track is "
             "tested once."
         )
-    chosen = dict.fromkeys(name if one == splits.AUTO else one for one in names)
+    chosen = dict.fromkeys(name if one == split_names.AUTO else one for one in names)
     return list(chosen), f"splits: auto means {name} here{why}"
 
 
@@ -179,7 +180,7 @@ def _too_few(config: Config, name: str, genre: str, genres: Genres, needed: str)
     where = where and f" ({where})"
     groups = genres.count(genre)
     joined = f", of {groups} groups by artist and album" if groups < len(tracks) else ""
-    auto = splits.AUTO in config["splits"]
+    auto = split_names.AUTO in config["splits"]
     other = "" if auto or groups < LEAST else "ask for `splits: [auto]`, "
     return (
         f"genre {genre!r} has {_tracks(len(tracks))}{where}{joined}; for the split {name} "
@@ -269,7 +270,7 @@ def _outside_test(config: Config, family: str, genre: str, genres: Genres) -> fl
     count = len(genres.tracks[genre])
     if family == "official":
         return sum(one.split != "test" for one in genres.tracks[genre])
-    if family in splits.SINGLE:
+    if family in split_names.SINGLE:
         return count * (1 - config["split"]["test"])
     (folds,) = map(int, re.findall("x([0-9]+)$", family))
     return count * (1 - 1 / folds)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.corpus.tracks import Track, shard_of
 from genreflow.features.feature_set import Planned, known_kinds
 from genreflow.features.kinds.handcrafted import Handcrafted
@@ -105,8 +105,8 @@ class Plan:
         layout = Layout.of_corpus(config["corpus"]["name"])
         genres = feasibility.Genres.of(tracks)
         names, choice = feasibility.choose(config, genres)
-        expanded = splits.expand(names)
-        families = list(dict.fromkeys(map(splits.family, expanded)))
+        expanded = split_names.expand(names)
+        families = list(dict.fromkeys(map(split_names.family, expanded)))
         if tracks:
             feasibility.refuse(config, families, genres)
         sets = feature_sets(config, layout)
@@ -134,11 +134,11 @@ class Plan:
     @property
     def families(self) -> list[str]:
         """The splits, all folds of a cross-validation as one."""
-        return list(dict.fromkeys(map(splits.family, self.splits)))
+        return list(dict.fromkeys(map(split_names.family, self.splits)))
 
     def splits_of(self, family: str) -> list[str]:
         """Return the splits of a family."""
-        return [name for name in self.splits if splits.family(name) == family]
+        return [name for name in self.splits if split_names.family(name) == family]
 
     # Learners
 

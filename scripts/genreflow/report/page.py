@@ -21,7 +21,7 @@ import pandas as pd
 from markupsafe import Markup
 from statsmodels.stats.proportion import proportion_confint
 
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import costs, metrics, significance
@@ -315,7 +315,7 @@ def _parts(files: _Files) -> dict[str, pd.DataFrame]:
     """
     pieces = defaultdict(list)
     for path in files.below(files.layout.splits, ".csv"):
-        pieces[splits.family(path.stem)].append(read_table(path).assign(split=path.stem))
+        pieces[split_names.family(path.stem)].append(read_table(path).assign(split=path.stem))
     return {name: pd.concat(own, ignore_index=True) for name, own in sorted(pieces.items())}
 
 
@@ -453,7 +453,7 @@ def _learners(
     entries = defaultdict(list)
     for path in files.predictions():
         entry = Entry.from_path(path, files.results)
-        entries[splits.family(entry.split), marked(entry.learner, marks)].append(entry)
+        entries[split_names.family(entry.split), marked(entry.learner, marks)].append(entry)
     order = list(zip(comparison["split"], comparison["learner"], strict=True))
     unknown = sorted(set(entries) - set(order))
     if unknown or not entries:

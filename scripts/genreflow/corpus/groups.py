@@ -1,0 +1,96 @@
+"""Groups of tracks that belong together, for they share an artist, an album or their audio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
+    """Give a number to each group of rows that share a value, directly or by way of others.
+
+    Parameters
+    ----------
+    spaces
+        For each set of columns, the values of every row in them. Values are compared within a set:
+        the artist "7" is not the album "7", but what is a duplicate of "7" is joined with
+        the track "7". "" joins nothing.
+
+    Returns
+    -------
+    list of int
+        The group of each row, numbered from 0 as they come.
+    """
+    parent: list[int] = []
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
+        return row
+
+    for space in spaces:
+        first: dict[str, int] = {}
+        for row, values in enumerate(space):
+            if row == len(parent):
+                parent.append(row)
+            for value in values:
+                if value:
+                    one, other = root(first.setdefault(value, row)), root(row)
+                    parent[max(one, other)] = min(one, other)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(row), len(numbers)) for row in range(len(parent))]
+
+
+def components(tracks: pd.DataFrame) -> np.ndarray:
+    """Find the groups of tracks that are joined by artists, albums or identical audio.
+
+    Two tracks that share an artist, an album or their audio are in one group, and so are all
+    that can be reached from them in such steps. What is unknown ("") joins nothing.
+
+    Parameters
+    ----------
+    tracks
+        Columns ``track_id``, ``artist_id``, ``album_id``, ``duplicate_of``, all strings.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (tracks,)
+        The number of each track's group, from 0.
+    """
+    return _joined_by(tracks, [("artist_id",), ("album_id",), ("track_id", "duplicate_of")])
+
+
+def known_components(tracks: pd.DataFrame) -> np.ndarray | None:
+    """Return the `components` of tracks; None if each is one of its own, so nothing is known."""
+    import numpy as np
+
+    numbers = components(tracks)
+    return None if len(np.unique(numbers)) == len(numbers) else numbers
+
+
+def recordings(tracks: pd.DataFrame) -> np.ndarray:
+    """Find the groups of tracks with identical audio.
+
+    Parameters
+    ----------
+    tracks
+        Columns ``track_id`` and ``duplicate_of``, both strings.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (tracks,)
+        The number of each track's group, from 0.
+    """
+    return _joined_by(tracks, [("track_id", "duplicate_of")])
+
+
+def _joined_by(tracks: pd.DataFrame, spaces: list[tuple[str, ...]]) -> np.ndarray:
+    """Find the groups of tracks that share a value in one of several sets of columns."""
+    import numpy as np
+
+    columns = [zip(*(tracks[name] for name in names), strict=True) for names in spaces]
+    return np.array(joined(columns), int)

@@ -1,0 +1,42 @@
+import pandas as pd
+import pytest
+from genreflow.corpus import groups
+from made.random_tracks import corpus, reachable
+
+
+def same_partition(a, b):
+    pairs = set(zip(a, b, strict=True))
+    return len(pairs) == len(set(a)) == len(set(b))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_components_are_what_can_be_reached(seed):
+    tracks = corpus(seed)
+    assert same_partition(groups.components(tracks), reachable(tracks, ["artist_id", "album_id"]))
+
+
+def test_components_join_transitively_and_keep_the_unknown_apart():
+    tracks = pd.DataFrame(
+        {
+            "track_id": list("abcdefgh"),
+            "artist_id": ["1", "1", "2", "", "", "3", "", ""],
+            "album_id": ["", "9", "9", "1", "", "", "", ""],
+            "duplicate_of": ["", "", "", "", "", "", "f", "gone"],
+        }
+    )
+    # a-b by artist, b-c by album; d's album "1" is not the artist "1"; g is a copy of f.
+    assert same_partition(groups.components(tracks), [0, 0, 0, 1, 2, 3, 3, 4])
+
+
+def test_recordings_are_joined_by_their_audio_alone():
+    tracks = corpus(0)
+    assert same_partition(groups.recordings(tracks), reachable(tracks, []))
+
+
+def test_components_are_known_only_where_something_joins():
+    tracks = pd.DataFrame(
+        {"track_id": list("abc"), "artist_id": ["1", "2", ""], "album_id": "", "duplicate_of": ""}
+    )
+    assert groups.known_components(tracks) is None
+    tracks.loc[2, "artist_id"] = "1"
+    assert same_partition(groups.known_components(tracks), [0, 1, 0])
