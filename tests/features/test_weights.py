@@ -36,18 +36,17 @@ def test_the_published_files_are_those_that_keras_itself_asks_for(monkeypatch, n
 
     monkeypatch.setattr(file_utils, "get_file", ask)
     with imagenet_weights.PUBLISHED.open(newline="") as file:
-        rows = {(row["network"], row["top"]): row for row in csv.DictReader(file)}
-    assert len(rows) == 2 * len(NETWORKS)
+        rows = {row["network"]: row for row in csv.DictReader(file)}
+    assert set(rows) == set(NETWORKS)
     for name in names:
-        for top in (True, False):
-            with (
-                pytest.raises(AskedError) as asked,
-                warnings.catch_warnings(action="ignore"),
-                keras.StatelessScope(initialize_variables=False),
-            ):
-                getattr(keras.applications, name)(include_top=top, weights="imagenet")
-            row = rows[name, "yes" if top else "no"]
-            assert (row["url"], row["digest"].partition(":")[2]) == asked.value.args
+        with (
+            pytest.raises(AskedError) as asked,
+            warnings.catch_warnings(action="ignore"),
+            keras.StatelessScope(initialize_variables=False),
+        ):
+            getattr(keras.applications, name)(weights="imagenet")
+        row = rows[name]
+        assert (row["url"], row["digest"].partition(":")[2]) == asked.value.args
 
 
 # --- download
@@ -59,55 +58,46 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def serve(tmp_path):
-    """Serve a file and give a table that names it."""
+def address(tmp_path):
+    """Serve a folder; return its address."""
     (tmp_path / "site").mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path / "site"))
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def start(content, digest="", size=""):
-        (tmp_path / "site" / "small.h5").write_bytes(content)
-        url = f"http://127.0.0.1:{server.server_port}/small.h5"
-        table = tmp_path / "table.csv"
-        table.write_text(f"network,top,url,size,digest\nSmall,no,{url},{size},{digest}\n")
-        return table
-
-    yield start
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
 
 
-def get(table, path, **settings):
-    settings = {"top": False, "progress": False, "retries": 1, "backoff": 0, **settings}
-    return imagenet_weights.fetch("Small", path, table=table, **settings)
+CONTENT = b"weights" * 1000
 
 
-def test_a_published_file_is_downloaded_and_checked(serve, tmp_path):
-    content = b"weights" * 1000
-    table = serve(content, f"md5:{hashlib.md5(content).hexdigest()}", len(content))
-    path = tmp_path / "imagenet" / "Small.h5"
-    assert get(table, path) == path
-    assert path.read_bytes() == content
-    (tmp_path / "site" / "small.h5").unlink()
-    get(table, path)  # what is there is not downloaded again
-
-
-def test_all_that_a_run_needs_is_downloaded(serve, tmp_path):
+def published(tmp_path, *rows):
     table = tmp_path / "table.csv"
-    serve(b"weights")
-    table.write_text(table.read_text().replace("Small,no", "Small,yes"))
-    url = table.read_text().split(",")[-3]
+    lines = ("network,url,digest,megabytes", *(",".join(row) for row in rows))
+    table.write_text("\n".join(lines) + "\n")
+    return table
+
+
+def test_all_that_a_run_needs_is_downloaded_and_checked(address, tmp_path):
+    site = tmp_path / "site"
+    table = published(
+        tmp_path,
+        ("Known", f"{address}/known.h5", f"md5:{hashlib.md5(CONTENT).hexdigest()}", "7"),
+        ("Other", f"{address}/other.h5", "", "8"),
+    )
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
     files = [
-        {"path": str(tmp_path / "weights/Small.h5"), "network": "Small"},
-        {
-            "path": str(tmp_path / "onnx/other.onnx"),
-            "url": url,
-            "sha256": hashlib.sha256(b"weights").hexdigest(),
-        },
+        {"path": str(tmp_path / "weights/Known.h5"), "network": "Known"},
+        {"path": str(tmp_path / "weights/Other.h5"), "network": "Other"},
+        {"path": str(tmp_path / "onnx/a.onnx"), "url": f"{address}/a.onnx", "sha256": sha256},
     ]
-    imagenet_weights.fetch_all(files, table=table, progress=False)
-    assert [Path(file["path"]).read_bytes() for file in files] == [b"weights"] * 2
-    imagenet_weights.fetch_all(files, table=table, progress=False)
+    for name in ("known.h5", "other.h5", "a.onnx"):
+        (site / name).write_bytes(CONTENT)
+    imagenet_weights.fetch_all(files, table=table)
+    assert [Path(file["path"]).read_bytes() for file in files] == [CONTENT] * 3
+    for path in site.iterdir():
+        path.unlink()
+    imagenet_weights.fetch_all(files, table=table)  # what is there is not downloaded again
 
 
 def test_without_network_all_that_is_lacking_is_named(tmp_path):
@@ -115,10 +105,10 @@ def test_without_network_all_that_is_lacking_is_named(tmp_path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{closed.getsockname()[1]}"
-    table = tmp_path / "table.csv"
-    table.write_text(
-        "network,top,url,size,digest,megabytes\n"
-        f"One,yes,http://{host}/one.h5,,,103\nTwo,yes,http://{host}/two.h5,,,553\n"
+    table = published(
+        tmp_path,
+        ("One", f"http://{host}/one.h5", "", "103"),
+        ("Two", f"http://{host}/two.h5", "", "553"),
     )
     there = tmp_path / "Two.h5"
     there.write_bytes(b"weights")
@@ -128,7 +118,7 @@ def test_without_network_all_that_is_lacking_is_named(tmp_path):
         {"path": str(tmp_path / "a.onnx"), "url": "http://example.org/a.onnx", "sha256": "ab" * 32},
     ]
     with pytest.raises(GenreflowError) as error:
-        imagenet_weights.fetch_all(files, table=table, progress=False)
+        imagenet_weights.fetch_all(files, table=table)
     first, *others = str(error.value).splitlines()
     assert f"cannot reach http://{host}/one.h5" in first
     assert [line for line in others if line.startswith("  - ")] == [
@@ -138,20 +128,21 @@ def test_without_network_all_that_is_lacking_is_named(tmp_path):
     assert "without `fetch`" in others[-1]
 
 
-@pytest.mark.parametrize("known", ["digest", "size"])
-def test_a_truncated_download_is_never_used(serve, tmp_path, known):
-    content = b"weights" * 1000
-    digest = f"md5:{hashlib.md5(content).hexdigest()}" if known == "digest" else ""
-    table = serve(content[:-100], digest, len(content) if known == "size" else "")
-    path = tmp_path / "imagenet" / "Small.h5"
+def test_a_truncated_file_is_never_used(address, tmp_path):
+    (tmp_path / "site/small.h5").write_bytes(CONTENT[:-100])
+    digest = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
+    table = published(tmp_path, ("Small", f"{address}/small.h5", digest, "7"))
+    path = tmp_path / "Small.h5"
     with pytest.raises(GenreflowError, match="expected"):
-        get(table, path)
+        imagenet_weights.fetch_all([{"path": path, "network": "Small"}], table=table)
     assert not path.exists()
 
 
-def test_a_network_without_published_weights_is_answered_with_those_that_have(serve, tmp_path):
+def test_a_network_without_published_weights_is_answered_with_those_that_have(tmp_path):
+    table = published(tmp_path, ("Small", "http://example.org/small.h5", "", "7"))
+    files = [{"path": str(tmp_path / "x.h5"), "network": "Huge"}]
     with pytest.raises(GenreflowError, match=r"no ImageNet weights of Huge.*Small.*random"):
-        imagenet_weights.fetch("Huge", tmp_path / "x.h5", top=True, table=serve(b""))
+        imagenet_weights.fetch_all(files, table=table)
 
 
 # --- loading

@@ -5,6 +5,7 @@ arXiv 1612.01840.
 """
 
 import csv
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +34,11 @@ class Archive:
         Its SHA-1, as the data set's authors publish it.
     gib
         About how large it is, in GiB.
-    size
-        Exactly how large it is, in bytes, if known.
     """
 
     name: str
     sha1: str
     gib: float
-    size: int | None = None
 
     @property
     def folder(self) -> str:
@@ -54,15 +52,8 @@ class Archive:
 
 
 ARCHIVES: Mapping[str, Archive] = {
-    "metadata": Archive(
-        "fma_metadata.zip", "f0df49ffe5f2a6008d7dc83c6915b31835dfe733", gib=342 / 1024
-    ),
-    "small": Archive(
-        "fma_small.zip",
-        "ade154f733639d52e35e32f5593efe5be76c6d70",
-        gib=7.2,
-        size=7_679_594_875,
-    ),
+    "metadata": Archive("fma_metadata.zip", "f0df49ffe5f2a6008d7dc83c6915b31835dfe733", gib=0.34),
+    "small": Archive("fma_small.zip", "ade154f733639d52e35e32f5593efe5be76c6d70", gib=7.2),
     "medium": Archive("fma_medium.zip", "c67b69ea232021025fca9231fc1c7c1a063ab50b", gib=22),
     "large": Archive("fma_large.zip", "497109f4dd721066b5ce5e5f250ec604dc78939e", gib=93),
 }
@@ -90,14 +81,11 @@ def fetch(
     *,
     url: str = BASE_URL,
     archives: Mapping[str, Archive] = ARCHIVES,
-    keep_archives: bool = False,
-    retries: int = 5,
-    threads: int = 4,
-    progress: bool = True,
 ) -> tuple[Path, Path]:
     """Download, check and unpack FMA's metadata and the clips of a subset.
 
-    What is there already is left alone; what was broken off goes on where it ended.
+    What is there already is left alone; what was broken off goes on where it ended. An archive is
+    deleted once it is unpacked.
 
     Parameters
     ----------
@@ -109,12 +97,6 @@ def fetch(
         Address of the folder that holds the archives.
     archives
         The archives by "metadata" and subset.
-    keep_archives
-        Keep the zip files after they are unpacked.
-    retries, progress
-        As for `corpus.downloads.fetch`.
-    threads
-        As for `corpus.downloads.unpack`.
 
     Returns
     -------
@@ -136,19 +118,10 @@ def fetch(
     ]
     _require_space(folder, absent, subset)
     for archive in absent:
-        path = downloads.fetch(
-            f"{url.rstrip('/')}/{archive.name}",
-            folder / archive.name,
-            size=archive.size,
-            digest=f"sha1:{archive.sha1}",
-            retries=retries,
-            progress=progress,
-        )
-        downloads.unpack(
-            path, folder, checksums=archive.checksums, threads=threads, progress=progress
-        )
-        if not keep_archives:
-            path.unlink()
+        address = f"{url.rstrip('/')}/{archive.name}"
+        path = downloads.fetch(address, folder / archive.name, digest=f"sha1:{archive.sha1}")
+        downloads.unpack(path, folder, checksums=archive.checksums)
+        path.unlink()
     metadata, audio = (folder / archive.folder for archive in wanted)
     return metadata / "tracks.csv", audio
 
@@ -208,20 +181,22 @@ def _require_subset(subset: str) -> None:
 
 
 def _require_space(folder: Path, absent: list[Archive], subset: str) -> None:
-    """Raise before a download of hours that there is no room to unpack.
-
-    Only where nothing has come yet; after that, the exact checks of `corpus.downloads` hold.
-    """
-    fresh = [
+    """Raise before a download of hours that there is no room to unpack."""
+    begun = [
         archive
         for archive in absent
-        if not any(folder.glob(f"{archive.name}*")) and not (folder / archive.folder).exists()
+        if any(folder.glob(f"{archive.name}*")) or (folder / archive.folder).exists()
     ]
     # Compressed audio doesn't shrink in a zip: archive and clips take about the same room.
-    needed = sum(2 * archive.gib for archive in fresh)
-    downloads.require_space(
-        folder, int(needed * 2**30), f"download and unpack FMA's subset '{subset}'"
-    )
+    needed = sum(2 * archive.gib for archive in absent if archive not in begun)
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(place).free / 2**30
+    if needed > free:
+        raise GenreflowError(
+            f"not enough disk space to download and unpack FMA's subset '{subset}': "
+            f"{needed:,.1f} GiB needed, {free:,.1f} GiB free in {folder}. Make room there or "
+            "choose a folder on another disk"
+        )
 
 
 def _read_table(path: Path) -> pd.DataFrame:
