@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow.corpus.fma import ARCHIVES, BASE_URL, SUBSETS, Archive, fetch, read_tracks
+from genreflow.corpus.fma import ARCHIVES, SUBSETS, Archive, fetch, read_tracks
 from genreflow.corpus.tracks import Track
 from genreflow.errors import GenreflowError
 
@@ -111,17 +111,19 @@ def test_clips_lie_in_folders_of_the_first_three_digits(write, track_id, place):
 
 
 @pytest.mark.parametrize(
-    ("subset", "ids", "counts"),
+    ("subset", "ids", "without_genre"),
     [
-        ("small", ["2", "134"], {"listed": 6, "in_subset": 3, "without_genre": 1}),
-        ("medium", ["2", "3", "134"], {"listed": 6, "in_subset": 4, "without_genre": 1}),
-        ("large", ["2", "3", "10", "134"], {"listed": 6, "in_subset": 6, "without_genre": 2}),
+        ("small", ["2", "134"], 1),
+        ("medium", ["2", "3", "134"], 1),
+        ("large", ["2", "3", "10", "134"], 2),
     ],
 )
-def test_subsets_are_cumulative_and_tracks_without_genre_are_counted(write, subset, ids, counts):
+def test_subsets_are_cumulative_and_tracks_without_genre_are_counted(
+    write, subset, ids, without_genre
+):
     tracks, found = read_tracks(write(MIXED), "a", subset)
     assert [track.track_id for track in tracks] == ids
-    assert found == counts
+    assert found == without_genre
 
 
 def test_the_official_split_is_kept(write):
@@ -152,12 +154,8 @@ def test_ids_that_became_floats_are_the_same_ids(write):
         ("Björk 東京 🎵", "Björk 東京 🎵"),
         ('12" "Mix", part 1', '12" "Mix", part 1'),
         ("NA", "NA"),
-        ("None", "None"),
-        ("nan", "nan"),
-        ("1999", "1999"),
         ("1.0", "1.0"),
         ("two\nlines", "two lines"),
-        ("two \r\n\r\n lines", "two lines"),
         ("a\rb, c", "a b, c"),
         ("=1+1", "=1+1"),
         (np.nan, ""),
@@ -171,32 +169,6 @@ def test_text_is_kept_as_it_is_on_one_line(write, written, read):
     assert found[1] == ("Food", "AWOL", "AWOL - A Way Of Life", ROW[("track", "license")])
 
 
-def test_the_table_agrees_with_what_pandas_reads(write):
-    rng = np.random.default_rng(0)
-    rows = {
-        int(track_id): {
-            ("set", "split"): str(rng.choice(["training", "validation", "test"])),
-            ("set", "subset"): str(rng.choice(SUBSETS)),
-            ("track", "genre_top"): rng.choice(["Rock", "Folk", None]),
-            ("album", "id"): int(rng.integers(-1, 3)),
-            ("track", "title"): f"Title {track_id}",
-        }
-        for track_id in rng.choice(155_321, size=300, replace=False)
-    }
-    path = write(rows)
-    tracks, counts = read_tracks(path, "a", "medium")
-    frame = pd.read_csv(path, index_col=0, header=[0, 1])
-    frame = frame[frame[("set", "subset")].isin(["small", "medium"])]
-    assert counts["in_subset"] == len(frame)
-    assert counts["without_genre"] == frame[("track", "genre_top")].isna().sum() > 0
-    frame = frame[frame[("track", "genre_top")].notna()]
-    assert [int(track.track_id) for track in tracks] == list(frame.index)
-    assert [track.genre for track in tracks] == list(frame[("track", "genre_top")])
-    assert [track.split for track in tracks] == list(frame[("set", "split")])
-    assert [track.title for track in tracks] == list(frame[("track", "title")])
-    assert [int(track.album_id or -1) for track in tracks] == list(frame[("album", "id")])
-
-
 def test_the_order_of_columns_does_not_matter(write):
     path = write(table(MIXED).iloc[:, ::-1])
     shuffled = read_tracks(path, "a", "large")
@@ -206,21 +178,6 @@ def test_the_order_of_columns_does_not_matter(write):
 def test_a_byte_order_mark_does_no_harm(write):
     marked = read_tracks(write(MIXED, encoding="utf-8-sig"), "a", "large")
     assert marked == read_tracks(write(MIXED), "a", "large")
-
-
-@pytest.mark.parametrize("subset", ["full", "Small", ""])
-def test_an_unknown_subset_is_refused(write, tmp_path, subset):
-    with pytest.raises(GenreflowError, match="small, medium, large"):
-        read_tracks(write(MIXED), "a", subset)
-    with pytest.raises(GenreflowError, match="small, medium, large"):
-        fetch(tmp_path, subset)
-
-
-def test_a_missing_file_says_how_to_fetch_it(tmp_path):
-    with pytest.raises(GenreflowError) as caught:
-        read_tracks(tmp_path / "tracks.csv", "a", "small")
-    for word in [str(tmp_path / "tracks.csv"), "fetch", f"{BASE_URL}fma_metadata.zip"]:
-        assert word in str(caught.value)
 
 
 def features():
@@ -239,60 +196,33 @@ def flat():
 @pytest.mark.parametrize(
     ("frame", "found"),
     [
-        (features(), r"found FMA's features\.csv"),
-        (flat(), r"begins with 'track_id,album_comments.*without the columns \(set, split\), "),
-        (pd.DataFrame({"a": [1], "b": [2]}), "begins with ',a,b'"),
+        (features(), "found 'feature,mfcc,mfcc"),
+        (flat(), r"'track_id,album_comments.*without the columns \(set, split\), "),
         (table(MIXED).drop(columns=[("set", "subset")]), r"without the columns \(set, subset\)\."),
-        (table(MIXED).rename_axis(None), "in the third row"),
-        (table(MIXED).rename_axis("id"), "found 'id, , .* in the third row"),
-        (table({}), "header rows without a track"),
+        (table(MIXED).rename_axis(None), "without such a third row"),
+        (table({}), "found no track"),
     ],
 )
 def test_another_table_is_refused(write, frame, found):
     path = write(frame)
     with pytest.raises(GenreflowError, match=found) as caught:
         read_tracks(path, "a", "small")
-    assert str(caught.value).startswith(f"{path} is not FMA's tracks.csv: expected two header rows")
-
-
-def test_header_rows_alone_are_refused(write):
-    path = write(MIXED)
-    for count, found in ((1, "without the columns"), (2, "'' in the third row")):
-        lines = path.read_text().splitlines(keepends=True)[:count]
-        path.write_text("".join(lines))
-        with pytest.raises(GenreflowError, match=found):
-            read_tracks(path, "a", "small")
-        write(MIXED)
+    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"", "an empty file"),
-        (b" \n\n", "an empty file"),
-        (b"PK\x03\x04abc", "a zip archive; unpack it"),
-        (b"ID3\x00\x00", "a binary file"),
-        (b"\xff\xfe\xfa\n\x81", "a first row"),
-        (b"<html>\n<body>", "begins with '<html>'"),
-        (b'"\n\n\n', "a first row"),
-    ],
+    "content", [b"", b"PK\x03\x04abc", b"ID3\x00\x00", b"<html>\n<body>", b'"\n']
 )
-def test_what_is_no_table_is_refused(tmp_path, content, found):
+def test_what_is_no_table_is_refused(tmp_path, content):
     path = tmp_path / "tracks.csv"
     path.write_bytes(content)
-    with pytest.raises(GenreflowError, match=found) as caught:
+    with pytest.raises(GenreflowError, match="without the columns") as caught:
         read_tracks(path, "a", "small")
     assert str(path) in str(caught.value)
 
 
-def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
-    with pytest.raises(GenreflowError, match="is missing"):
-        read_tracks(tmp_path, "a", "small")
-
-
-@pytest.mark.parametrize("rows", [MIXED, {2: {}}])
-def test_a_file_cut_off_in_a_quoted_text_is_refused(write, rows):
-    path = write(rows)
+def test_a_file_cut_off_in_a_quoted_text_is_refused(write):
+    path = write(MIXED)
     text = path.read_bytes()
     path.write_bytes(text[: text.rindex(b"Sigur")])
     with pytest.raises(GenreflowError, match="cannot be read to its end"):
@@ -307,14 +237,6 @@ def test_a_file_cut_off_between_columns_is_refused(write):
         read_tracks(path, "a", "small")
 
 
-def test_a_row_with_shifted_columns_is_refused(write):
-    path = write(MIXED)
-    *lines, last = path.read_text().rsplit("\n134,", 1)
-    path.write_text(lines[0] + "\n134,," + last)
-    with pytest.raises(GenreflowError, match=r"track '134': .*'subset', found 'validation'"):
-        read_tracks(path, "a", "small")
-
-
 def test_a_file_of_another_encoding_is_refused(write):
     path = write({2: {("artist", "name"): "Björk", ("artist", "bio"): ""}}, encoding="latin-1")
     with pytest.raises(GenreflowError, match=r"cannot be read to its end .*utf-8"):
@@ -326,7 +248,6 @@ def test_a_file_of_another_encoding_is_refused(write):
     [
         ({"x12": {}}, r"track 'x12': expected a number in the column 'track_id'"),
         ({"2.0": {}}, r"track '2\.0': expected a number"),
-        ({"2": {}, "02": {}}, r"track '02': expected each track once .*1 such rows"),
         ({2: {("set", "split"): "train"}}, r"training, validation, test .* 'split', found 'train'"),
         ({2: {("set", "split"): np.nan}}, "'split', found ''"),
         ({2: {("set", "subset"): "full"}}, "small, medium, large .* 'subset', found 'full'"),
@@ -337,12 +258,6 @@ def test_wrong_values_name_the_track(write, rows, message):
     with pytest.raises(GenreflowError, match=message) as caught:
         read_tracks(path, "a", "small")
     assert str(path) in str(caught.value)
-
-
-def test_duplicate_ids_are_refused(write):
-    path = write(pd.concat([table(MIXED), table({3: {}, 5: {}})]))
-    with pytest.raises(GenreflowError, match=r"track '3': expected each track once .*2 such rows"):
-        read_tracks(path, "a", "small")
 
 
 # --- fetch
@@ -394,7 +309,7 @@ def archives(server, write):
 def get(server, archives, tmp_path):
     def run(**settings):
         settings = {"url": server.url, "archives": archives, **settings}
-        return fetch(tmp_path / "data" / "fma", "small", **settings)
+        fetch(tmp_path / "data" / "fma", "small", **settings)
 
     return run
 
@@ -415,18 +330,19 @@ UNPACKED = [
 
 
 def test_fetch_brings_what_read_tracks_reads(get, server, tmp_path):
-    metadata_csv, audio_folder = get()
+    get()
     assert server.paths == ["/fma_metadata.zip", "/fma_small.zip"]
-    assert names(tmp_path / "data" / "fma") == UNPACKED
-    tracks, _ = read_tracks(metadata_csv, audio_folder, "small")
+    fma = tmp_path / "data" / "fma"
+    assert names(fma) == UNPACKED
+    tracks, _ = read_tracks(fma / "fma_metadata" / "tracks.csv", fma / "fma_small", "small")
     contents = {track.track_id: Path(track.path).read_bytes() for track in tracks}
     assert contents == {"2": b"two" * 1000, "134": b"134"}
 
 
 def test_fetch_does_nothing_where_all_is_there(get, server):
-    first = get()
+    get()
     server.paths.clear()
-    assert get() == first
+    get()
     assert server.paths == []
 
 

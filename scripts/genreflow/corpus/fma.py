@@ -8,6 +8,7 @@ import csv
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +16,6 @@ import pandas as pd
 from genreflow.corpus import downloads
 from genreflow.corpus.tracks import PARTS, Track
 from genreflow.errors import GenreflowError
-
-BASE_URL = "https://os.unil.cloud.switch.ch/fma/"
 
 SUBSETS = ("small", "medium", "large")
 """From the smallest to the largest; each holds all tracks of those before it."""
@@ -71,17 +70,14 @@ _COLUMNS = {
     ("album", "id"): "album_id",
 }
 
-_HEADER_BYTES = 2**16
-"""Enough for the header rows of every table of FMA; those of features.csv take 25 KiB."""
-
 
 def fetch(
     folder: str | Path,
     subset: str,
     *,
-    url: str = BASE_URL,
+    url: str,
     archives: Mapping[str, Archive] = ARCHIVES,
-) -> tuple[Path, Path]:
+) -> None:
     """Download, check and unpack FMA's metadata and the clips of a subset.
 
     What is there already is left alone; what was broken off goes on where it ended. An archive is
@@ -98,22 +94,15 @@ def fetch(
     archives
         The archives by "metadata" and subset.
 
-    Returns
-    -------
-    metadata_csv, audio_folder : pathlib.Path
-        What `read_tracks` takes.
-
     Raises
     ------
     GenreflowError
-        If the subset is unknown, the disk has not enough room, or downloading or unpacking fails.
+        If the disk has not enough room, or downloading or unpacking fails.
     """
     folder = Path(folder)
-    _require_subset(subset)
-    wanted = [archives["metadata"], archives[subset]]
     absent = [
         archive
-        for archive in wanted
+        for archive in (archives["metadata"], archives[subset])
         if not downloads.is_unpacked(folder, checksums=archive.checksums)
     ]
     _require_space(folder, absent, subset)
@@ -122,13 +111,11 @@ def fetch(
         path = downloads.fetch(address, folder / archive.name, digest=f"sha1:{archive.sha1}")
         downloads.unpack(path, folder, checksums=archive.checksums)
         path.unlink()
-    metadata, audio = (folder / archive.folder for archive in wanted)
-    return metadata / "tracks.csv", audio
 
 
 def read_tracks(
     metadata_csv: str | Path, audio_folder: str | Path, subset: str
-) -> tuple[list[Track], dict[str, int]]:
+) -> tuple[list[Track], int]:
     """Read the tracks of a subset from FMA's ``tracks.csv``.
 
     Tracks without a top-level genre are left out: about half of ``large``.
@@ -147,37 +134,22 @@ def read_tracks(
     -------
     tracks : list of Track
         In the file's order.
-    counts : dict
-        ``listed``: tracks in the file; ``in_subset``: those of the subset; ``without_genre``:
-        those of the subset that were left out.
+    without_genre : int
+        Tracks of the subset that were left out.
 
     Raises
     ------
     GenreflowError
-        If the subset is unknown; if the file is missing or no ``tracks.csv``; if a track id is
-        there twice or no number; if a subset or split has an unknown name.
+        If the file is no ``tracks.csv``, a track id is no number, or a subset or split has an
+        unknown name.
     """
     metadata_csv = Path(metadata_csv)
-    _require_subset(subset)
     table = _read_table(metadata_csv)
     _require_valid(table, metadata_csv)
     levels = SUBSETS[: SUBSETS.index(subset) + 1]
     chosen = table[table["subset"].isin(levels)]
     labelled = chosen[chosen["genre"] != ""]
-    counts = {
-        "listed": len(table),
-        "in_subset": len(chosen),
-        "without_genre": len(chosen) - len(labelled),
-    }
-    return _tracks(labelled, Path(audio_folder)), counts
-
-
-def _require_subset(subset: str) -> None:
-    if subset not in SUBSETS:
-        raise GenreflowError(
-            f"unknown FMA subset '{subset}': expected one of {', '.join(SUBSETS)}. "
-            "(The archive of full-length tracks is not offered: the clips suffice.)"
-        )
+    return _tracks(labelled, Path(audio_folder)), len(chosen) - len(labelled)
 
 
 def _require_space(folder: Path, absent: list[Archive], subset: str) -> None:
@@ -215,7 +187,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             encoding="utf-8",
         )
     except pd.errors.EmptyDataError:
-        raise _not_tracks(path, "header rows without a track after them") from None
+        raise _not_tracks(path, "no track") from None
     except ValueError as error:  # pandas' own errors and those of decoding are of this kind
         raise _not_tracks(path, f"a file that cannot be read to its end ({error})") from error
     return table.rename(columns=positions)
@@ -223,43 +195,15 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def _positions(path: Path) -> dict[int, str]:
     """Return the place of each column that is needed, after checking the header rows."""
-    rows = _header(path)
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        head = list(islice(file, 3))
+    rows = list(csv.reader(head))
     columns = list(zip(*rows[:2], strict=False))
     missing = [f"({group}, {name})" for group, name in _COLUMNS if (group, name) not in columns]
-    if missing:
-        raise _not_tracks(path, f"{_describe(rows)}, without the columns {', '.join(missing)}")
-    if len(rows) < 3 or rows[2][:1] != ["track_id"]:
-        third = ", ".join(rows[2])[:60] if len(rows) > 2 else ""
-        raise _not_tracks(path, f"'{third}' in the third row")
+    if missing or [row[:1] for row in rows[2:]] != [["track_id"]]:
+        lacking = f"the columns {', '.join(missing)}" if missing else "such a third row"
+        raise _not_tracks(path, f"{''.join(head)[:60]!r}, without {lacking}")
     return {columns.index(column): name for column, name in _COLUMNS.items()}
-
-
-def _header(path: Path) -> list[list[str]]:
-    """Return the first three rows of a CSV file, or fewer if it has no more."""
-    if not path.is_file():
-        raise GenreflowError(
-            f"FMA's list of tracks {path} is missing. It is in fma_metadata.zip: let the workflow "
-            f"fetch it (the target `fetch`), or unpack {BASE_URL}fma_metadata.zip with Python's "
-            "zipfile"
-        )
-    with path.open("rb") as file:
-        head = file.read(_HEADER_BYTES)
-    if not head.strip():
-        raise _not_tracks(path, "an empty file")
-    if head.startswith(b"PK\x03\x04"):
-        raise _not_tracks(path, "a zip archive; unpack it and name the tracks.csv in it")
-    if b"\x00" in head:
-        raise _not_tracks(path, "a binary file")
-    lines = head.decode(errors="replace").splitlines()
-    return list(csv.reader(lines[:3]))
-
-
-def _describe(rows: list[list[str]]) -> str:
-    """Say what a table that is no ``tracks.csv`` looks like."""
-    first = [row[0] if row else "" for row in rows]
-    if first[:2] == ["feature", "statistics"]:
-        return "FMA's features.csv"
-    return f"a first row that begins with '{','.join(rows[0])[:60]}'"
 
 
 def _not_tracks(path: Path, found: str) -> GenreflowError:
@@ -275,7 +219,6 @@ def _require_valid(table: pd.DataFrame, path: Path) -> None:
     ids = table["track_id"]
     for wrong, column, expected in (
         (~ids.str.fullmatch("[0-9]+"), "track_id", "a number"),
-        (ids.str.lstrip("0").duplicated(), "track_id", "each track once"),
         (~table["subset"].isin(SUBSETS), "subset", f"one of {', '.join(SUBSETS)}"),
         (~table["split"].isin(PARTS), "split", f"one of {', '.join(PARTS)}"),
     ):

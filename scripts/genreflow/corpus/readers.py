@@ -77,12 +77,6 @@ def refuse_wildcards(paths: Iterable[str]) -> None:
             )
 
 
-def fma_paths(corpus: Mapping[str, Any]) -> tuple[Path, Path]:
-    """Return where FMA's tracks.csv and the folder of its clips are, or shall be."""
-    folder = Path(corpus["audio"])
-    return folder / "fma_metadata" / "tracks.csv", folder / f"fma_{corpus['subset']}"
-
-
 def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
     tracks = demo.tracks(
         genres=corpus["genres"],
@@ -96,7 +90,8 @@ def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
 def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
     from genreflow.corpus import fma
 
-    metadata, audio = fma_paths(corpus)
+    folder = Path(corpus["audio"])
+    metadata, audio = folder / "fma_metadata" / "tracks.csv", folder / f"fma_{corpus['subset']}"
     lacking = [str(path) for path in (metadata, audio) if not path.exists()]
     if lacking:
         return Listing(
@@ -106,8 +101,8 @@ def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
             "not found. Run `snakemake fetch` with the same options to download it, or set "
             "corpus.audio to the folder where you have it.",
         )
-    tracks, counts = fma.read_tracks(metadata, audio, corpus["subset"])
-    return _parted(_sorted(tracks), counts["without_genre"])
+    tracks, without_genre = fma.read_tracks(metadata, audio, corpus["subset"])
+    return _parted(_sorted(tracks), without_genre)
 
 
 def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:
