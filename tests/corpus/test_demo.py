@@ -1,7 +1,6 @@
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -17,6 +16,12 @@ SMALL = {"genres": 2, "clips_per_genre": 10, "seed": 3}
 FULL = {"genres": 8, "clips_per_genre": 30, "seed": 1}
 
 
+def damaged(*, genres, clips_per_genre, seed):
+    """Return the damage of each damaged track by its id."""
+    plan = demo._plan(genres=genres, clips_per_genre=clips_per_genre, seed=seed)
+    return {entry.track.track_id: entry.damage for entry in plan if entry.damage}
+
+
 def write(tracks, settings=SMALL, **options):
     return list(demo.write_clips(tracks, **settings, **options))
 
@@ -30,10 +35,10 @@ def ffmpeg_decodes(path):
 def corpus(tmp_path_factory):
     """Make the damaged clips, by kind, what two of them repeat, and a few healthy ones."""
     tracks = demo.tracks(**SMALL, source=str(tmp_path_factory.mktemp("demo")))
-    damaged = demo.damaged(**SMALL)
-    by_kind = {damaged[t.track_id]: t for t in tracks if t.track_id in damaged}
+    damages = damaged(**SMALL)
+    by_kind = {damages[t.track_id]: t for t in tracks if t.track_id in damages}
     copies = [by_kind["duplicate"], by_kind["duplicate_of_test"]]
-    healthy = [t for t in tracks if t.track_id not in damaged]
+    healthy = [t for t in tracks if t.track_id not in damages]
     originals = [t for t in healthy if t.title in {copy.title for copy in copies}]
     write([*by_kind.values(), *originals, *healthy[-2:]], threads=2)
     return by_kind, originals, healthy[-2:]
@@ -69,18 +74,18 @@ def test_layout_is_that_of_fma():
 @pytest.mark.parametrize("clips", [5, 7, 30])
 def test_every_genre_has_its_clips_and_the_damaged_come_on_top(genres, clips):
     settings = {"genres": genres, "clips_per_genre": clips, "seed": 0}
-    damaged = demo.damaged(**settings)
+    damages = damaged(**settings)
     tracks = demo.tracks(**settings, source="s")
-    healthy = Counter(t.genre for t in tracks if t.track_id not in damaged)
+    healthy = Counter(t.genre for t in tracks if t.track_id not in damages)
     assert healthy == dict.fromkeys(demo.GENRES[:genres], clips)
-    assert sorted(damaged.values()) == sorted(demo.DAMAGES)
+    assert sorted(damages.values()) == sorted(demo.DAMAGES)
     assert len(tracks) == genres * clips + len(demo.DAMAGES)
-    assert all(t.split == "training" for t in tracks if t.track_id in damaged)
+    assert all(t.split == "training" for t in tracks if t.track_id in damages)
 
 
 def test_healthy_clips_are_split_60_20_20_in_every_genre():
-    damaged = demo.damaged(**FULL)
-    tracks = [t for t in demo.tracks(**FULL, source="s") if t.track_id not in damaged]
+    damages = damaged(**FULL)
+    tracks = [t for t in demo.tracks(**FULL, source="s") if t.track_id not in damages]
     for genre in demo.GENRES:
         parts = Counter(t.split for t in tracks if t.genre == genre)
         assert parts == {"training": 18, "validation": 6, "test": 6}
@@ -109,15 +114,6 @@ def test_another_seed_makes_another_corpus():
     one, same, other = (demo.tracks(**{**SMALL, "seed": seed}, source="s") for seed in (1, 1, 2))
     assert one == same
     assert {t.track_id for t in one} != {t.track_id for t in other}
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("genres", 1), ("genres", 9), ("clips_per_genre", 4), ("clips_per_genre", 1001), ("seed", -1)],
-)
-def test_numbers_out_of_range_are_named(key, value):
-    with pytest.raises(GenreflowError, match=f"{key} is {value}"):
-        demo.tracks(**{**SMALL, key: value}, source="s")
 
 
 def test_the_largest_corpus_fits_into_six_digits():
@@ -250,10 +246,10 @@ def test_duplicates_have_the_bytes_of_another_track(corpus, kind, part):
 
 def test_rates_and_channels_are_mixed_as_in_fma(tmp_path):
     tracks = demo.tracks(**FULL, source=str(tmp_path))
-    damaged = demo.damaged(**FULL)
+    damages = damaged(**FULL)
     by_format = defaultdict(list)
     for t in tracks:
-        if t.track_id not in damaged:
+        if t.track_id not in damages:
             by_format[demo.audio_format(t.track_id, seed=FULL["seed"])].append(t)
     assert {rate for rate, _ in by_format} == {22050, 44100, 48000}
     assert {channels for _, channels in by_format} == {1, 2}
@@ -265,20 +261,14 @@ def test_rates_and_channels_are_mixed_as_in_fma(tmp_path):
         assert info.format == "MP3"
 
 
-def test_a_track_of_another_corpus_is_named(tmp_path):
-    stranger = replace(demo.tracks(**SMALL, source=str(tmp_path))[0], track_id="999999")
-    with pytest.raises(GenreflowError, match="999999"):
-        write([stranger])
-
-
 def test_a_failure_of_the_encoder_is_told_and_leaves_no_file(tmp_path, monkeypatch):
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\ncat > /dev/null\necho 'No space left on device' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
-    damaged = demo.damaged(**SMALL)
+    damages = damaged(**SMALL)
     tracks = demo.tracks(**SMALL, source=str(tmp_path / "demo"))
-    track = next(t for t in tracks if t.track_id not in damaged)
+    track = next(t for t in tracks if t.track_id not in damages)
     with pytest.raises(GenreflowError, match="No space left on device"):
         write([track])
     assert not [p for p in (tmp_path / "demo").rglob("*") if p.is_file()]

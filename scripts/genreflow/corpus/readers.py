@@ -135,10 +135,11 @@ def _why_not(path: str) -> str:
 
     Whoever opens a named pipe waits for ever, and some devices never end.
     """
-    if not _is_utf_8(path):
-        return _NOT_UTF_8
     try:
+        path.encode()
         kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116 (of thousands of paths)
+    except UnicodeEncodeError:
+        return _NOT_UTF_8
     except FileNotFoundError:
         return _NOT_THERE
     except (OSError, ValueError) as error:
@@ -146,14 +147,6 @@ def _why_not(path: str) -> str:
     if kind != stat.S_IFREG:
         return f"{_KINDS.get(kind, 'something else')}, not a file"
     return "" if os.access(path, os.R_OK) else "you may not read it: change its permissions"
-
-
-def _is_utf_8(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _readable(text: str) -> str:
@@ -256,20 +249,13 @@ def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
                 f"Needed are path and genre; also used, if there: "
                 f"{', '.join(sorted(TABLE_COLUMNS - {'path', 'genre'}))}."
             )
-    known = TABLE_COLUMNS & set(columns)
     return [
-        (
-            number,
-            {
-                column: (row[column] or "").strip() if column in known else ""
-                for column in TABLE_COLUMNS
-            },
-        )
+        (number, {column: (row.get(column) or "").strip() for column in TABLE_COLUMNS})
         for number, row in rows
     ]
 
 
-def _track_of_row(row: Mapping[str, str], number: int, table: Path, base: Path) -> Track:
+def _track_of_row(row: dict[str, str], number: int, table: Path, base: Path) -> Track:
     place = f"{table}, line {number}"
     if not row["path"]:
         raise GenreflowError(f"{place}: the path is empty")
@@ -283,18 +269,8 @@ def _track_of_row(row: Mapping[str, str], number: int, table: Path, base: Path) 
             f"{place}: track_id {track_id!r} can't be a file name; use letters, digits, _, - and "
             ". (at most 101), or leave the column out and ids are made from the paths"
         )
-    return Track(
-        track_id=track_id,
-        path=str(base / row["path"]),
-        genre=row["genre"],
-        split=row["split"],
-        artist=row["artist"],
-        album=row["album"],
-        title=row["title"],
-        license=row["license"],
-        artist_id=row["artist"],
-        album_id=row["album"],
-    )
+    known = row | {"track_id": track_id, "path": str(base / row["path"])}
+    return Track(**known, artist_id=row["artist"], album_id=row["album"])
 
 
 def _sorted(tracks: Iterable[Track]) -> list[Track]:
