@@ -71,36 +71,21 @@ def fetch(url: str, path: str | Path, *, digest: str | None = None) -> Path:
         process is downloading it, or if the digest is not the expected one.
     """
     path = Path(path)
-    if path.exists():
-        if found := _difference(path, digest):
-            raise GenreflowError(
-                f"{path} is there but {found}. Delete it or move it away, then run again: "
-                f"it will be downloaded from {url}"
-            )
-        return path
-    with _writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        with partial.open("ab") as file:
-            _lock(file, path)
-            if path.exists():  # brought by another process since
-                return fetch(url, path, digest=digest)
-            try:
-                _download(url, file, resume=digest is not None)
-            except GenreflowError:
-                if not file.tell():
-                    partial.unlink()
-                raise
-            file.flush()
-            os.fsync(file.fileno())
-            if found := _difference(partial, digest):
-                partial.unlink()
-                raise GenreflowError(
-                    f"what came from {url} {found}. It has been deleted: run again to download it "
-                    "afresh. If that gives the same, the file on the server is not the expected "
-                    "one, or something on the way (a proxy, a login page) answers in its place"
-                )
-            partial.replace(path)
+    if not path.exists():
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f"{path.name}.partial")
+            with partial.open("ab") as file:
+                _lock(file, path)
+                if not path.exists():  # nor has another process brought it since
+                    _fill(file, url, digest)
+                    partial.replace(path)
+                    return path
+    if found := _difference(path, digest):
+        raise GenreflowError(
+            f"{path} is there but {found}. Delete it or move it away, then run again: "
+            f"it will be downloaded from {url}"
+        )
     return path
 
 
@@ -169,6 +154,26 @@ def is_unpacked(folder: str | Path, *, checksums: str) -> bool:
         return False
     names = (line.partition("  ")[2] for line in listing.read_text("utf-8").splitlines())
     return all((listing.parent / name).is_file() for name in names if not _is_pickle(name))
+
+
+def _fill(file: BinaryIO, url: str, digest: str | None) -> None:
+    """Bring what is missing of a partial file and check it; delete it if it is empty or wrong."""
+    partial = Path(file.name)
+    try:
+        _download(url, file, resume=digest is not None)
+    except GenreflowError:
+        if not file.tell():
+            partial.unlink()
+        raise
+    file.flush()
+    os.fsync(file.fileno())
+    if found := _difference(partial, digest):
+        partial.unlink()
+        raise GenreflowError(
+            f"what came from {url} {found}. It has been deleted: run again to download it afresh. "
+            "If that gives the same, the file on the server is not the expected one, or something "
+            "on the way (a proxy, a login page) answers in its place"
+        )
 
 
 def _download(url: str, file: BinaryIO, *, resume: bool) -> None:

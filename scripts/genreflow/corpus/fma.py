@@ -110,7 +110,7 @@ def fetch(
         address = f"{url.rstrip('/')}/{archive.name}"
         path = downloads.fetch(address, folder / archive.name, digest=f"sha1:{archive.sha1}")
         downloads.unpack(path, folder, checksums=archive.checksums)
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def read_tracks(
