@@ -12,7 +12,7 @@ import pytest
 from genreflow import layout as module
 from genreflow import split_names
 from genreflow.errors import GenreflowError
-from genreflow.layout import PATTERNS, Fitted, Layout
+from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Fitted, Layout
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTIFACTS = ROOT / "docs" / "artifacts.md"
@@ -55,7 +55,7 @@ def some_fitted():
 
 def files_of(fitted):
     return [getattr(fitted, name) for name in FILES] + [
-        fitted.model(kind) for kind in ("keras", "skops")
+        fitted.model(name) for name in (NETWORK, CLASSIFIER, COMBINER)
     ]
 
 
@@ -187,7 +187,7 @@ def test_the_docs_name_all_paths_and_no_others():
     paths = laid_out()
     inner = set().union(*map(folders, paths))
     assert known - paths - inner == set()
-    assert files - paths - {"transfer/BACKBONE/network/network.json"} == set()
+    assert files - paths - {"networks/FEATURE_SET/network.json"} == set()
     # Whoever knows a folder knows what is in it, and a folder is known by what is in it.
     assert {path for path in paths - inner if known.isdisjoint({path} | folders(path))} == set()
 
@@ -203,8 +203,8 @@ def test_it_needs_nothing_but_the_standard_library():
 
 # Nobody else spells out a path
 
-OTHERS = {"classify", "handcrafted", "fma_metadata", "tracks.csv"}
-"""Pieces of paths that are also names of learners and features, or FMA's own."""
+OTHERS = {"classify", "handcrafted", "networks", "fma_metadata", "tracks.csv"}
+"""Pieces of paths that are also names of learners, features and members of bundles, or FMA's own."""
 
 
 @functools.cache

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
-from genreflow import plan
 from genreflow.config import complete
 from genreflow.corpus.tracks import Track
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers
+from genreflow.limits import MAX_TRACKS
+from genreflow.plan.plan import Plan, downloads
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 FEATURES = "classify/handcrafted/all"
 
@@ -51,8 +52,12 @@ def tracks(*counts, artists=None, parts=("",)):
 
 def refusal(given, listed):
     with pytest.raises(GenreflowError) as error:
-        plan.make(given, listed)
+        Plan.of(given, listed)
     return [line for line in str(error.value).splitlines() if line.startswith("  - ")]
+
+
+def names(made, family):
+    return [learner.name for learner in made.of_family(family)]
 
 
 # which split `auto` stands for
@@ -69,7 +74,7 @@ def refusal(given, listed):
     ],
 )
 def test_auto_is_cross_validation_until_a_test_part_has_100_tracks(listed, family, said):
-    made = plan.make(config(), listed)
+    made = Plan.of(config(), listed)
     folds = int(family[-1]) if family != "grouped" else 1
     assert len(made.splits) == folds
     assert all(name.startswith(family) for name in made.splits)
@@ -78,16 +83,16 @@ def test_auto_is_cross_validation_until_a_test_part_has_100_tracks(listed, famil
 
 
 def test_auto_follows_the_share_of_the_test_part():
-    assert plan.make(config(split={"test": 0.2}), tracks(250, 250)).splits == ["grouped"]
+    assert Plan.of(config(split={"test": 0.2}), tracks(250, 250)).splits == ["grouped"]
 
 
 def test_auto_stands_beside_others_and_counts_once():
     given = config(splits=["lowest-ids", "auto", "grouped"])
-    assert plan.make(given, tracks(500, 500)).splits == ["lowest-ids", "grouped"]
+    assert Plan.of(given, tracks(500, 500)).splits == ["lowest-ids", "grouped"]
 
 
 def test_without_auto_nothing_is_chosen():
-    made = plan.make(config(splits=["grouped"]), tracks(8, 8))
+    made = Plan.of(config(splits=["grouped"]), tracks(8, 8))
     assert (made.splits, made.choice) == (["grouped"], "")
 
 
@@ -127,7 +132,7 @@ NETWORKS_ONLY = {"classify": {"features": {}}}
 )
 def test_each_split_has_a_least_number(split, least, changes):
     given = config(splits=[split], **changes)
-    assert plan.make(given, tracks(least, 20)).splits[0].startswith(split)
+    assert Plan.of(given, tracks(least, 20)).splits[0].startswith(split)
     (line,) = refusal(given, tracks(least - 1, 20))
     assert f"for the split {split} at least {least} are needed" in line
 
@@ -144,7 +149,7 @@ PARTS = ("training", "training", "training", "validation", "test")
 
 def test_the_parts_of_an_official_split_decide():
     given = config(splits=["official"])
-    assert plan.make(given, tracks(5, 5, parts=PARTS)).splits == ["official"]
+    assert Plan.of(given, tracks(5, 5, parts=PARTS)).splits == ["official"]
     listed = [one for one in tracks(5, 5, parts=PARTS) if one.track_id != "1-4"]
     (line,) = refusal(given, listed)
     assert "'genre-1'" in line
@@ -154,7 +159,7 @@ def test_the_parts_of_an_official_split_decide():
 def test_an_official_split_without_validation_gives_some_of_training():
     given = config(splits=["official"])
     parts = ("training", "training", "training", "test")
-    assert plan.make(given, tracks(4, 4, parts=parts)).splits == ["official"]
+    assert Plan.of(given, tracks(4, 4, parts=parts)).splits == ["official"]
     (line,) = refusal(given, tracks(2, 4, parts=("training", "test")))
     assert "at least 2 independent ones are needed in the training part" in line
 
@@ -165,11 +170,11 @@ def test_an_official_split_that_is_not_there_is_refused_unless_an_audit_could_dr
     assert "16 of the 16 tracks have no part" in line
     assert "`splits: [auto]`" in line
     listed = [*tracks(10, 10, parts=PARTS), Track("x", "music/x.wav", "genre-0")]
-    assert plan.make(given, listed).splits == ["official"]
+    assert Plan.of(given, listed).splits == ["official"]
 
 
 def test_before_a_download_nothing_is_refused():
-    made = plan.make(config(splits=["official"]), [])
+    made = Plan.of(config(splits=["official"]), [])
     assert made.splits == ["official"]
     assert made.left_out == {}
 
@@ -178,17 +183,20 @@ def test_before_a_download_nothing_is_refused():
 
 
 def test_a_stack_needs_two_validation_tracks_of_each_genre():
-    made = plan.make(config(), tracks(8, 30))
-    assert made.ensembles == ["ensemble/average"]
+    made = Plan.of(config(), tracks(8, 30))
+    assert names(made, "ensemble") == ["ensemble/average"]
     assert list(made.left_out) == ["ensemble/stack"]
     assert "of 'genre-0' there would be about 1" in made.left_out["ensemble/stack"]
-    assert plan.make(config(), tracks(20, 30)).ensembles == ["ensemble/average", "ensemble/stack"]
+    assert names(Plan.of(config(), tracks(20, 30)), "ensemble") == [
+        "ensemble/average",
+        "ensemble/stack",
+    ]
 
 
 def test_a_stack_that_one_of_the_splits_allows_is_made():
     given = config(splits=["official", "grouped"])
     parts = (*["training"] * 2, *["validation"] * 2, *["test"] * 2)
-    assert "ensemble/stack" in plan.make(given, tracks(6, 6, parts=parts)).ensembles
+    assert "ensemble/stack" in names(Plan.of(given, tracks(6, 6, parts=parts)), "ensemble")
 
 
 def test_a_stack_of_classifiers_that_learned_from_validation_is_left_out():
@@ -199,29 +207,29 @@ def test_a_stack_of_classifiers_that_learned_from_validation_is_left_out():
             "fit_on": ["training", "validation"],
         }
     )
-    made = plan.make(given, tracks(90, 90))
-    assert made.ensembles == ["ensemble/average"]
+    made = Plan.of(given, tracks(90, 90))
+    assert names(made, "ensemble") == ["ensemble/average"]
     assert "classify.fit_on" in made.left_out["ensemble/stack"]
 
 
 def test_an_ensemble_with_a_member_that_is_not_asked_for_is_not_named():
     given = config(ensembles={"members": {"average": {"of": ["ffnn/8", "ffnn/9"]}}})
-    made = plan.make(given, tracks(90, 90))
-    assert made.ensembles == []
+    made = Plan.of(given, tracks(90, 90))
+    assert names(made, "ensemble") == []
     assert made.left_out == {}
 
 
 def test_an_rbf_svm_is_left_out_where_its_matrix_is_too_large():
     """As many tracks learn as the classifier itself allows, and an audit may drop a tenth."""
     given = config(splits=["grouped"])
-    assert classifiers.MAX_TRACKS == plan.MAX_TRACKS == 25_000
-    made = plan.make(given, tracks(20_000, 20_000))
-    assert made.classifiers == [f"{FEATURES}/lda"]
+    assert classifiers.MAX_TRACKS == MAX_TRACKS == 25_000
+    made = Plan.of(given, tracks(20_000, 20_000))
+    assert names(made, "classify") == [f"{FEATURES}/lda"]
     assert "32,000 tracks (8 GB)" in made.left_out[f"{FEATURES}/svm-rbf"]
-    assert f"{FEATURES}/svm-rbf" in plan.make(given, tracks(17_000, 17_000)).classifiers
+    assert f"{FEATURES}/svm-rbf" in names(Plan.of(given, tracks(17_000, 17_000)), "classify")
     given = config(splits=["official"])
     listed = tracks(30_000, 30_000, parts=("training", "validation", "test"))
-    assert f"{FEATURES}/svm-rbf" in plan.make(given, listed).classifiers
+    assert f"{FEATURES}/svm-rbf" in names(Plan.of(given, listed), "classify")
 
 
 TRANSFER = {
@@ -267,7 +275,7 @@ ONNX = f"resources/onnx/{'ab' * 32}.onnx"
 
 
 def test_what_learners_rest_on_is_downloaded():
-    found = plan.downloads(config(**TRANSFER))
+    found = downloads(config(**TRANSFER))
     assert {one["path"]: one for one in found} == {
         one["path"]: one
         for one in (
@@ -279,15 +287,15 @@ def test_what_learners_rest_on_is_downloaded():
     }
     assert len(found) == 4
     without = TRANSFER["transfer"] | {"run": []}
-    assert plan.downloads(config(**TRANSFER | {"transfer": without})) == found[:1]
-    assert plan.downloads(config()) == []
+    assert downloads(config(**TRANSFER | {"transfer": without})) == found[:1]
+    assert downloads(config()) == []
 
 
 def test_learners_on_networks_that_are_not_there_are_left_out():
     absent = ["resources/weights/VGG16.h5", ONNX]
-    made = plan.make(config(**TRANSFER), tracks(90, 90), lacking=absent)
-    assert made.variants == ["tuned"]
-    assert made.classifiers == [f"{FEATURES}/lda"]
+    made = Plan.of(config(**TRANSFER), tracks(90, 90), lacking=absent)
+    assert list(made.variants) == ["tuned"]
+    assert names(made, "classify") == [f"{FEATURES}/lda"]
     assert set(made.left_out) == {
         "classify/vgg16/fc2/pca-0.90/lda",
         "classify/audio/embedding/all/lda",
@@ -302,8 +310,8 @@ def test_an_ensemble_goes_with_its_member():
     members = {"of": ["ffnn/8", "classify/vgg16/fc2/pca-0.90/lda"]}
     given = config(**TRANSFER, ensembles={"members": {"average": members}})
     listed = tracks(90, 90)
-    assert plan.make(given, listed).ensembles == ["ensemble/average"]
-    made = plan.make(given, listed, lacking=["resources/weights/VGG16.h5"])
-    assert made.ensembles == []
+    assert names(Plan.of(given, listed), "ensemble") == ["ensemble/average"]
+    made = Plan.of(given, listed, lacking=["resources/weights/VGG16.h5"])
+    assert names(made, "ensemble") == []
     reason = made.left_out["ensemble/average"]
     assert reason.startswith("its member classify/vgg16/fc2/pca-0.90/lda is left out: resources/")
