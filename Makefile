@@ -5,7 +5,7 @@
 # make test-long              the tests of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
 # make reliability            the same, and docs/reliability.md from what came of it
 # make bench                  the benchmarks, as ratios against the plain way
-# make check                  format and lint
+# make check                  format, lint, and the layers of the library
 # make docs                   docs/configuration.md and the rule graph in the README, from the code
 # make lock                   envs/requirements.lock from envs/requirements.in, and envs/genreflow.yaml from it
 # make clean                  remove .venv; results stay
@@ -61,6 +61,7 @@ check: $(INSTALLED)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/snakefmt --check Snakefile rules
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/snakemake --lint
 
 docs: $(INSTALLED)

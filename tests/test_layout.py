@@ -204,7 +204,7 @@ def test_it_needs_nothing_but_the_standard_library():
 # Nobody else spells out a path
 
 OTHERS = {"classify", "handcrafted", "networks", "fma_metadata", "tracks.csv"}
-"""Pieces of paths that are also names of learners, features and members of bundles, or FMA's own."""
+"""Pieces of paths that are also names of learners, features, members of bundles, or FMA's own."""
 
 
 @functools.cache
