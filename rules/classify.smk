@@ -77,7 +77,7 @@ rule classify_table:
         mem_mb=1000,
         runtime=10,
     params:
-        results=layout.root,
+        results=STAGES.results,
         fma_small=PLAN.is_fma_small,
         marks=PLAN.marks,
         note=PLAN.notes,

@@ -86,7 +86,7 @@ rule audit:
         runtime=30,
     params:
         tracks=STAGES.ids_of_shard,
-        results=layout.root,
+        results=STAGES.results,
         audit=STAGES.audit,
         code=code("audit.py"),
     message:

@@ -20,7 +20,7 @@ rule ensemble:
         mem_mb=2000,
         runtime=60,
     params:
-        results=layout.root,
+        results=STAGES.results,
         how=STAGES.how,
         seed=config["seed"],
         code=code("ensemble.py"),

@@ -22,11 +22,11 @@ rule latency:
         mem_mb=6000,
         runtime=60,
     params:
-        results=layout.root,
+        results=STAGES.results,
         clips=config["latency"]["clips"],
         threads=config["latency"]["threads"],
         learners=STAGES.described(PLAN.timed),
-        networks=PLAN.networks_of(PLAN.timed),
+        networks=lambda wildcards: PLAN.networks_of(PLAN.timed),
         ensembles={one.name: one.members for one in PLAN.of_family("ensemble")},
         seeds={one.name: len(config["seeds"]) for one in PLAN.seeded},
         marks=PLAN.marks,
@@ -72,7 +72,7 @@ rule tables:
         mem_mb=2000,
         runtime=30,
     params:
-        results=layout.root,
+        results=STAGES.results,
         fma_small=PLAN.is_fma_small,
         marks=PLAN.marks,
         left_out=PLAN.left_out,
@@ -176,7 +176,7 @@ rule confusion_matrices:
         mem_mb=2000,
         runtime=30,
     params:
-        results=layout.root,
+        results=STAGES.results,
         learners=list(PLAN.learners),
         marks=PLAN.marks,
         note=PLAN.notes,
@@ -221,7 +221,7 @@ rule learning_curves:
         mem_mb=2000,
         runtime=30,
     params:
-        results=layout.root,
+        results=STAGES.results,
         monitors={one.name: one.monitor for one in PLAN.seeded},
         pairs=PLAN.curve_pairs,
         note=PLAN.note,

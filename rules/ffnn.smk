@@ -49,7 +49,7 @@ rule ffnn_table:
         mem_mb=1000,
         runtime=10,
     params:
-        results=layout.root,
+        results=STAGES.results,
         fma_small=PLAN.is_fma_small,
         note=PLAN.note,
         code=code("ffnn_table.py"),

@@ -21,7 +21,7 @@ rule export:
         mem_mb=2000,
         runtime=30,
     params:
-        results=layout.root,
+        results=STAGES.results,
         learner=config["predict"]["learner"],
         learners=lambda wildcards: STAGES.described(
             PLAN.with_members(STAGES.candidates)

@@ -17,7 +17,7 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        results=layout.root,
+        results=STAGES.results,
         limits=[one for one in (PLAN.notes, PLAN.choice) if one],
         marks=PLAN.marks,
         code=code("report.py"),

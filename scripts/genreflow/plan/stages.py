@@ -47,6 +47,10 @@ class Stages:
         self.require_corpus()
         return self.plan.shards[wildcards.shard]
 
+    def results(self, wildcards: Any) -> str:
+        """Return the folder below which the place of predictions tells learner, split and seed."""
+        return self.plan.layout.root
+
     # The corpus and its audio
 
     @property
