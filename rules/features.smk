@@ -48,7 +48,7 @@ rule feature_shard:
     params:
         tracks=STAGES.ids_of_shard,
         feature_set=STAGES.feature_set,
-        sample_rate=config["audio"]["sample_rate"],
+        sample_rate=STAGES.sample_rate,
         code=lambda wildcards: code("feature_shard.py", STAGES.module(wildcards)),
     message:
         "Compute the features {wildcards.feature_set} of shard {wildcards.shard}"

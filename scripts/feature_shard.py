@@ -12,6 +12,6 @@ with logged(snakemake.log[0]):
 
         backend.configure(threads=snakemake.threads, seed=0)
     files = [input.clips] if isinstance(input.clips, str) else input.clips
-    clips = shards.clips_of(features, params.tracks, files, sample_rate=params.sample_rate)
+    clips = features.clips(params.tracks, files, sample_rate=params.sample_rate)
     found = shards.write(snakemake.output[0], features, clips)
     print(f"features of {found} of {len(params.tracks)} tracks")

@@ -22,6 +22,19 @@ def modules(script):
     }
 
 
+KINDS = {"handcrafted": "handcrafted", "image_network": "tiny"}
+"""The feature set of the tests' corpus that is of a kind."""
+
+
 def users(module):
-    """Return the scripts that import a module of the library."""
-    return {script for script in PYTHON if module in modules(script)}
+    """Return the scripts that import a module of the library.
+
+    The kinds of feature sets are imported by name, as the sets of a run need them: for these it
+    returns RULE/SET.
+    """
+    found = {script for script in PYTHON if module in modules(script)}
+    for kind, name in KINDS.items():
+        path = f"genreflow/features/kinds/{kind}.py"
+        if module in {f"genreflow.features.kinds.{kind}", *modules(path)}:
+            found |= {f"feature_shard/{name}", f"feature_matrix/{name}"}
+    return found

@@ -73,7 +73,7 @@ TINY = {
         "run": ["logistic-regression"],
         "folds": 2,
     },
-    "inference": {"clips": 0},  # for times differ from run to run
+    "latency": {"clips": 0},  # for times differ from run to run
     "ensembles": {
         "members": {
             "both": {
@@ -102,7 +102,7 @@ WHOLE_DEMO = {
         },
         "run": ["svm-linear"],
     },
-    "inference": {"clips": 3},
+    "latency": {"clips": 3},
     "ensembles": {
         "members": {
             "average": {"of": ["cnn/simple", "ffnn/64", "classify/handcrafted/all/svm-linear"]}

@@ -38,24 +38,35 @@ def records(workdir):
 
 
 @functools.cache
-def readers(workdir):
-    """Return for each rule of a finished run the rules that read what it made."""
-    made = dict(records(workdir))
-    found = {record["rule"]: set() for record in made.values()}
-    for record in made.values():
-        for name in made.keys() & set(record["input"]):
-            found[made[name]["rule"]].add(record["rule"])
-    return found
+def made(workdir):
+    """Return for each output of a finished run the rule that made it, and the outputs that read it."""
+    known = dict(records(workdir))
+    reading = {output: [] for output in known}
+    for output, record in known.items():
+        for name in known.keys() & set(record["input"]):
+            reading[name].append(output)
+    return {output: (known[output]["rule"], reading[output]) for output in known}
 
 
-def with_followers(workdir, *rules):
-    """Return rules and all that depends on them in a finished run."""
-    after, found, waiting = readers(workdir), set(), list(rules)
+def with_followers(workdir, *stages):
+    """Return rules and all that depends on them in a finished run.
+
+    A stage is a rule, or RULE/PART for those of its outputs that have PART in their paths.
+    """
+    outputs = made(workdir)
+    waiting = [
+        output
+        for output, (rule, _) in outputs.items()
+        for name, _, part in (stage.partition("/") for stage in stages)
+        if rule == name and part in ("", *(piece.split(".")[0] for piece in output.split("/")))
+    ]
+    found = set()
     while waiting:
-        rule = waiting.pop()
-        found.add(rule)
-        waiting.extend(after.get(rule, set()) - found)
-    return found
+        output = waiting.pop()
+        if output not in found:
+            found.add(output)
+            waiting.extend(outputs[output][1])
+    return {outputs[output][0] for output in found} | {stage.partition("/")[0] for stage in stages}
 
 
 def rules_of(jobs):
@@ -102,10 +113,10 @@ def copied(source, target):
 def content(path):
     """Return the bytes of a file; of a saved model those of its arrays.
 
-    Keras and skops note times and addresses in the JSON beside them, so that a pack with the same
+    Keras and skops note times and addresses in the JSON beside them, so that a bundle with the same
     models has other hashes of them.
     """
-    if path.name == "pack.json":
+    if path.name == "bundle.json":
         described = json.loads(path.read_text(encoding="utf-8"))
         hashes = described["members"].items()
         described["members"] = {

@@ -100,7 +100,7 @@ def outcomes(run):
     """Return for each input: "used" or the reason, and the same of hand-crafted features."""
     assert run.done.returncode == 0, run.done.stderr
     ids, used, excluded = run.ids, run.table("corpus/tracks.csv"), run.table("corpus/excluded.csv")
-    left_out = run.table("handcrafted/left_out.csv")
+    left_out = run.table("features/handcrafted.left_out.csv")
     with h5py.File(run.folder / RESULTS / "features/handcrafted.h5") as file:
         featured = set(file["track_id"].asstr()[:])
     rows = []
@@ -154,7 +154,7 @@ def test_what_is_used_has_an_image(run):
 
 def test_good_clips_are_used_beside_bad_ones(run):
     ids, used = run.ids, run.table("corpus/tracks.csv").index
-    left_out = run.table("handcrafted/left_out.csv").index
+    left_out = run.table("features/handcrafted.left_out.csv").index
     assert [path for path in run.good if ids[str(path)] not in used] == []
     assert [path for path in run.good if ids[str(path)] in left_out] == []
 
@@ -259,12 +259,12 @@ def memory(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wavs")
     found = peaks(run) | {"wav": peak_of_wavs([one.path for one in run.bad], folder)}
     (wide,) = (one.path for one in run.bad if one.path.name == "wide.flac")
-    found["handcrafted_shard"] = max(found["handcrafted_shard"], peak_of_features(wide))
+    found["feature_shard"] = max(found["feature_shard"], peak_of_features(wide))
     return {rule: (found[rule], limit) for rule, limit in limits().items() if rule in found}
 
 
 def test_no_job_takes_more_memory_than_its_rule_says(memory):
-    assert {"wav", "audit", "spectrogram_shard", "handcrafted_shard"} <= memory.keys()
+    assert {"wav", "audit", "spectrogram_shard", "feature_shard"} <= memory.keys()
     assert {rule: both for rule, both in memory.items() if both[0] > both[1]} == {}
 
 

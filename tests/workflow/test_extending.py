@@ -82,5 +82,5 @@ def test_every_example_runs(extended, finished):
     done = harness.snakemake(finished, *targets, "--configfile", "more.yaml", root=extended)
     assert done.returncode == 0, done.stderr
     assert [path for path in targets if not (finished / path).exists()] == []
-    header = (finished / "results/tiny/handcrafted/features.csv").read_text().splitlines()[0]
+    header = (finished / "results/tiny/features/handcrafted.csv").read_text().splitlines()[0]
     assert "crest" in header

@@ -176,7 +176,7 @@ def test_interrupted_by_the_user_ends_at_once_and_goes_on(ended, tmp_path):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     generator = random.Random(SEED)
     jobs = faults.jobs_of(ended)
-    rules = ("wav", "handcrafted_shard", "cnn", "cnn_search", "classify", "tables")
+    rules = ("wav", "feature_shard", "cnn", "cnn_search", "classify", "tables")
     rounds = [Round(ended, OPTIONS, jobs, rule, "interrupt", generator.random()) for rule in rules]
     wrong = play(rounds, tmp_path)
     assert wrong == [], "\n".join(wrong)

@@ -13,8 +13,8 @@ STAGES = {
     "cnn_search": "results/tiny/grouped/cnn/tuned-augmented/search/.trials/trial-0001.json",
     "cnn": "results/tiny/grouped/cnn/residual/seed-0/.checkpoint.npz",
     "predictions": "results/tiny/grouped/cnn/residual/seed-0/.part-predictions.csv",
-    "backbone": "results/tiny/transfer/tiny/network/.part-network.json",
-    "backbone_shard": "results/tiny/transfer/tiny/.part-*",
+    "network": "results/tiny/networks/tiny/.part-network.json",
+    "feature_shard": "results/tiny/feature_shards/*/.part-*",
     "pca": "results/tiny/grouped/classify/tiny/pool/.part-pca.h5",
     "tables": "results/tiny/tables/.part-genres.csv",
 }
@@ -27,8 +27,8 @@ TARGETS = {
     "cnn_search": ["--until", "cnn_search"],
     "cnn": ["--until", "cnn"],
     "predictions": ["--until", "cnn"],
-    "backbone": ["--until", "backbone"],
-    "backbone_shard": ["--until", "backbone_shard"],
+    "network": ["--until", "network"],
+    "feature_shard": ["--until", "feature_shard"],
     "pca": ["--until", "pca"],
 }
 """Stages that could be overtaken by another while they are waited for are run alone."""

@@ -81,13 +81,13 @@ IMAGENET = {"transfer": {"weights": "imagenet"}, "classify": {"features": {"vgg1
 
 def test_learners_on_imagenet_weights_are_run_once_these_are_there(plan, fresh):
     jobs = plan(fresh, IMAGENET)
-    assert {job[1] for job in jobs if job[0] == "backbone"} == {"tiny"}
+    assert {job[1] for job in jobs if job[0] == "network"} == {"tiny"}
     assert "vgg16/fc1" not in {job[2] for job in jobs if job[0] in ("classify", "pca")}
     weights = fresh / "resources/weights/VGG16.h5"
     weights.parent.mkdir(parents=True)
     weights.touch()
     jobs = plan(fresh, IMAGENET)
-    assert {job[1] for job in jobs if job[0] == "backbone"} == {"tiny", "vgg16"}
+    assert {job[1] for job in jobs if job[0] == "network"} == {"tiny", "vgg16"}
     assert ("classify", "grouped", "vgg16/fc1", "pca-0.90", "svm-linear") in jobs
 
 
@@ -110,16 +110,16 @@ def test_learners_that_new_audio_cant_be_given_to_are_not_timed(plan, fresh):
     """Nothing but classifiers on a published table: there is nothing to time, and no error."""
     published = {
         "handcrafted": {"source": "published", "table": "features.csv"},
-        "inference": {"clips": 2},
+        "latency": {"clips": 2},
         "transfer": {"backbones": {}, "joined": {}},
         "classify": {"features": {"tiny/pool": [], "joined/both": []}},
     }
     (fresh / "features.csv").write_text("")
-    assert "inference" in {job[0] for job in plan(fresh, published)}  # the CNNs
+    assert "latency" in {job[0] for job in plan(fresh, published)}  # the CNNs
     published["cnn"] = {"run": []}
     jobs = {job[0] for job in plan(fresh, published)}
     assert "tables" in jobs
-    assert "inference" not in jobs
+    assert "latency" not in jobs
 
 
 def test_a_network_in_onnx_is_taken_by_its_hash(plan, fresh):
@@ -136,12 +136,15 @@ def test_a_network_in_onnx_is_taken_by_its_hash(plan, fresh):
         "transfer": {"backbones": {"audio": backbone}},
         "classify": {"features": {"audio/embedding": ["all"]}},
     }
-    assert "onnx_shard" not in rules_of(plan(fresh, changes))
+    assert "audio" not in {job[1] for job in plan(fresh, changes) if job[0] == "feature_shard"}
     network = fresh / f"resources/onnx/{sha256}.onnx"
     network.parent.mkdir(parents=True)
     network.touch()
     jobs = plan(fresh, changes)
-    assert len([job for job in jobs if job[0] == "onnx_shard"]) == TINY["corpus"]["shards"]
+    assert (
+        len([job for job in jobs if job[:2] == ("feature_shard", "audio")])
+        == TINY["corpus"]["shards"]
+    )
     assert ("classify", "grouped", "audio/embedding", "all", "svm-linear") in jobs
 
 

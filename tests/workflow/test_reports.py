@@ -20,7 +20,7 @@ def learners():
 def test_the_page_shows_every_learner_and_what_each_stage_cost(finished_module):
     page = (finished_module / "results/tiny/report.html").read_text()
     assert [learner for learner in learners() if learner not in page] == []
-    for rule in ("wav", "cnn_search", "backbone_shard", "classify"):
+    for rule in ("wav", "cnn_search", "feature_shard", "classify"):
         assert re.search(rf">\s*{rule}\s*<", page), f"no costs of {rule}"
     assert len(re.findall("data:image/webp", page)) >= 3  # test tracks have their image
 

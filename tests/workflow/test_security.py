@@ -128,7 +128,7 @@ def test_a_network_of_the_users_that_holds_code_is_refused(fresh, tmp_path):
     mark = tmp_path / "ran"
     keras_with_trap(fresh / "tiny.keras", mark)
     forget(mark)
-    done = run(fresh, TINY, "results/tiny/transfer/tiny/network")
+    done = run(fresh, TINY, "results/tiny/networks/tiny")
     assert done.returncode != 0
     assert "tiny.keras can't be loaded" in " ".join(done.stderr.split())
     assert not mark.exists()

@@ -34,7 +34,7 @@ PROFILES = harness.ROOT / "profiles"
 IMAGES = "results/tiny/spectrograms"
 SHARDS = (f"{IMAGES}/0.h5", f"{IMAGES}/1.h5")
 
-TIMES = ("inference", "comparison")
+TIMES = ("latency", "comparison")
 """Tables with what a prediction took, which no two runs agree on."""
 
 SETTINGS = {

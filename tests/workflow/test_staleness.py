@@ -93,9 +93,10 @@ def of_corpus():
         ("cnn_search", "grouped", "tuned-augmented"),
         ("search_figures",),
         *(("cnn", "grouped", variant, "0") for variant in TINY["cnn"]["run"]),
-        ("handcrafted",),
-        ("backbone_features", "tiny", "first"),
-        ("backbone_features", "tiny", "pool"),
+        ("feature_matrix", "handcrafted"),
+        ("handcrafted_table",),
+        ("feature_matrix", "tiny/first"),
+        ("feature_matrix", "tiny/pool"),
         ("joined_features", "both"),
         ("pca", "grouped", "tiny/pool"),
         ("explained_variance", "grouped"),
@@ -117,8 +118,8 @@ def of_corpus():
 
 def of_shard(track_id):
     shard = str(shard_of(track_id, TINY["corpus"]["shards"]))
-    rules = ("audit", "spectrogram_shard", "handcrafted_shard")
-    return {(rule, shard) for rule in rules} | {("backbone_shard", "tiny", shard)}
+    sets = {("feature_shard", name, shard) for name in ("handcrafted", "tiny")}
+    return {(rule, shard) for rule in ("audit", "spectrogram_shard")} | sets
 
 
 def test_new_content_of_a_clip_reruns_its_wav_and_its_shard(finished, plan):
@@ -206,14 +207,14 @@ ONLINE = ["cnn", "online_gallery"]
 SETTINGS = {
     "corpus.name": ("other", None),
     "corpus.kind": ("table", []),  # the table lists the same tracks
-    "corpus.audio": ("moved", ["wav", "manifest", "handcrafted_shard"]),
+    "corpus.audio": ("moved", ["wav", "manifest", "feature_shard/handcrafted"]),
     "corpus.table": ("tracks.csv", []),
     "corpus.subset": ("large", []),
     "corpus.url": ("http://localhost/fma", []),
     "corpus.levels": (["genre"], ["manifest"]),
     "corpus.genres": (3, []),
     "corpus.clips_per_genre": (6, []),
-    "corpus.shards": (4, ["audit", "spectrogram_shard", "handcrafted_shard"]),
+    "corpus.shards": (4, ["audit", "spectrogram_shard", "feature_shard"]),
     "corpus.min_duration": (0.4, ["audit"]),
     "corpus.silence_level": (-50, ["audit"]),
     "corpus.min_sounding": (0.02, ["audit"]),
@@ -225,18 +226,18 @@ SETTINGS = {
         1,
         [
             *("split", "augmented_shard", "cnn_search", "classify"),
-            *("genre_gallery", "copies_gallery", "online_gallery", "backbone"),
+            *("genre_gallery", "copies_gallery", "online_gallery", "network"),
         ],
     ),
     "seeds": ([1], ["cnn", "ffnn"]),
-    "audio.sample_rate": (9000, ["wav", "audit", "spectrogram_shard", "backbone"]),
-    "audio.duration": (2.0, ["wav", "spectrogram_shard", "backbone"]),
-    "spectrogram.n_fft": (1024, ["spectrogram_shard", "backbone"]),
-    "spectrogram.hop_length": (128, ["spectrogram_shard", "backbone"]),
-    "spectrogram.n_mels": (16, ["spectrogram_shard", "backbone"]),
-    "spectrogram.f_min": (20, ["spectrogram_shard", "backbone"]),
-    "spectrogram.f_max": (3000, ["spectrogram_shard", "backbone"]),
-    "spectrogram.invert": (False, ["spectrogram_shard", "backbone"]),
+    "audio.sample_rate": (9000, ["wav", "audit", "spectrogram_shard", "network"]),
+    "audio.duration": (2.0, ["wav", "spectrogram_shard", "network"]),
+    "spectrogram.n_fft": (1024, ["spectrogram_shard", "network"]),
+    "spectrogram.hop_length": (128, ["spectrogram_shard", "network"]),
+    "spectrogram.n_mels": (16, ["spectrogram_shard", "network"]),
+    "spectrogram.f_min": (20, ["spectrogram_shard", "network"]),
+    "spectrogram.f_max": (3000, ["spectrogram_shard", "network"]),
+    "spectrogram.invert": (False, ["spectrogram_shard", "network"]),
     "augment.mode": ("online", ["cnn_search"]),
     "augment.copies": (1, ["augmented_shard"]),
     "augment.frequency_mask": (5, ["augmented_shard", *ONLINE]),
@@ -290,11 +291,14 @@ SETTINGS = {
     "cnn.precision": ("mixed_float16", ["cnn_search", "cnn"]),
     "cnn.threads": (2, []),
     "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
-    "handcrafted.source": ("published", ["published_features", "ffnn", "classify"]),
+    "handcrafted.source": (
+        "published",
+        ["published_features", "handcrafted_table", "ffnn", "classify"],
+    ),
     "handcrafted.table": ("features.csv", []),
-    "handcrafted.features": (["rmse"], ["handcrafted_shard"]),
-    "handcrafted.rates": ("reference", ["handcrafted_shard"]),
-    "handcrafted.duration": (20.0, ["handcrafted_shard"]),
+    "handcrafted.features": (["rmse"], ["feature_shard/handcrafted"]),
+    "handcrafted.rates": ("reference", ["feature_shard/handcrafted"]),
+    "handcrafted.duration": (20.0, ["feature_shard/handcrafted"]),
     "ffnn.units": ([[8]], ["ffnn"]),
     "ffnn.l2": (0.01, ["ffnn"]),
     "ffnn.learning_rate": (0.01, ["ffnn"]),
@@ -304,11 +308,11 @@ SETTINGS = {
     "ffnn.patience": (2, ["ffnn"]),
     "transfer.backbones.*": (
         {"network": "tiny.keras", "cuts": ["first", "pool"], "preprocessing": "none"},
-        ["backbone"],
+        ["network"],
     ),
     "transfer.weights": ("imagenet", []),  # a network in a file has its own
-    "transfer.engine": ("auto", ["backbone"]),
-    "transfer.dtype": ("float32", ["backbone_shard"]),
+    "transfer.engine": ("auto", ["network"]),
+    "transfer.dtype": ("float32", ["feature_shard/tiny"]),
     "transfer.threads": (3, []),
     "transfer.joined.*": (["tiny/pool", "tiny/first"], ["joined_features"]),
     "transfer.folder": ("elsewhere", []),
@@ -326,8 +330,8 @@ SETTINGS = {
     "classify.fit_on": (["training", "validation"], ["pca", "classify"]),
     "classify.class_weight": ("balanced", ["classify"]),
     "classify.threads": (3, []),
-    "inference.clips": (2, ["inference", "tables"]),
-    "inference.threads": (1, []),
+    "latency.clips": (2, ["latency", "tables"]),
+    "latency.threads": (1, []),
     "predict.path": ("audio", []),
     "predict.learner": ("ffnn/4", []),
     # Left out, for a stack would have too few tracks to validate.
@@ -421,7 +425,7 @@ def with_table(template, tmp_path_factory):
     ]
     lines = [",".join(map(str, row)) for row in [("path", "genre", "artist", "title"), *rows]]
     (folder / "tracks.csv").write_text("\n".join(lines) + "\n")
-    shutil.copy(folder / "results" / "tiny" / "handcrafted" / "features.csv", folder)
+    shutil.copy(folder / "results" / "tiny" / "features" / "handcrafted.csv", folder)
     return folder
 
 
@@ -430,7 +434,7 @@ def test_setting_reruns_what_uses_it(with_table, plan, key):
     value, rules = SETTINGS[key]
     changes = merged(changed(key, value), ALSO.get(key, {}))
     if rules is None:
-        expected = set(harness.readers(with_table))
+        expected = {rule for rule, _ in harness.made(with_table).values()}
     else:
         expected = harness.with_followers(with_table, *rules)
     left_out = {"ensemble"} if key in NOT_ITS_MEMBERS else set()
@@ -488,8 +492,8 @@ def test_a_new_cut_reruns_the_pass_of_that_backbone_only(finished_module, plan):
         "classify": {"features": {"tiny/input_layer": ["all"]}},
     }
     planned = plan(finished_module, changes)
-    assert {job[1] for job in planned if job[0] in ("backbone", "backbone_shard")} == {"tiny"}
-    assert "handcrafted" not in rules_of(planned)
+    assert {job[1] for job in planned if job[0] in ("network", "feature_shard")} == {"tiny"}
+    assert ("feature_matrix", "handcrafted") not in planned
     assert not {"cnn", "ffnn"} & rules_of(planned)
 
 
@@ -518,8 +522,9 @@ RULES = {"spectrograms.py": ("spectrograms", "augmented")}
 
 def rules_that_use(workdir, scripts):
     """Return the rules of a finished run that run scripts, and all that follow them."""
-    rules = {rule for script in scripts for rule in RULES.get(script, (Path(script).stem,))}
-    return harness.with_followers(workdir, *(rules & harness.readers(workdir).keys()))
+    rules = {rule for script in scripts for rule in RULES.get(script, (script.split(".")[0],))}
+    ran = {rule for rule, _ in harness.made(workdir).values()}
+    return harness.with_followers(workdir, *(rule for rule in rules if rule.split("/")[0] in ran))
 
 
 EDITS = {".py": "EDITED = True", ".sh": "true"}
@@ -552,7 +557,7 @@ def edit(tmp_path):
 def test_editing_a_module_reruns_its_dependants(finished_module, plan, edit, module):
     checkout = edit(f"scripts/genreflow/{module.replace('.', '/')}.py")
     expected = rules_that_use(finished_module, imports.users(f"genreflow.{module}"))
-    assert set() != expected != set(harness.readers(finished_module))
+    assert set() != expected != {rule for rule, _ in harness.made(finished_module).values()}
     assert rules_of(plan(finished_module, root=checkout)) == expected
 
 

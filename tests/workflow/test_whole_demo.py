@@ -40,7 +40,7 @@ def test_a_pack_predicts_what_the_tables_were_made_from(whole_demo, learner):
     assert len(made) == 48
     (whole_demo / "test.txt").write_text("\n".join(tracks.loc[made.index, "path"]) + "\n")
 
-    command = [sys.executable, "-m", "genreflow.bundle.predict", f"{RESULTS}/pack", "test.txt"]
+    command = [sys.executable, "-m", "genreflow.bundle.predict", f"{RESULTS}/bundle", "test.txt"]
     said = subprocess.run(
         [*command, "--first-clip", "--output", "new.csv"],
         cwd=whole_demo,
@@ -55,8 +55,8 @@ def test_a_pack_predicts_what_the_tables_were_made_from(whole_demo, learner):
     np.testing.assert_allclose(new[columns], made[columns], rtol=0, atol=1e-5)
 
 
-def test_inference_is_timed_and_compared(whole_demo):
-    times = table(whole_demo / RESULTS / "tables/inference.csv")
+def test_latency_is_timed_and_compared(whole_demo):
+    times = table(whole_demo / RESULTS / "tables/latency.csv")
     by_step = times.pivot_table(index="name", columns="step", values="median")
     own = by_step.loc[[name for name in LEARNERS if name != "ensemble/average"]]
     assert (own["model"] < own["clip"]).all()

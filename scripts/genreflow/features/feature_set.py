@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -31,6 +31,10 @@ class Sound(NamedTuple):
 
     samples: np.ndarray
     rate: int
+
+
+Clips = Iterator[tuple[str, Callable[[], Any]]]
+"""Track ids, each with what returns the clip, or raises `Unusable`."""
 
 
 class Settings(BaseModel):
@@ -73,6 +77,20 @@ class FeatureSet(ABC):
     @abstractmethod
     def needs(self) -> str:
         """What it takes of a clip: `IMAGE`, `WAV` or `SOURCE`."""
+
+    @abstractmethod
+    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
+        """Yield the clips of a shard's tracks.
+
+        Parameters
+        ----------
+        tracks
+            Track ids.
+        files
+            What it `needs` of them: the shard of images, or for each track its WAV or its source.
+        sample_rate
+            Of WAVs [Hz].
+        """
 
     def column_names(self, output: str, size: int) -> list[str]:
         """Return the names of the columns of an output that has so many."""

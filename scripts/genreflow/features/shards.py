@@ -5,7 +5,7 @@ for each output of the feature set. Its attributes tell what made it, and why tr
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -16,10 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError, Unusable
-from genreflow.features import feature_set, matrices, spectrograms
-from genreflow.features.feature_set import FeatureSet, Part, Sound
+from genreflow.features import matrices
+from genreflow.features.feature_set import Clips, FeatureSet, Part
 from genreflow.runtime.files import atomic, write_reasons
 
 LOSS = 0.01
@@ -27,95 +26,6 @@ LOSS = 0.01
 
 _ONLY = "features"
 """What the output of a set that has only one is called in a shard."""
-
-Clips = Iterator[tuple[str, Callable[[], Any]]]
-"""Track ids, each with what returns the clip, or raises `Unusable`."""
-
-
-def images(shard: str | Path) -> Clips:
-    """Yield the log-mel images of a shard, read eight at a time."""
-    with spectrograms.open_images(shard) as file:
-        track_ids = file["track_id"].asstr()[:].tolist()
-        for start in range(0, len(track_ids), 8):
-            block = file["images"][start : start + 8]
-            for track_id, image in zip(track_ids[start : start + 8], block, strict=True):
-                yield track_id, lambda image=image: image
-
-
-def wavs(tracks: Iterable[tuple[str, str]], *, sample_rate: int) -> Clips:
-    """Yield the resampled audio of tracks, given with their WAVs."""
-
-    def read(path: str) -> Sound:
-        samples = read_wav(path, sample_rate=sample_rate)
-        if not len(samples):
-            raise Unusable("it could not be decoded")
-        return Sound(samples, sample_rate)
-
-    for track_id, path in tracks:
-        yield track_id, lambda path=path: read(path)
-
-
-def sources(tracks: Iterable[tuple[str, str]], *, duration: float) -> Clips:
-    """Yield the audio of tracks at its own rate, given with their files, up to a duration [s].
-
-    Raises
-    ------
-    GenreflowError
-        At the end, if a file changed meanwhile, or is gone: the workflow would take the features
-        for those of the files as they are now.
-    """
-    from genreflow.audio.decode import native
-
-    def read(path: str) -> Sound:
-        try:
-            return Sound(*native(path, duration=duration))
-        except GenreflowError as error:
-            raise Unusable(str(error)) from None
-
-    states = {}
-    for track_id, path in tracks:
-        states[path] = _state(path)
-        yield track_id, lambda path=path: read(path)
-    for path, state in states.items():
-        if _state(path) != state:
-            raise GenreflowError(f"{path} changed while it was read: run again")
-
-
-def _state(path: str) -> tuple[int, int]:
-    """Return a file's size and time."""
-    try:
-        stat = Path(path).stat()
-    except FileNotFoundError:
-        raise GenreflowError(
-            f"{path} was there when the run began, and is gone: put it back, or run again without "
-            "it"
-        ) from None
-    return stat.st_size, stat.st_mtime_ns
-
-
-def clips_of(
-    features: FeatureSet, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int
-) -> Clips:
-    """Yield the clips of a shard's tracks as a feature set needs them.
-
-    Parameters
-    ----------
-    features
-        The feature set.
-    tracks
-        Track ids.
-    files
-        The shard of images, or for each track its WAV or source audio.
-    sample_rate
-        Of the WAVs [Hz].
-    """
-    if features.needs == feature_set.IMAGE:
-        (shard,) = files
-        return images(shard)
-    pairs = zip(tracks, files, strict=True)
-    if features.needs == feature_set.WAV:
-        return wavs(pairs, sample_rate=sample_rate)
-    return sources(pairs, duration=features.seconds)
 
 
 def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
@@ -128,7 +38,7 @@ def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
     features
         What computes them.
     clips
-        As `clips_of` yields them.
+        As `FeatureSet.clips` yields them.
 
     Returns
     -------

@@ -172,6 +172,11 @@ class Stages:
             return self.wavs_of_shard(wildcards)
         return [track.path for track in self._shard(wildcards)]
 
+    def sample_rate(self, wildcards: Any) -> int:
+        """Return the rate of the WAVs that a feature set takes [Hz]; 0 if it takes none."""
+        wavs = self._planned(wildcards).feature_set.needs == WAV
+        return self.plan.config["audio"]["sample_rate"] if wavs else 0
+
     def feature_set(self, wildcards: Any) -> dict[str, Any]:
         """Return what the features of a set depend on."""
         found = self._planned(wildcards).feature_set

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from genreflow.errors import GenreflowError, Unusable
 from genreflow.features import feature_set
-from genreflow.features.feature_set import SOURCE, FeatureSet, Planned, Sound
+from genreflow.features.feature_set import SOURCE, Clips, FeatureSet, Planned, Sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,12 @@ class Handcrafted(FeatureSet):
         """Return what a section ``handcrafted`` of the configuration asks for."""
         kept = {key: settings[key] for key in ("features", "rates", "duration")}
         return Planned(cls("handcrafted", kept))
+
+    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
+        """Yield the audio of the sources."""
+        from genreflow.features import source_clips
+
+        return source_clips.sources(zip(tracks, files, strict=True), duration=self.seconds)
 
     def column_names(self, output: str, size: int) -> list[str]:
         """Return the names of the columns."""

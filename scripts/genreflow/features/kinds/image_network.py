@@ -10,7 +10,7 @@ from pydantic import WithJsonSchema
 from genreflow.config.base import Preprocessing, Problem
 from genreflow.config.features import Backbone, Cuts
 from genreflow.features import feature_set
-from genreflow.features.feature_set import IMAGE, FeatureSet, Planned
+from genreflow.features.feature_set import IMAGE, Clips, FeatureSet, Planned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +84,12 @@ class ImageNetwork(FeatureSet):
             downloads=[{"path": path, "network": network}] if by_keras else [],
             is_random=weights == "random" and not own,
         )
+
+    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
+        """Yield the images of a shard."""
+        from genreflow.features import image_clips
+
+        return image_clips.images(*files)
 
     @property
     def uses_keras(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field
 from genreflow.config.base import Number, Positive, Problem, Text, matching
 from genreflow.config.features import Backbone, Cuts
 from genreflow.features import feature_set
-from genreflow.features.feature_set import IMAGE, WAV, FeatureSet, Planned
+from genreflow.features.feature_set import IMAGE, WAV, Clips, FeatureSet, Planned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,6 +91,14 @@ class OnnxNetwork(FeatureSet):
     def needs(self) -> str:
         """An image, or the resampled audio."""
         return IMAGE if self.settings["input"] == "image" else WAV
+
+    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
+        """Yield the images of a shard, or the audio of the WAVs."""
+        from genreflow.features import image_clips, wav_clips
+
+        if self.needs == IMAGE:
+            return image_clips.images(*files)
+        return wav_clips.wavs(zip(tracks, files, strict=True), sample_rate=sample_rate)
 
     @property
     def about(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from genreflow.errors import GenreflowError
 from genreflow.features import feature_set
-from genreflow.features.feature_set import SOURCE, FeatureSet, Planned
+from genreflow.features.feature_set import SOURCE, Clips, FeatureSet, Planned
 
 
 class Settings(feature_set.Settings):
@@ -26,6 +26,11 @@ class Published(FeatureSet):
     def planned(cls, settings: Mapping[str, Any]) -> Planned:
         """Return what a section ``handcrafted`` of the configuration asks for."""
         return Planned(cls("handcrafted", {"source": settings["table"]}))
+
+    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
+        """Refuse to, as `require_audio` does."""
+        self.require_audio()
+        raise AssertionError
 
     def require_audio(self) -> None:
         """Say that no audio can be turned into them."""
