@@ -9,6 +9,7 @@ from pydantic import WithJsonSchema
 
 from genreflow.config.base import Preprocessing, Problem
 from genreflow.config.features import Backbone, Cuts
+from genreflow.errors import GenreflowError
 from genreflow.features import feature_set
 from genreflow.features.feature_set import IMAGE, Clips, FeatureSet, Planned
 
@@ -128,7 +129,12 @@ class ImageNetwork(FeatureSet):
         """Compute the features of images, uint8 (n_mels, n_frames); the same bits in any batch."""
         import numpy as np
 
-        images = np.stack(clips)
+        images, expected = np.stack(clips), self._prepared.image_shape
+        if images.shape[1:] != expected:
+            raise GenreflowError(
+                f"{self.network} was prepared for images of {expected}, but these have "
+                f"{images.shape[1:]}: delete {self.network} and run again"
+            )
         # One that is made for whole batches is faster for these, one for any number for less.
         run = self._many if len(images) >= self.batch or "_many" in vars(self) else self._few
         batches = [run(images[row : row + self.batch]) for row in range(0, len(images), self.batch)]
