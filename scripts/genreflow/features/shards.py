@@ -60,6 +60,8 @@ def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
         except Unusable as error:
             left_out[batch[0][0]] = str(error)
             continue
+        except GenreflowError as error:
+            raise GenreflowError(f"at track {batch[0][0]}: {error}") from None
         for output, values in computed.items():
             stored = _stored(values, features, output, [track_id for track_id, _ in batch])
             rows = found.setdefault(output, [])
@@ -216,7 +218,7 @@ def _open_shard(path: str | Path) -> Iterator[h5py.File]:
             f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
         ) from None
     with file:
-        if lacking := {"track_id", "features"} - set(file):
+        if lacking := {"track_id", "features", "left_out"} - set(file):
             raise GenreflowError(f"{path}: not a shard of features, {sorted(lacking)} are missing")
         yield file
 
