@@ -1,34 +1,20 @@
-"""Networks in ONNX as backbones: small ones, made here."""
+"""Networks in ONNX as feature sets: small ones, made here."""
 
 import hashlib
+import json
 
-import h5py
 import numpy as np
-import onnx
 import pytest
 import soundfile
 import soxr
 from genreflow.errors import GenreflowError
-from genreflow.features import matrices, network_shards
-from genreflow.features.onnx_networks import Network, Settings, extract_images, extract_waveforms
-from onnx import TensorProto, helper
+from genreflow.features import matrices, shards
+from genreflow.features.feature_set import Part
+from made.networks import sha256, write_filters, write_image_shard, write_onnx, write_product
+from onnx import helper
 
 RATE = 8000
 RNG = np.random.default_rng(0)
-
-
-def save(path, nodes, inputs, outputs, constants=()):
-    graph = helper.make_graph(
-        nodes,
-        "net",
-        [helper.make_tensor_value_info(n, k, shape) for n, k, shape in inputs],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs],
-        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-    return path
 
 
 @pytest.fixture
@@ -37,36 +23,25 @@ def filters():
 
 
 @pytest.fixture
-def waveform_network(tmp_path, filters):
-    """Return filters over samples: frames (batch, frames, 3), and their maximum (batch, 3)."""
-    return save(
-        tmp_path / "audio.onnx",
-        [
-            helper.make_node("Unsqueeze", ["samples", "one"], ["channel"]),
-            helper.make_node("Conv", ["channel", "filters"], ["bands"], strides=[50]),
-            helper.make_node("Transpose", ["bands"], ["frames"], perm=[0, 2, 1]),
-            helper.make_node("ReduceMax", ["frames"], ["loudest"], axes=[1], keepdims=0),
-        ],
-        [("samples", TensorProto.FLOAT, ["batch", "n"])],
-        [("frames", ["batch", "frames", 3]), ("loudest", ["batch", 3])],
-        [("filters", filters), ("one", np.array([1]))],
-    )
+def ears(tmp_path, filters):
+    return write_filters(tmp_path / "audio.onnx", filters)
 
 
-def network(path, **settings):
-    settings = {"input": "waveform", "output": "frames", "sample_rate": RATE, **settings}
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Network(path, sha256=digest, settings=Settings(**settings), threads=1)
+def feature_set(path, output="frames", **changes):
+    known = {"input": "waveform", "sample_rate": RATE, "dtype": "float32", "sha256": sha256(path)}
+    settings = known | {"cuts": {"out": output}} | changes
+    return Part("onnx", "net", "out", settings, str(path)).feature_set()
 
 
 def wavs(tmp_path, lengths, rate=RATE):
+    """Write WAVs of noise; return their clips, and the samples by track."""
     tracks, samples = [], {}
     for number, length in enumerate(lengths):
         values = RNG.integers(-20000, 20000, length).astype(np.int16)
         soundfile.write(tmp_path / f"{number}.wav", values, rate, "PCM_16")
         tracks.append((f"t{number}", tmp_path / f"{number}.wav"))
         samples[f"t{number}"] = values / 32768
-    return tracks, samples
+    return shards.wavs(tracks, sample_rate=rate), samples
 
 
 def frames(samples, filters):
@@ -74,72 +49,56 @@ def frames(samples, filters):
     return windows @ filters[:, 0].T
 
 
-def read(tmp_path, shards, cut):
-    network_shards.gather(shards, {cut: tmp_path / "matrix.h5"})
-    return matrices.read_matrix(tmp_path / "matrix.h5")
+def read(tmp_path, paths):
+    shards.gather(paths, "out", matrix=tmp_path / "x.h5", left_out=tmp_path / "left_out.csv")
+    return matrices.read_matrix(tmp_path / "x.h5")
 
 
-def test_a_sequence_of_frames_becomes_its_mean(tmp_path, waveform_network, filters):
-    tracks, samples = wavs(tmp_path, [4000, 0, 5000])
-    shard = tmp_path / "0.h5"
-    count = extract_waveforms(
-        shard, tracks, network(waveform_network), name="ears", cut="mean", sample_rate=RATE
-    )
-    assert count == 2  # a WAV without frames has none
-    none = tmp_path / "1.h5"
-    extract_waveforms(
-        none, [], network(waveform_network), name="ears", cut="mean", sample_rate=RATE
-    )
-    matrix = read(tmp_path, [none, shard], "mean")
+def test_a_sequence_of_frames_becomes_its_mean(tmp_path, ears, filters):
+    clips, samples = wavs(tmp_path, [4000, 0, 5000])
+    features = feature_set(ears, dtype="float16")
+    assert shards.write(tmp_path / "0.h5", features, clips) == 2
+    assert shards.write(tmp_path / "1.h5", features, iter(())) == 0
+    matrix = read(tmp_path, [tmp_path / "1.h5", tmp_path / "0.h5"])
     assert matrix.track_ids == ["t0", "t2"]
+    assert "t1,it could not be decoded" in (tmp_path / "left_out.csv").read_text()
     expected = [frames(samples[one], filters).mean(axis=0) for one in ("t0", "t2")]
     np.testing.assert_allclose(matrix.x, expected, atol=2e-3)
-    assert matrix.columns == ["ears/mean 0", "ears/mean 1", "ears/mean 2"]
-    about = matrix.attributes
-    assert (about["weights"], about["engine"]) == ("audio.onnx", "onnxruntime")
-    assert about["sha256"] == hashlib.sha256(waveform_network.read_bytes()).hexdigest()
+    assert matrix.columns == ["net/out 0", "net/out 1", "net/out 2"]
+    [about] = json.loads(matrix.attributes["about"])
+    assert (about["network"], about["engine"]) == ("audio.onnx", "onnxruntime")
+    [part] = shards.parts_of(tmp_path / "x.h5")
+    assert (part.output, part.settings) == ("out", features.settings)
 
 
-def test_the_output_is_chosen_by_name(tmp_path, waveform_network, filters):
-    tracks, samples = wavs(tmp_path, [4000])
-    chosen = network(waveform_network, output="loudest")
-    shard = tmp_path / "0.h5"
-    extract_waveforms(
-        shard, tracks, chosen, name="ears", cut="max", sample_rate=RATE, dtype="float32"
-    )
+def test_the_output_is_chosen_by_name(tmp_path, ears, filters):
+    clips, samples = wavs(tmp_path, [4000])
+    shards.write(tmp_path / "0.h5", feature_set(ears, "loudest"), clips)
     expected = frames(samples["t0"], filters).max(axis=0)
-    np.testing.assert_allclose(read(tmp_path, [shard], "max").x[0], expected, rtol=1e-4)
+    np.testing.assert_allclose(read(tmp_path, [tmp_path / "0.h5"]).x[0], expected, rtol=1e-4)
     with pytest.raises(GenreflowError, match=r"no output 'frame'.*first: frames, loudest"):
-        network(waveform_network, output="frame")
+        shards.write(tmp_path / "1.h5", feature_set(ears, "frame"), wavs(tmp_path, [4000])[0])
 
 
-def test_a_waveform_is_brought_to_the_networks_rate_and_length(tmp_path, waveform_network, filters):
-    tracks, samples = wavs(tmp_path, [22050, 6000], rate=22050)
-    shard = tmp_path / "0.h5"
-    chosen = network(waveform_network, duration=0.5, pooling="flatten")
-    extract_waveforms(
-        shard, tracks, chosen, name="ears", cut="x", sample_rate=22050, dtype="float32"
-    )
-    matrix = read(tmp_path, [shard], "x")
+def test_a_waveform_is_brought_to_the_networks_rate_and_length(tmp_path, ears, filters):
+    clips, samples = wavs(tmp_path, [22050, 6000], rate=22050)
+    shards.write(tmp_path / "0.h5", feature_set(ears, duration=0.5, pooling="flatten"), clips)
+    matrix = read(tmp_path, [tmp_path / "0.h5"])
     for row, track_id in enumerate(samples):
         low = soxr.resample(samples[track_id], 22050, RATE, quality="HQ")[:4000]
         low = np.pad(low, (0, 4000 - len(low)))
-        expected = frames(low, filters).reshape(-1)
-        np.testing.assert_allclose(matrix.x[row], expected, atol=1e-3)
+        np.testing.assert_allclose(matrix.x[row], frames(low, filters).reshape(-1), atol=1e-3)
 
 
-def test_features_of_different_lengths_are_refused(tmp_path, waveform_network):
-    tracks, _ = wavs(tmp_path, [4000, 5000])
+def test_features_of_different_lengths_are_refused(tmp_path, ears):
+    flat = feature_set(ears, pooling="flatten")
     with pytest.raises(GenreflowError, match=r"track t1 have 297.* t0 237.*pooling to mean"):
-        extract_waveforms(
-            tmp_path / "0.h5",
-            tracks,
-            network(waveform_network, pooling="flatten"),
-            name="ears",
-            cut="x",
-            sample_rate=RATE,
-        )
+        shards.write(tmp_path / "0.h5", flat, wavs(tmp_path, [4000, 5000])[0])
     assert not (tmp_path / "0.h5").exists()
+    for number, length in enumerate((4000, 5000)):
+        shards.write(tmp_path / f"{number}.h5", flat, wavs(tmp_path, [length])[0])
+    with pytest.raises(GenreflowError, match=r"237 .*0\.h5 and 297 .*1\.h5.*pooling to mean"):
+        read(tmp_path, [tmp_path / "0.h5", tmp_path / "1.h5"])
 
 
 @pytest.mark.parametrize(
@@ -147,62 +106,45 @@ def test_features_of_different_lengths_are_refused(tmp_path, waveform_network):
 )
 def test_a_network_may_take_log_mel_images(tmp_path, shape):
     weights = RNG.standard_normal((96, 4)).astype(np.float32)
-    path = save(
-        tmp_path / "image.onnx",
-        [
-            helper.make_node("Flatten", ["image"], ["flat"], axis=1),
-            helper.make_node("MatMul", ["flat", "weights"], ["embedding"]),
-        ],
-        [("image", TensorProto.FLOAT, shape)],
-        [("embedding", ["b", 4])],
-        [("weights", weights)],
-    )
-    images = RNG.integers(0, 256, (3, 8, 12), dtype=np.uint8)
-    with h5py.File(tmp_path / "images.h5", "w") as file:
-        file["images"] = images
-        for name in ("track_id", "genre"):
-            file.create_dataset(name, data=["a", "b", "c"], dtype=h5py.string_dtype("utf-8"))
-        file["frames"] = np.full(3, 12, np.int32)
-    shard = tmp_path / "0.h5"
-    chosen = network(path, input="image", output="embedding")
-    assert extract_images(shard, tmp_path / "images.h5", chosen, name="eyes", cut="e") == 3
-    expected = images.reshape(3, -1) @ weights
-    np.testing.assert_allclose(read(tmp_path, [shard], "e").x, expected, rtol=2e-3, atol=1)
+    eyes = write_product(tmp_path / "image.onnx", weights, shape)
+    pictures = RNG.integers(0, 256, (3, 8, 12), dtype=np.uint8)
+    images = dict(zip("abc", pictures, strict=True))
+    clips = shards.images(write_image_shard(tmp_path / "images.h5", images, (8, 12)))
+    features = feature_set(eyes, "embedding", input="image")
+    assert shards.write(tmp_path / "0.h5", features, clips) == 3
+    expected = pictures.reshape(3, -1) @ weights
+    np.testing.assert_allclose(read(tmp_path, [tmp_path / "0.h5"]).x, expected, rtol=1e-4, atol=0.1)
 
 
-def test_another_file_than_the_one_trusted_is_not_run(tmp_path, waveform_network):
+def refused(tmp_path, features, words, length=4000):
+    with pytest.raises(GenreflowError, match=words):
+        shards.write(tmp_path / "refused.h5", features, wavs(tmp_path, [length])[0])
+    assert not (tmp_path / "refused.h5").exists()
+
+
+def test_another_file_than_the_one_trusted_is_not_run(tmp_path, ears):
     wrong = hashlib.sha256(b"other").hexdigest()
-    settings = Settings("waveform", "frames", RATE)
-    with pytest.raises(GenreflowError, match=rf"audio\.onnx has the sha256 .*expected {wrong}"):
-        Network(waveform_network, sha256=wrong, settings=settings, threads=1)
-    with pytest.raises(GenreflowError, match=r"cannot read .*none\.onnx: No such file"):
-        Network(tmp_path / "none.onnx", sha256=wrong, settings=settings, threads=1)
+    features = feature_set(ears, sha256=wrong)
+    refused(tmp_path, features, rf"audio\.onnx has the sha256 .*expected {wrong}")
+    ears.unlink()
+    refused(tmp_path, features, r"cannot read .*audio\.onnx: No such file")
 
 
-def test_networks_that_cannot_be_used_are_named(tmp_path, waveform_network):
+def test_networks_that_cannot_be_used_are_named(tmp_path, ears):
     (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(GenreflowError, match=r"text\.onnx is no network in ONNX"):
-        network(tmp_path / "text.onnx")
-    with pytest.raises(GenreflowError, match=r"samples has the shape .* is no image"):
-        network(waveform_network, input="image")
-    two = save(
+    refused(tmp_path, feature_set(tmp_path / "text.onnx"), r"text\.onnx is no network in ONNX")
+    two = write_onnx(
         tmp_path / "two.onnx",
         [helper.make_node("Add", ["a", "b"], ["c"])],
-        [("a", TensorProto.FLOAT, ["n"]), ("b", TensorProto.FLOAT, ["n"])],
+        [("a", ["n"]), ("b", ["n"])],
         [("c", ["n"])],
     )
-    with pytest.raises(GenreflowError, match=r"one input of float32; .* a tensor.*, b tensor"):
-        network(two, output="c")
+    refused(tmp_path, feature_set(two, "c"), r"one input of float32; .* a tensor.*, b tensor")
+    eyes = feature_set(ears, input="image")
+    with pytest.raises(GenreflowError, match=r"samples has the shape .* is no image"):
+        eyes.extract([np.zeros((8, 12), np.uint8)])
 
 
-def test_a_track_that_the_network_does_not_take_is_said(tmp_path, waveform_network):
-    tracks, _ = wavs(tmp_path, [50])  # shorter than a filter
-    with pytest.raises(GenreflowError, match=r"does not take a waveform of the shape \(50,\)"):
-        extract_waveforms(
-            tmp_path / "0.h5",
-            tracks,
-            network(waveform_network),
-            name="ears",
-            cut="x",
-            sample_rate=RATE,
-        )
+def test_a_track_that_the_network_does_not_take_is_named(tmp_path, ears):
+    words = r"at track t0: .*audio\.onnx does not take a waveform of the shape \(50,\)"
+    refused(tmp_path, feature_set(ears), words, length=50)  # shorter than a filter
