@@ -3,17 +3,12 @@
 They are the same bit by bit, of all kinds.
 """
 
-import os
-import subprocess
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
-from genreflow.audio import formats
 from genreflow.bundle import bundles, latency, prediction
 from genreflow.bundle.description import FORMAT, Audit, Model
 from genreflow.features import matrices, preparation, shards, spectrograms
@@ -22,7 +17,6 @@ from genreflow.features.kinds.image_network import ImageNetwork
 from made import clips
 from made.networks import sha256, write_filters, write_keras, write_product
 
-WAV_SCRIPT = Path(__file__).parents[2] / "scripts" / "wav.sh"
 RATE, CLIP = 16000, 2.0
 IMAGES = spectrograms.Settings(
     sample_rate=RATE,
@@ -96,22 +90,14 @@ def audio(tmp_path_factory):
     return [str(folder / name) for name, *_ in FILES.values()]
 
 
-def wav(source, target):
-    """Decode as the rule `wav` does."""
-    length = [str(RATE), str(IMAGES.max_samples), str(CLIP + 2)]
-    subprocess.run(
-        ["bash", WAV_SCRIPT, source, target, *length, *formats.SAFE],
-        env={**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
-        check=True,
-    )
-    return str(target)
-
-
 @pytest.fixture(scope="module")
 def corpus(audio, tmp_path_factory):
     """Return what shards of features are made of, by what feature sets need."""
     folder = tmp_path_factory.mktemp("corpus")
-    wavs = [wav(path, folder / f"{name}.wav") for name, path in zip(FILES, audio, strict=True)]
+    wavs = [
+        clips.write_wav(path, folder / f"{name}.wav", rate=RATE, seconds=CLIP)
+        for name, path in zip(FILES, audio, strict=True)
+    ]
     tracks = [(name, "Rock", path) for name, path in zip(FILES, wavs, strict=True)]
     spectrograms.write_shard(folder / "images.h5", tracks, IMAGES)
     return {SOURCE: audio, WAV: wavs, IMAGE: [str(folder / "images.h5")]}

@@ -1,7 +1,14 @@
 """Clips for the tests."""
 
-import numpy as np
+import os
+import subprocess
+from pathlib import Path
 
+import imageio_ffmpeg
+import numpy as np
+from genreflow.audio import formats
+
+WAV_SCRIPT = Path(__file__).parents[2] / "scripts" / "wav.sh"
 RATE = 8000
 
 
@@ -20,3 +27,14 @@ def music(rate: int, seconds: float) -> np.ndarray:
     tone = sum(np.sin(k * phase) / k for k in (1, 2, 3, 5)) * np.exp(-3 * beat)
     noise = rng.standard_normal(len(time)) * (0.02 + np.exp(-40 * beat))
     return (0.3 * tone + 0.1 * noise).astype(np.float32)
+
+
+def write_wav(source, target, *, rate, seconds):
+    """Decode as the rule `wav` does; return where it is."""
+    numbers = [str(rate), str(round(rate * seconds)), str(seconds + 2)]
+    subprocess.run(
+        ["bash", WAV_SCRIPT, source, target, *numbers, *formats.SAFE],
+        env={**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
+        check=True,
+    )
+    return str(target)
