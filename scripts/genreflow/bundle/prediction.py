@@ -141,33 +141,41 @@ def prepare(
     if hop is not None and not hop > 0:
         raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
     needs = {one for model in bundle.models for one in model.needs}
-    ahead = {key: part for key, part in parts_of(bundle.models).items() if not part.network}
-    wav = source = None
-    if needs - {SOURCE}:
-        rate = bundle.images["sample_rate"]
-        wav = _Samples(resampled(path, sample_rate=rate), rate)
-    if SOURCE in needs:
-        source = _Samples(*native(path))
-    sound = wav or source
+    parts = parts_of(bundle.models).values()
+    sounds = _decoded(bundle, path, needs)
+    sound = sounds.get(WAV) or sounds[SOURCE]
     starts = windows(sound.seconds, length=bundle.clip, hop=hop or bundle.clip)
     starts = _sounding(sound, starts if whole else starts[:1], bundle)
-    cut = {WAV: wav, SOURCE: source}
+    # Features of the source audio may look further than an image does: 30 s, not 29.7 s.
+    longest = max([bundle.clip, *(one.feature_set().seconds for one in parts if not one.network)])
+    lengths = {WAV: bundle.clip, SOURCE: longest}
     needed: dict[str, Sequence[Any]] = {
-        kind: [cut[kind].window(start, bundle.clip) for start in starts] for kind in needs - {IMAGE}
+        kind: [one.window(start, lengths[kind]) for start in starts] for kind, one in sounds.items()
     }
     if IMAGE in needs:
         make = _log_mel(bundle)
-        clips = (wav.window(start, bundle.clip).samples for start in starts)
-        needed[IMAGE] = np.stack([make.image(samples)[0] for samples in clips])
-    found = {key: _one_by_one(part.feature_set(), needed) for key, part in ahead.items()}
-    if not any(part.network for key, part in parts_of(bundle.models).items()):
-        needed = {key: value for key, value in needed.items() if key == IMAGE}
+        needed[IMAGE] = np.stack([make.image(clip.samples)[0] for clip in needed[WAV]])
+    found = {
+        key_of(one): _one_by_one(one.feature_set(), needed) for one in parts if not one.network
+    }
+    later = {IMAGE} | {one.feature_set().needs for one in parts if one.network}
     return Clips(
         np.array(starts),
         np.minimum(np.array(starts) + bundle.clip, sound.seconds),
-        needed,
+        {kind: clips for kind, clips in needed.items() if kind in later},
         found,
     )
+
+
+def _decoded(bundle: bundles.Bundle, path: str | Path, needs: set[str]) -> "dict[str, _Samples]":
+    """Decode a file: resampled, and at its own rate, as far as each is needed."""
+    found = {}
+    if needs - {SOURCE}:
+        rate = bundle.images["sample_rate"]
+        found[WAV] = _Samples(resampled(path, sample_rate=rate), rate)
+    if SOURCE in needs:
+        found[SOURCE] = _Samples(*native(path))
+    return found
 
 
 def _one_by_one(features: Any, needed: dict[str, Sequence[Any]]) -> dict[str, np.ndarray]:
