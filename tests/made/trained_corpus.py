@@ -1,19 +1,28 @@
 """A tiny corpus of audio and all kinds of learners, trained on it as the workflow does."""
 
+import hashlib
 import os
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import imageio_ffmpeg
 import keras
 import numpy as np
+import onnx
 import pandas as pd
 import soundfile
 from genreflow.audio import formats
 from genreflow.bundle import bundles
 from genreflow.config import complete
-from genreflow.features import backend, handcrafted_shards, matrices, network_shards, spectrograms
+from genreflow.features import backend, matrices, preparation, shards, spectrograms
+from genreflow.features.feature_set import IMAGE, WAV, Planned
+from genreflow.features.kinds.handcrafted import Handcrafted
+from genreflow.features.kinds.image_network import ImageNetwork
+from genreflow.features.kinds.onnx_network import OnnxNetwork
+from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, Layout
 from genreflow.learners import classifiers, cnn, ensembles, ffnn, training
+from genreflow.learners.learner import Learner
 from genreflow.learners.predictions import Entry
 from made.images import SETTINGS, VARIANT
 
@@ -32,21 +41,24 @@ IMAGES = spectrograms.Settings(
     f_max=8000.0,
     invert=True,
 )
+# Longer than an image, as by default: an ensemble must not take the features of less.
 HANDCRAFTED = {"features": ["mfcc", "spectral_centroid"], "rates": "native", "duration": 3.1}
 AUDIT = {"min_duration": 0.5, "silence_level": -60, "min_sounding": 0.05}
 CROPS = {"crop_frames": 100, "crops": 3}
 WIDE = {"architecture": "residual", "width": 4, "stages": 1, "depth": 1, **CROPS}
-NETWORKS = {"tiny": "auto", "slow": "keras"}
-JOINED = [("tiny", "pool"), ("slow", "conv")]
-LEARNERS = [
-    "cnn/whole",
-    "cnn/crops",
-    "ffnn/8",
-    "classify/handcrafted/all/logistic-regression",
-    "classify/tiny/pool/all/svm-linear",
-    "classify/joined/both/all/svm-rbf",
-    "ensemble/mean",
+JOINED = ["tiny/pool", "handcrafted", "slow/conv", "ear/bands"]
+LOGISTIC = "classify/handcrafted/all/logistic-regression"
+SINGLE = [
+    Learner("cnn/whole", NETWORK, is_seeded=True),
+    Learner("cnn/crops", NETWORK, prediction=CROPS),
+    Learner("ffnn/8", NETWORK, "handcrafted"),
+    Learner(LOGISTIC, CLASSIFIER, "handcrafted"),
+    Learner("classify/tiny/pool/all/svm-linear", CLASSIFIER, "tiny/pool"),
+    Learner("classify/ear/bands/all/lda", CLASSIFIER, "ear/bands"),
+    Learner("classify/joined/all/all/svm-rbf", CLASSIFIER, "joined/all"),
 ]
+MEMBERS = [one.name for one in SINGLE[:4]]
+LEARNERS = {one.name: one for one in [*SINGLE, Learner("ensemble/mean", COMBINER, members=MEMBERS)]}
 
 
 def sound(genre, seconds, rate, channels, rng):
@@ -100,147 +112,147 @@ def write_network(path, seed):
     return str(path)
 
 
+def write_onnx(path):
+    """Write a network of waveforms: the energy in five bands, over time."""
+    make, floats = onnx.helper.make_node, onnx.TensorProto.FLOAT
+    time = np.arange(64) * np.hanning(64)
+    bands = np.sin(np.outer([0.05, 0.2, 0.5, 1, 2], time)).astype(np.float32)
+    graph = onnx.helper.make_graph(
+        [
+            make("Conv", ["samples", "bands"], ["filtered"], strides=[32]),
+            make("Abs", ["filtered"], ["energy"]),
+            make("Transpose", ["energy"], ["frames"], perm=[0, 2, 1]),
+        ],
+        "ear",
+        [onnx.helper.make_tensor_value_info("samples", floats, ["batch", 1, "n"])],
+        [onnx.helper.make_tensor_value_info("frames", floats, ["batch", "frames", 5])],
+        [onnx.numpy_helper.from_array(bands[:, np.newaxis], "bands")],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return str(path)
+
+
 class Corpus:
     """What a run of the workflow on the tiny corpus would leave."""
 
     def __init__(self, folder):
-        self.folder, self.results = folder, folder / "results"
+        self.folder, self.layout = folder, Layout(folder / "results")
         self.tracks = write_corpus(folder / "audio")
-        (folder / "wav").mkdir()
         self.ids, self.genres, self.files = map(list, zip(*self.tracks, strict=True))
         parts = [("training", "training", "validation", "test")[n // 3 % 4] for n in range(30)]
         self.split = pd.DataFrame({"track_id": self.ids, "part": parts, "genre": self.genres})
-        self.runs = {}
-        self._images()
-        self._handcrafted()
-        self._networks()
-        for name in LEARNERS:
-            self._train(name)
+        self.images = self.layout.spectrograms
+        self._write_images()
+        backend.configure(threads=1, seed=0)
+        sets = self._feature_sets()
+        self.networks = {one.feature_set.name: one.feature_set.network for one in sets}
+        for one in sets:
+            self._extract(one)
+        joined = self.layout.features("joined/all")
+        Path(joined).parent.mkdir(parents=True)
+        shards.join([self.layout.features(name) for name in JOINED], joined)
+        for learner in LEARNERS.values():
+            for fitted in self.fitted(learner):
+                Path(fitted.folder).mkdir(parents=True)
+                made = getattr(self, f"_{learner.family}")(learner, fitted)
+                made.to_csv(fitted.predictions, index=False)
 
-    def _images(self):
-        wavs = [
-            (one, genre, wav(path, self.folder / f"wav/{one}.wav"))
-            for one, genre, path in self.tracks
+    def _write_images(self):
+        Path(self.layout.wavs).mkdir(parents=True)
+        self.wavs = [wav(path, self.layout.wav(one)) for one, _, path in self.tracks]
+        self.shard = self.layout.spectrogram_shard("0")
+        named = list(zip(self.ids, self.genres, self.wavs, strict=True))
+        spectrograms.write_shard(self.shard, named, IMAGES)
+        spectrograms.join(self.images, [self.shard])
+
+    def _feature_sets(self):
+        ear = write_onnx(self.folder / "ear.onnx")
+        # Of another rate than the WAVs, and longer than some tracks.
+        settings = {"cuts": {"bands": "frames"}, "input": "waveform", "sample_rate": 8000}
+        settings |= {"duration": 2.5, "pooling": "mean", "dtype": "float32"}
+        settings["sha256"] = hashlib.sha256(Path(ear).read_bytes()).hexdigest()
+        return [
+            Planned(Handcrafted("handcrafted", HANDCRAFTED)),
+            self._image_network("tiny", engine="auto", seed=0),
+            self._image_network("slow", engine="keras", seed=1),
+            Planned(OnnxNetwork("ear", settings, ear), ["bands"]),
         ]
-        shard = self.folder / "spectrograms" / "0.h5"
-        spectrograms.write_shard(shard, wavs, IMAGES)
-        self.images = self.folder / "spectrograms.h5"
-        spectrograms.join(self.images, [shard])
-        self.shard = shard
 
-    def _matrix(self, name):
-        return self.folder / "features" / f"{name}.h5"
-
-    def _handcrafted(self):
-        shard = self.folder / "handcrafted.h5"
-        handcrafted_shards.extract_shard(
-            shard, zip(self.ids, self.files, strict=True), **HANDCRAFTED
-        )
-        made = {name: self.folder / f"{name}.csv" for name in ("table", "left_out")}
-        handcrafted_shards.gather([shard], matrix=self._matrix("handcrafted"), **made)
-
-    def _networks(self):
+    def _image_network(self, name, *, engine, seed):
+        network, cuts = write_network(self.folder / f"{name}.keras", seed), ["conv", "pool"]
         with spectrograms.open_images(self.images) as file:
             some = file["images"][:8]
-        for seed, (name, engine) in enumerate(NETWORKS.items()):
-            network = write_network(self.folder / f"{name}.keras", seed)
-            prepared, shard = (
-                self.folder / "transfer" / name / "network",
-                self.folder / f"{name}.h5",
-            )
-            quiet = {"weights": "own", "report": lambda _: None}
-            network_shards.prepare(
-                prepared, some, network, ["conv", "pool"], engine=engine, **quiet
-            )
-            network_shards.extract_shard(shard, self.shard, prepared)
-            cuts = {cut: self._matrix(f"{name}/{cut}") for cut in ("conv", "pool")}
-            network_shards.gather([shard], cuts)
-        joined = [self._matrix("/".join(one)) for one in JOINED]
-        network_shards.join_cuts(joined, self._matrix("joined/both"))
+        place = self.layout.network(name)
+        quiet = {"weights": "own", "report": lambda _: None}
+        preparation.prepare(place, some, network, cuts, engine=engine, **quiet)
+        return Planned(ImageNetwork(name, {"dtype": "float16"}, place), cuts)
 
-    def _train(self, name):
-        stage, rest = name.split("/", 1)
-        folder = self.results / "official" / name
-        folder.mkdir(parents=True)
-        table = getattr(self, f"_{stage}")(folder, name, rest)
-        table.to_csv(folder / "predictions.csv", index=False)
+    def _extract(self, planned):
+        one = planned.feature_set
+        files = {IMAGE: [self.shard], WAV: self.wavs}.get(one.needs, self.files)
+        shard = self.layout.feature_shard(one.name, "0")
+        shards.write(shard, one, shards.clips_of(one, self.ids, files, sample_rate=RATE))
+        for output, name in zip(planned.outputs, planned.matrices, strict=True):
+            left_out = self.layout.without_features(name)
+            shards.gather([shard], output, matrix=self.layout.features(name), left_out=left_out)
 
-    def _cnn(self, folder, name, rest):
-        variant = VARIANT | (WIDE if rest == "crops" else {})
-        backend.configure(threads=1, seed=0)
-        model, _, table = cnn.fit(
-            self.images,
-            self.split,
-            variant=variant,
-            memory_mb=10,
-            report=lambda _: None,
-            seed=0,
-            **SETTINGS,
-        )
-        training.save(model, folder / "model.keras")
-        crops = CROPS if rest == "crops" else {}
-        self.runs[name] = bundles.Run(folder, name, (), **crops)
+    def _cnn(self, learner, fitted):
+        settings = {"memory_mb": 10, "report": lambda _: None, "seed": fitted.seed or 0, **SETTINGS}
+        variant = VARIANT | (WIDE if learner.prediction else {})
+        model, _, table = cnn.fit(self.images, self.split, variant=variant, **settings)
+        training.save(model, fitted.model(learner.model))
         return table
 
-    def _ffnn(self, folder, name, rest):
-        x, split, _ = matrices.of_split(self._matrix("handcrafted"), self.split)
-        backend.configure(threads=1, seed=0)
-        model, _, table, _ = ffnn.fit(
-            x,
-            split,
-            units=[8],
-            l2=0,
-            learning_rate=0.01,
-            batch_size=4,
-            seed=0,
-            epochs=4,
-            monitor="val_loss",
-            patience=4,
-            report=lambda _: None,
-        )
-        training.save(model, folder / "model.keras")
-        self.runs[name] = bundles.Run(folder, name, [bundles.Features(self._matrix("handcrafted"))])
+    def _ffnn(self, learner, fitted):
+        x, split, _ = matrices.of_split(self.layout.features(learner.matrix), self.split)
+        settings = {"batch_size": 4, "epochs": 4, "monitor": "val_loss", "patience": 4, "seed": 0}
+        settings |= {"units": [8], "l2": 0, "learning_rate": 0.01, "report": lambda _: None}
+        model, _, table, _ = ffnn.fit(x, split, **settings)
+        training.save(model, fitted.model(learner.model))
         return table
 
-    def _classify(self, folder, name, rest):
-        matrix, _, classifier = rest.rsplit("/", 2)
-        x, split, _ = matrices.of_split(self._matrix(matrix), self.split)
+    def _classify(self, learner, fitted):
+        x, split, _ = matrices.of_split(self.layout.features(learner.matrix), self.split)
         columns = (split["genre"], split["part"], split["track_id"])
-        grid = complete({})["classify"]["grids"][classifier]
-        result = classifiers.classify(x, *columns, classifier=classifier, grid=grid, folds=2)
-        classifiers.save(result.model, folder / "model.skops")
-        parts = JOINED if matrix.startswith("joined") else [tuple(matrix.split("/"))]
-        made = [
-            bundles.Features(self._matrix("handcrafted"))
-            if part == ("handcrafted",)
-            else bundles.Features(
-                self._matrix("/".join(part)), self.folder / "transfer" / part[0] / "network"
-            )
-            for part in parts
-        ]
-        self.runs[name] = bundles.Run(folder, name, made)
+        kind = learner.name.rpartition("/")[2]
+        grid = complete({})["classify"]["grids"][kind]
+        result = classifiers.classify(x, *columns, classifier=kind, grid=grid, folds=2)
+        classifiers.save(result.model, fitted.model(learner.model))
         return result.predictions
 
-    def _ensemble(self, folder, name, rest):
-        members = LEARNERS[:4]
-        made = [self.results / "official" / one / "predictions.csv" for one in members]
-        result = ensembles.average([Entry.from_path(path, self.results) for path in made])
-        ensembles.save(result.combiner, folder / "combiner.skops")
+    def _ensemble(self, learner, fitted):
+        members = [one for name in learner.members for one in self.fitted(LEARNERS[name])]
+        root = self.layout.root
+        result = ensembles.average([Entry.from_path(one.predictions, root) for one in members])
+        ensembles.save(result.combiner, fitted.model(learner.model))
         return result.predictions
+
+    def fitted(self, learner):
+        """Return the files of a learner, of two seeds if it has seeds."""
+        seeds = (0, 1) if learner.is_seeded else (None,)
+        return [self.layout.fitted("official", learner.name, seed) for seed in seeds]
 
     def predictions(self, name):
-        return self.results / "official" / name / "predictions.csv"
+        return self.fitted(LEARNERS[name])[0].predictions
+
+    def models(self, name):
+        """Describe the models of a learner, of all seeds."""
+        learner = asdict(LEARNERS[name])
+        return [
+            bundles.model_of(one, learner, self.layout, self.networks)
+            for one in self.fitted(LEARNERS[name])
+        ]
 
     def export(self, target, name, **changes):
-        ensemble = name.startswith("ensemble/")
+        learner, chosen = LEARNERS[name], self.fitted(LEARNERS[name])[0]
+        members = [model for one in learner.members for model in self.models(one)]
         return bundles.export(
             target,
-            [self.runs[one] for one in LEARNERS[:4]] if ensemble else [self.runs[name]],
-            predictions=self.predictions(name),
-            learner=name,
-            split="official",
+            chosen,
+            members or self.models(name)[:1],
+            combiner=chosen.model(learner.model) if learner.members else None,
             images=self.images,
-            combiner=self.results / "official" / name / "combiner.skops" if ensemble else None,
             audit=AUDIT,
             corpus="tiny",
             **changes,
