@@ -6,6 +6,7 @@ ffmpeg's arguments, so nothing passes that isn't of the type, range and form tha
 
 import reprlib
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -25,12 +26,20 @@ MAX_BYTES = 2**22
 MAX_PIXELS = 2**26
 """Of an image, which is made in memory for each window of a file."""
 
+_WITHOUT_NETWORK = ("handcrafted",)
+"""The kinds of features that need none. Others would look for theirs outside of the bundle."""
+
 _BOTH_WAYS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Change the direction of writing, so that a text is shown as another one."""
 
 
+def _is_printable(text: str) -> bool:
+    controls = ("Cc", "Cs", "Zl", "Zp")
+    return not any(unicodedata.category(c) in controls or c in _BOTH_WAYS for c in text)
+
+
 def _printable(text: str) -> str:
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BOTH_WAYS for c in text):
+    if not _is_printable(text):
         raise ValueError("expected no control characters")
     return text
 
@@ -97,7 +106,22 @@ class _Strict(Part):
 
 
 def _of_its_kind(part: _Strict) -> Part:
-    return Part(**asdict(part) | {"settings": checked_settings(part.kind, part.settings)})
+    settings = checked_settings(part.kind, part.settings)
+    for place, text in _texts("settings", settings):
+        if not (0 < len(text) <= 200 and _is_printable(text)):
+            raise ValueError(f"{place}: expected 1 to 200 characters, none a control character")
+    if bool(part.network) == (part.kind in _WITHOUT_NETWORK):
+        raise ValueError("network: expected a file or folder of the bundle, and none without need")
+    return Part(**asdict(part) | {"settings": settings})
+
+
+def _texts(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the texts within a value that is checked otherwise, each with its place."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(f"{place}.{key}", inner)
 
 
 _Part = Annotated[_Strict, AfterValidator(_of_its_kind)]

@@ -344,10 +344,23 @@ def input_of(
     numpy.ndarray
         The features side by side, float32 (n, dimensions); for a network that takes images, those,
         uint8 (n, n_mels, n_frames, 1).
+
+    Raises
+    ------
+    GenreflowError
+        If a feature set has no such output.
     """
     if not model.features:
         return needed[IMAGE][..., np.newaxis]
-    found = [features[key_of(part)][part.output] for part in model.features]
+    found = []
+    for part in model.features:
+        computed = features[key_of(part)]
+        if part.output not in computed:
+            raise GenreflowError(
+                f"the features {part.name} have no output {part.output!r}, only "
+                f"{', '.join(map(repr, computed))}: get the bundle again"
+            )
+        found.append(computed[part.output])
     return np.concatenate(found, axis=1, dtype=np.float32)
 
 
