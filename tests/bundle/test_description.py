@@ -1,63 +1,68 @@
-"""pack.json may come from a stranger: no value passes that isn't of its type, range and form."""
+"""bundle.json may come from a stranger: no value passes that isn't of its type, range and form."""
 
 import copy
 import dataclasses
+import functools
 import json
+import operator
 import os
+from collections.abc import Hashable
 
 import pytest
-from genreflow.bundle.description import MAX_BYTES, Source, parse
+from genreflow.bundle.description import MAX_BYTES, parse
 from genreflow.errors import GenreflowError
 from genreflow.features import spectrograms
+from genreflow.features.feature_set import Part
 
+HANDCRAFTED = {
+    "kind": "handcrafted",
+    "name": "handcrafted",
+    "output": "",
+    "settings": {"features": ["mfcc"], "rates": "native", "duration": 30.0},
+    "network": "",
+}
+IMAGE_NETWORK = {
+    "kind": "keras",
+    "name": "vgg16",
+    "output": "fc1",
+    "settings": {"dtype": "float16"},
+    "network": "networks/vgg16",
+}
+AUDIO = {"cuts": {"last": "model/dense"}, "sha256": "b" * 64, "input": "waveform"}
+AUDIO |= {"sample_rate": 16000, "duration": 3, "pooling": "mean", "dtype": "float32"}
+AUDIO_NETWORK = {
+    "kind": "onnx",
+    "name": "musicnn",
+    "output": "last",
+    "settings": AUDIO,
+    "network": "networks/musicnn.onnx",
+}
+IMAGES = {"sample_rate": 22050, "duration": 29.7, "n_fft": 2048, "hop_length": 512, "n_mels": 128}
+IMAGES |= {"f_min": 0, "f_max": 8000.0, "invert": True}
+CNN = {
+    "learner": "cnn/simple",
+    "file": "models/1/model.keras",
+    "features": [],
+    "crop_frames": 640,
+    "crops": 3,
+}
+CLASSIFIER = {
+    "learner": "classify/joined/all/all/lda",
+    "file": "models/2/model.skops",
+    "features": [HANDCRAFTED, IMAGE_NETWORK, AUDIO_NETWORK],
+    "crop_frames": 0,
+    "crops": 1,
+}
 GOOD = {
-    "format": 1,
+    "format": 2,
     "learner": "ensemble/stacked",
     "split": "grouped",
     "seed": 3,
     "genres": ["Música", "کلاسیک\u200cنو", "R&B"],
     "clip": 29.7,
     "audit": {"min_duration": 2, "silence_level": -60, "min_sounding": 0.01},
-    "images": {
-        "sample_rate": 22050,
-        "duration": 29.7,
-        "n_fft": 2048,
-        "hop_length": 512,
-        "n_mels": 128,
-        "f_min": 0,
-        "f_max": 8000.0,
-        "invert": True,
-    },
-    "models": [
-        {
-            "learner": "cnn/simple",
-            "file": "models/1/model.keras",
-            "features": [],
-            "crop_frames": 640,
-            "crops": 3,
-        },
-        {
-            "learner": "classify/joined/both/all/lda",
-            "file": "models/2/model.skops",
-            "features": [
-                {
-                    "kind": "handcrafted",
-                    "settings": {"features": ["mfcc"], "rates": "native", "duration": 30.0},
-                },
-                {
-                    "kind": "network",
-                    "settings": {
-                        "folder": "networks/vgg16",
-                        "cut": "fc1",
-                        "dtype": "float16",
-                        "engine": "openvino",
-                    },
-                },
-            ],
-            "crop_frames": 0,
-            "crops": 1,
-        },
-    ],
+    "images": IMAGES,
+    "models": [CNN, CLASSIFIER],
     "combiner": "combiner.skops",
     "versions": {"numpy": "2.4.0", "openvino": ""},
     "members": {"models/1/model.keras": "0" * 64, "models/2/model.skops": "a" * 64},
@@ -66,12 +71,12 @@ GOOD = {
 
 @pytest.fixture
 def check(tmp_path):
-    """Write a pack.json and read it."""
+    """Write a bundle.json and read it."""
 
     def check(content):
         text = content if isinstance(content, bytes) else json.dumps(content).encode()
-        (tmp_path / "pack.json").write_bytes(text)
-        return parse(tmp_path / "pack.json")
+        (tmp_path / "bundle.json").write_bytes(text)
+        return parse(tmp_path / "bundle.json")
 
     return check
 
@@ -88,16 +93,17 @@ def places(value=GOOD, place=()):
             yield from places(inner, (*place, number))
 
 
-def changed(place, value, good=GOOD):
-    content = copy.deepcopy(good)
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
+def changed(place, value):
+    content = copy.deepcopy(GOOD)
+    inner = functools.reduce(operator.getitem, place[:-1], content)
+    if value is LOST:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
     return content
 
 
-LONG = "x" * 10_000
+LOST, LONG = object(), "x" * 10_000
 WRONG = {
     bool: ["true", 1, None, []],
     int: [-1e30, -(10**30), 10**30, 1.5, "1", True, [], {}],
@@ -106,34 +112,35 @@ WRONG = {
     list: [None, 1, "text", {}, {"0": "a"}],
     dict: [None, 1, "text", []],
 }
-NULLABLE = {("seed",), ("combiner",), ("images",)}
-EMPTY_IS_FINE = {("versions", "openvino"), ("versions", "numpy")}
+WHOLE = {"format", "seed", "sample_rate", "n_fft", "hop_length", "n_mels", "crop_frames", "crops"}
+FEATURES = ("models", 1, "features")
+MAY_BE = {
+    None: {("seed",), ("combiner",), ("images",)},
+    "": {("versions", "openvino"), ("versions", "numpy"), (*FEATURES, 0, "network")}
+    | {(*FEATURES, number, "output") for number in range(3)},
+    LOST: {("models", n, key) for n in range(2) for key in ("features", "crop_frames", "crops")}
+    | {(*FEATURES, 2, "settings", key) for key in ("sample_rate", "duration", "pooling")}
+    | {("versions", "openvino"), ("versions", "numpy"), (*FEATURES, 0, "network")},
+}
 
 
 def wrong_values():
     for place, value in places():
         kind = float if type(value) is int and place[-1] not in WHOLE else type(value)
-        for wrong in WRONG[kind]:
-            empty = wrong == "" and place in EMPTY_IS_FINE
-            null = wrong is None and place in NULLABLE
-            no_features = wrong == [] and place[-1] == "features"
-            if not (empty or null or no_features):
+        lost = [LOST] if isinstance(place[-1], str) and place[0] != "members" else []
+        for wrong in [*WRONG[kind], *lost]:
+            fine = place in MAY_BE.get(wrong, ()) if isinstance(wrong, Hashable) else False
+            if not fine and not (wrong == [] and place == ("models", 0, "features")):
                 yield place, wrong
-
-
-WHOLE = {"format", "seed", "sample_rate", "n_fft", "hop_length", "n_mels", "crop_frames", "crops"}
 
 
 def test_a_good_description_is_read(check):
     read = check(GOOD)
     assert read.genres == tuple(GOOD["genres"])
-    assert read.images == GOOD["images"] and type(read.images["sample_rate"]) is int
-    assert read.models[1].features == tuple(
-        Source(**source) for source in GOOD["models"][1]["features"]
-    )
+    assert read.images == IMAGES and type(read.images["sample_rate"]) is int
+    assert read.models[1].features == tuple(Part(**part) for part in CLASSIFIER["features"])
     assert read.members == GOOD["members"]
-    single = GOOD | {"models": GOOD["models"][:1], "seed": None, "combiner": None}
-    assert check(single).seed is None
+    assert check(GOOD | {"models": [CNN], "seed": None, "combiner": None}).seed is None
 
 
 @pytest.mark.parametrize(("place", "wrong"), wrong_values())
@@ -141,32 +148,20 @@ def test_a_value_of_another_type_or_out_of_range_is_refused_by_its_key(check, pl
     with pytest.raises(GenreflowError) as caught:
         check(changed(place, wrong))
     said = str(caught.value)
-    named = [str(key) for key in place if isinstance(key, str) and len(key) < 20]
-    assert "pack.json: " in said and named[-1].split("/")[0] in said
+    names = [key.split("/")[0] for key in place if isinstance(key, str) and len(key) < 20]
+    assert "bundle.json: " in said and (names[-1] in said or ("cuts" in names and "cuts" in said))
     assert said.isprintable() and len(said) < 600
 
 
 @pytest.mark.parametrize("place", [place for place, value in places() if isinstance(value, dict)])
-def test_a_key_more_or_less_is_refused(check, place):
-    content = copy.deepcopy(GOOD)
-    inner = content
-    for key in place:
-        inner = inner[key]
+def test_a_key_more_is_refused(check, place):
     if place not in (("versions",), ("members",)):
-        with pytest.raises(GenreflowError, match=r"more\\x1b.* is unknown"):
+        with pytest.raises(GenreflowError, match=r"more\\x1b"):
             check(changed((*place, "more\x1b"), 1))
-        for key in list(inner):
-            lost = inner.pop(key)
-            if key not in ("features", "crop_frames", "crops"):
-                with pytest.raises(GenreflowError, match=key):
-                    check(content)
-            inner[key] = lost
 
 
 def test_no_setting_of_images_is_unknown_here():
-    assert {field.name for field in dataclasses.fields(spectrograms.Settings)} == set(
-        GOOD["images"]
-    )
+    assert {field.name for field in dataclasses.fields(spectrograms.Settings)} == set(IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +169,7 @@ def test_no_setting_of_images_is_unknown_here():
 )
 def test_a_rate_that_is_no_whole_number_is_refused(check, text):
     with pytest.raises(
-        GenreflowError, match=r"pack\.json: images\.sample_rate: expected .*integer"
+        GenreflowError, match=r"bundle\.json: images\.sample_rate: expected .*integer"
     ):
         check(changed(("images", "sample_rate"), text))
 
@@ -195,9 +190,9 @@ def test_a_rate_that_is_no_whole_number_is_refused(check, text):
 )
 @pytest.mark.parametrize(
     "place",
-    [("models", 1, "file"), ("combiner",), ("models", 1, "features", 1, "settings", "folder")],
+    [("models", 1, "file"), ("combiner",), (*FEATURES, 1, "network"), (*FEATURES, 2, "network")],
 )
-def test_a_path_that_leads_out_of_the_pack_is_refused(check, path, place):
+def test_a_path_that_leads_out_of_the_bundle_is_refused(check, path, place):
     with pytest.raises(GenreflowError, match="outside"):
         check(changed(place, path))
     with pytest.raises(GenreflowError, match="outside"):
@@ -219,12 +214,12 @@ def test_a_hash_is_64_hexadecimal_digits(check, digest):
         ({"combiner": None}, "no combiner"),
         ({"images": None}, "no settings of images"),
         ({"clip": 3.0}, "duration of the images"),
-        ({"images": GOOD["images"] | {"f_min": 8000}}, "f_min below f_max"),
-        ({"images": GOOD["images"] | {"f_max": 11026}}, "half of sample_rate"),
-        ({"images": GOOD["images"] | {"n_fft": 64}}, "hop_length of at most n_fft"),
-        ({"images": GOOD["images"] | {"duration": 3600, "hop_length": 16}}, "pixels"),
-        ({"format": 2, "more": 1}, r"format: expected 1; found 2; use the version"),
-        ({"models": [GOOD["models"][0] | {"file": "models/1/model.pkl"}]}, "file: "),
+        ({"images": IMAGES | {"f_min": 8000}}, "f_min below f_max"),
+        ({"images": IMAGES | {"f_max": 11026}}, "half of sample_rate"),
+        ({"images": IMAGES | {"n_fft": 64}}, "hop_length of at most n_fft"),
+        ({"images": IMAGES | {"duration": 3600, "hop_length": 16}}, "pixels"),
+        ({"format": 1, "more": 1}, r"format: expected 2; found 1; use the version"),
+        ({"models": [CNN | {"file": "models/1/model.pkl"}]}, "file: "),
     ],
 )
 def test_what_does_not_fit_together_is_refused(check, changes, said):
@@ -246,13 +241,13 @@ def test_what_does_not_fit_together_is_refused(check, changes, said):
     ids=["deep list", "deep object", "long number", "large", "half a character", "bytes", "empty"],
 )
 def test_deep_large_and_broken_json_is_refused(check, text):
-    with pytest.raises(GenreflowError, match=r"pack\.json: "):
+    with pytest.raises(GenreflowError, match=r"bundle\.json: "):
         check(text)
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "missing"])
 def test_what_is_not_a_plain_file_is_refused_and_nobody_waits(tmp_path, kind):
-    path = tmp_path / "pack.json"
+    path = tmp_path / "bundle.json"
     (tmp_path / "other.json").write_text(json.dumps(GOOD))
     if kind == "link":
         path.symlink_to(tmp_path / "other.json")
@@ -260,5 +255,5 @@ def test_what_is_not_a_plain_file_is_refused_and_nobody_waits(tmp_path, kind):
         os.mkfifo(path)
     elif kind == "folder":
         path.mkdir()
-    with pytest.raises(GenreflowError, match=r"pack\.json: no pack"):
+    with pytest.raises(GenreflowError, match=r"bundle\.json: no bundle"):
         parse(path)
