@@ -41,6 +41,7 @@ PACKAGES = (
     "keras",
     "librosa",
     "numpy",
+    "onnxruntime",
     "openvino",
     "scikit-learn",
     "scipy",
