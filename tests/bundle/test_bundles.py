@@ -1,9 +1,10 @@
-"""Packs: what is in them, and that what was damaged is refused."""
+"""Bundles: what is in them, and that what was damaged is refused."""
 
-import hashlib
 import json
 import os
 import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from genreflow.bundle import bundles
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.features import matrices
+from genreflow.features.feature_set import Part
+from genreflow.layout import Layout
 from genreflow.learners import classifiers
 from genreflow.runtime import outcomes
 from made.predictions import GENRES, drawn_predictions
@@ -20,214 +23,181 @@ from statsmodels.stats.proportion import proportion_confint
 
 AUDIT = {"min_duration": 2.0, "silence_level": -60, "min_sounding": 0.01}
 MFCC = {"features": ["mfcc"], "rates": "native", "duration": 30.0}
-LEARNER = "classify/handcrafted/all/lda"
+HANDCRAFTED = Part("handcrafted", "handcrafted", "", MFCC)
+NAME = "classify/handcrafted/all/lda"
+LEARNER = {"name": NAME, "model": "model.skops", "matrix": "handcrafted", "prediction": {}}
+MODEL = "models/1/model.skops"
 NOTE = "Synthetic demo corpus: these numbers say nothing about real music."
+IMAGES = {"sample_rate": 22050, "duration": 29.7, "n_fft": 2048, "hop_length": 512, "n_mels": 128}
+IMAGES |= {"f_min": 0.0, "f_max": 8000.0, "invert": True}
 
 
-def matrix(path, **attributes):
-    x = np.zeros((1, 1), np.float32)
-    matrices.write_matrix(path, x, ["1"], ["column"], attributes)
-    return path
+def placed(path):
+    """Return a path whose folder is there."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
+def write_matrix(layout, name, *parts):
+    known = {"parts": json.dumps([asdict(part) for part in parts])}
+    path = placed(layout.features(name))
+    matrices.write_matrix(path, np.zeros((1, 1), np.float32), ["1"], ["column"], known)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """Make the files of a finished run: a model, predictions, a matrix, a manifest."""
-    folder = tmp_path_factory.mktemp("run")
-    rng = np.random.default_rng(0)
-    genres = np.repeat(GENRES, 12)
-    x = rng.normal(size=(36, 4)) + np.repeat(3 * np.eye(3, 4), 12, axis=0)
-    ids = [str(n) for n in range(36)]
-    result = classifiers.classify(
-        x.astype(np.float32),
-        genres,
-        ["training"] * 36,
-        ids,
-        classifier="lda",
-        grid={"shrinkage": ["auto"]},
-        folds=2,
-    )
-    classifiers.save(result.model, folder / "model.skops")
+def once_finished(tmp_path_factory):
+    """Make the files of a finished run: a model, predictions, features, images, a manifest."""
+    layout = Layout(tmp_path_factory.mktemp("run"))
+    rng, genres = np.random.default_rng(0), np.repeat(GENRES, 12)
+    x = (rng.normal(size=(36, 4)) + np.repeat(3 * np.eye(3, 4), 12, axis=0)).astype(np.float32)
+    columns = (genres, ["training"] * 36, [str(n) for n in range(36)])
+    grid = {"classifier": "lda", "grid": {"shrinkage": ["auto"]}, "folds": 2}
+    fitted = layout.fitted("official", NAME)
+    made = classifiers.classify(x, *columns, **grid).model
+    classifiers.save(made, placed(fitted.model("model.skops")))
     table = drawn_predictions(3)
-    table.to_csv(folder / "predictions.csv", index=False)
+    table.to_csv(fitted.predictions, index=False)
     licences = np.where(np.arange(len(table)) % 3 == 0, "CC BY", "CC0 1.0")
     manifest = pd.DataFrame({"track_id": table["track_id"], "license": licences})
-    manifest.to_csv(folder / "tracks.csv", index=False)
-    matrix(folder / "handcrafted.h5", **MFCC)
-    return folder
+    manifest.to_csv(placed(layout.tracks), index=False)
+    write_matrix(layout, "handcrafted", HANDCRAFTED)
+    with h5py.File(layout.spectrograms, "w") as file:
+        for name in ("images", "track_id", "genre", "frames"):
+            file[name] = []
+        file.attrs.update(IMAGES)
+    return layout
 
 
-def export(target, finished, *, features=None, **changes):
-    features = features or bundles.Features(finished / "handcrafted.h5")
-    settings = {
-        "predictions": finished / "predictions.csv",
-        "learner": LEARNER,
-        "split": "official",
-        "audit": AUDIT,
-        "corpus": "demo",
-        "tracks": finished / "tracks.csv",
-    }
+@pytest.fixture
+def finished(tmp_path, once_finished):
+    return Layout(shutil.copytree(once_finished.root, tmp_path / "results"))
+
+
+def model(layout, networks=None, **changes):
+    fitted = layout.fitted("official", NAME)
+    return bundles.model_of(fitted, LEARNER | changes, layout, networks or {})
+
+
+def export(target, layout, models=None, *, chosen=(), **settings):
     return bundles.export(
-        target, [bundles.Run(finished, LEARNER, [features])], **settings | changes
+        target,
+        replace(layout.fitted("official", NAME), **dict(chosen)),
+        models or [model(layout)],
+        images=layout.spectrograms,
+        corpus="demo",
+        tracks=layout.tracks,
+        **{"audit": AUDIT, **settings},
     )
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, finished):
-    folder = tmp_path_factory.mktemp("exported") / "pack"
-    export(folder, finished)
+def exported(tmp_path_factory, once_finished):
+    folder = tmp_path_factory.mktemp("exported") / "bundle"
+    export(folder, once_finished)
     return folder
 
 
 @pytest.fixture
-def pack(tmp_path, exported):
-    return shutil.copytree(exported, tmp_path / "pack")
+def bundle(tmp_path, exported):
+    return shutil.copytree(exported, tmp_path / "bundle")
 
 
-def described(pack):
-    return json.loads((pack / "pack.json").read_text())
+def described(bundle):
+    return json.loads((bundle / "bundle.json").read_text())
 
 
-def describe(pack, **changes):
-    (pack / "pack.json").write_text(json.dumps(described(pack) | changes))
+def describe(bundle, **changes):
+    (bundle / "bundle.json").write_text(json.dumps(described(bundle) | changes))
 
 
-def network(folder, *, engine="openvino"):
-    folder.mkdir(parents=True)
-    for name in ("network.json", "network.xml", "network.bin", ".snakemake_timestamp"):
-        (folder / name).write_text(f"{name} of {engine}")
-    return folder
-
-
-def test_a_pack_is_read_as_it_was_written(tmp_path, finished):
-    written = export(tmp_path / "pack", finished, split="grouped", seed=4)
-    read = bundles.read(tmp_path / "pack")
+def test_a_bundle_is_read_as_it_was_written(tmp_path, finished):
+    grouped = finished.fitted("grouped", NAME, 4)
+    shutil.copytree(finished.fitted("official", NAME).folder, grouped.folder)
+    written = export(tmp_path / "bundle", finished, chosen={"split": "grouped", "seed": 4})
+    read = bundles.read(tmp_path / "bundle")
     assert read == written
     assert read.genres == tuple(GENRES)
-    assert (read.learner, read.split, read.seed, read.clip) == (LEARNER, "grouped", 4, 30.0)
+    assert (read.learner, read.split, read.seed, read.clip) == (NAME, "grouped", 4, 30.0)
     assert read.audit == bundles.Audit(**AUDIT)
     assert read.images is None and read.combiner is None and not read.uses_keras
-    (model,) = read.models
-    assert model.features == (bundles.Source("handcrafted", MFCC),)
-    assert read.members == {
-        model.file: hashlib.sha256((finished / "model.skops").read_bytes()).hexdigest()
-    }
+    assert [one.features for one in read.models] == [(HANDCRAFTED,)]
+    assert read.members == {MODEL: bundles.sha256(grouped.model("model.skops"))}
 
 
-def test_a_pack_holds_nothing_but_what_prediction_needs(pack):
-    files = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
-    assert files == {"pack.json", "README.md", "models/1/model.skops"}
-    assert str(pack.parent) not in (pack / "pack.json").read_text()
+def test_a_bundle_holds_nothing_but_what_prediction_needs(bundle):
+    files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()}
+    assert files == {"bundle.json", "README.md", MODEL}
+    assert str(bundle.parent) not in (bundle / "bundle.json").read_text()
 
 
-def test_the_same_run_gives_the_same_bytes(tmp_path, finished):
-    for name in ("a", "b"):
-        export(tmp_path / name / "pack", finished)
-    for file in ("pack.json", "README.md", "models/1/model.skops"):
-        a, b = (tmp_path / name / "pack" / file for name in ("a", "b"))
-        assert a.read_bytes() == b.read_bytes()
+def test_the_same_run_gives_the_same_bytes(tmp_path, finished, exported):
+    export(tmp_path / "bundle", finished)
+    for file in ("bundle.json", "README.md", MODEL):
+        assert (tmp_path / "bundle" / file).read_bytes() == (exported / file).read_bytes()
 
 
-def test_joined_cuts_of_a_network_share_its_files(tmp_path, finished):
-    folder = network(tmp_path / "transfer" / "vgg16" / "network")
-    about = {"network": "VGG16", "engine": "openvino", "dtype": "float16"}
-    features = [
-        bundles.Features(matrix(tmp_path / f"{cut}.h5", cut=cut, **about), folder)
-        for cut in ("fc1", "fc2")
-    ]
-    with h5py.File(tmp_path / "images.h5", "w") as file:
-        for name in ("images", "track_id", "genre", "frames"):
-            file[name] = []
-        file.attrs.update(IMAGES)
-    pack = bundles.export(
-        tmp_path / "pack",
-        [bundles.Run(finished, LEARNER, features)],
-        predictions=finished / "predictions.csv",
-        learner=LEARNER,
-        split="official",
-        images=tmp_path / "images.h5",
-        audit=AUDIT,
-        corpus="demo",
-    )
-    assert bundles.read(tmp_path / "pack") == pack
-    assert set(pack.members) == {
-        "models/1/model.skops",
-        *(f"networks/vgg16/network.{end}" for end in ("json", "xml", "bin")),
-    }
-    cuts = [source.settings["cut"] for source in pack.models[0].features]
-    assert cuts == ["fc1", "fc2"]
-    assert pack.images == IMAGES and pack.clip == 29.7 and not pack.uses_keras
+@pytest.mark.parametrize("engine", ["openvino", "keras"])
+def test_networks_of_joined_features_are_carried_once(tmp_path, finished, engine):
+    folder, onnx = tmp_path / "networks" / "vgg16", tmp_path / "a b.onnx"
+    folder.mkdir(parents=True)
+    onnx.write_text("of audio")
+    prepared = {"engine": engine, "precision": "float32", "cuts": {}, "image_shape": [1, 1]}
+    (folder / "network.json").write_text(json.dumps(prepared | {"agreement": {}}))
+    for name in ("network.xml", "network.bin", ".snakemake_timestamp"):
+        (folder / name).write_text(name)
+    audio = {"cuts": {"last": "x"}, "sha256": "0" * 64, "input": "waveform", "dtype": "float32"}
+    parts = [Part("keras", "vgg16", cut, {"dtype": "float16"}) for cut in ("fc1", "fc2")]
+    parts.append(Part("onnx", "musicnn", "last", audio))
+    write_matrix(finished, "joined", *parts)
+    networks = {"vgg16": str(folder), "musicnn": str(onnx), "other": "not needed"}
+    made = export(tmp_path / "bundle", finished, [model(finished, networks, matrix="joined")])
+    assert bundles.read(tmp_path / "bundle") == made
+    files = [f"networks/vgg16/network.{end}" for end in ("json", "xml", "bin")]
+    assert set(made.members) == {MODEL, *files, "networks/musicnn.onnx"}
+    places = ["networks/vgg16", "networks/vgg16", "networks/musicnn.onnx"]
+    assert [one.network for one in made.models[0].features] == places
+    assert [one.output for one in made.models[0].features] == ["fc1", "fc2", "last"]
+    assert made.images == IMAGES and made.clip == 29.7
+    assert made.uses_keras is (engine == "keras")
+    assert "licence of whoever trained it" in (tmp_path / "bundle" / "README.md").read_text()
 
 
-IMAGES = {
-    "sample_rate": 22050,
-    "duration": 29.7,
-    "n_fft": 2048,
-    "hop_length": 512,
-    "n_mels": 128,
-    "f_min": 0.0,
-    "f_max": 8000.0,
-    "invert": True,
-}
-
-
-def test_a_network_run_by_keras_needs_keras(pack):
-    settings = {"folder": "networks/n", "cut": "fc1", "dtype": "float16", "engine": "keras"}
-    source = bundles.Source("network", settings)
-    model = bundles.Model(LEARNER, "models/1/model.skops", (source,))
-    read = bundles.read(pack)
-    assert bundles.Pack(**{**vars(read), "models": (model,)}).uses_keras
-
-
-@pytest.mark.parametrize(
-    ("attributes", "of_network", "said"),
-    [
-        ({"source": "features.csv"}, False, "handcrafted.source"),
-        ({"engine": "onnxruntime", "cut": "last", "dtype": "float16"}, True, "ONNX"),
-    ],
-)
-def test_features_that_audio_cant_be_turned_into_are_refused(
-    tmp_path, finished, attributes, of_network, said
-):
-    source = matrix(tmp_path / "features.h5", **attributes)
-    features = bundles.Features(source, tmp_path if of_network else None)
-    with pytest.raises(GenreflowError, match=said):
-        export(tmp_path / "pack", finished, features=features)
-    assert not (tmp_path / "pack").exists()
+def test_features_that_audio_cant_be_turned_into_are_refused(finished):
+    write_matrix(finished, "table", Part("published", "handcrafted", "", {"source": "f.csv"}))
+    with pytest.raises(GenreflowError, match=r"f\.csv.*handcrafted\.source"):
+        model(finished, matrix="table")
 
 
 @pytest.mark.parametrize("lost", ["model.skops", "handcrafted.h5"])
 def test_a_run_that_is_not_finished_is_refused(tmp_path, finished, lost):
-    copy = shutil.copytree(finished, tmp_path / "run")
-    (copy / lost).unlink()
-    with pytest.raises(GenreflowError, match=rf"run.*{lost.split('.')[1]}"):
-        export(tmp_path / "pack", copy)
+    places = {"model.skops": finished.fitted("official", NAME).model(lost)}
+    Path(places.get(lost, finished.features("handcrafted"))).unlink()
+    with pytest.raises(GenreflowError, match=lost):
+        export(tmp_path / "bundle", finished)
 
 
 @pytest.mark.parametrize("place", [10, -10])
-def test_a_model_that_is_not_whole_is_not_packed(tmp_path, finished, place):
-    copy = shutil.copytree(finished, tmp_path / "run")
-    content = (copy / "model.skops").read_bytes()
-    (copy / "model.skops").write_bytes(content[:place])
+def test_a_model_that_is_not_whole_is_not_bundled(tmp_path, finished, place):
+    path = finished.fitted("official", NAME).model("model.skops")
+    os.truncate(path, place % Path(path).stat().st_size)
     with pytest.raises(GenreflowError, match=r"model\.skops: not a whole model file .* delete it"):
-        export(tmp_path / "pack", copy)
-    assert not (tmp_path / "pack").exists()
+        export(tmp_path / "bundle", finished)
+    assert not (tmp_path / "bundle").exists()
 
 
-def test_an_export_that_fails_leaves_the_pack_that_was_there(pack, finished, tmp_path):
-    before = bundles.read(pack)
-    broken = matrix(tmp_path / "published.h5", source="features.csv")
+def test_an_export_that_fails_leaves_the_bundle_that_was_there(bundle, finished, tmp_path):
+    before = bundles.read(bundle)
     with pytest.raises(GenreflowError):
-        export(pack, finished, features=bundles.Features(broken))
-    assert bundles.read(pack) == before
+        export(bundle, finished, audit=AUDIT | {"min_duration": -1})
+    assert bundles.read(bundle) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_pack_is_replaced_and_other_folders_are_not(pack, finished, tmp_path):
-    (pack / "models" / "old").write_text("left over")
-    export(pack, finished, split="grouped")
-    assert bundles.read(pack).split == "grouped"
-    assert not (pack / "models" / "old").exists()
+def test_a_bundle_is_replaced_and_other_folders_are_not(bundle, finished, tmp_path):
+    (bundle / "models" / "old").write_text("left over")
+    export(bundle, finished)
+    assert bundles.read(bundle).learner == NAME
+    assert not (bundle / "models" / "old").exists()
     other = tmp_path / "music"
     other.mkdir()
     (other / "song.mp3").write_text("mine")
@@ -251,56 +221,57 @@ def empty(path):
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, empty, os.unlink])
-def test_a_damaged_member_is_refused_by_name(pack, damage):
-    damage(pack / "models" / "1" / "model.skops")
+def test_a_damaged_member_is_refused_by_name(bundle, damage):
+    damage(bundle / MODEL)
     with pytest.raises(GenreflowError, match=r"models/1/model\.skops"):
-        bundles.read(pack)
+        bundles.read(bundle)
 
 
-def test_a_file_that_is_not_listed_is_refused(pack):
-    (pack / "models" / "1" / "network.bin").write_text("weights of somebody else")
+def test_a_file_that_is_not_listed_is_refused(bundle):
+    (bundle / "models" / "1" / "network.bin").write_text("weights of somebody else")
     with pytest.raises(GenreflowError, match=r"models/1/network\.bin is not among"):
-        bundles.read(pack)
+        bundles.read(bundle)
 
 
-def test_what_the_system_leaves_in_folders_does_no_harm(pack):
-    (pack / "models" / ".DS_Store").write_text("")
-    assert bundles.read(pack).learner == LEARNER
+def test_what_the_system_leaves_in_folders_does_no_harm(bundle):
+    (bundle / "models" / ".DS_Store").write_text("")
+    assert bundles.read(bundle).learner == NAME
 
 
 @pytest.mark.parametrize("kind", ["link", "folder's link", "pipe"])
-def test_what_is_not_a_plain_file_is_refused_before_anything_is_read(pack, kind):
-    model = pack / "models" / "1" / "model.skops"
+def test_what_is_not_a_plain_file_is_refused_before_anything_is_read(bundle, kind):
+    model = bundle / MODEL
     if kind == "link":
-        model.rename(pack.parent / "elsewhere")
-        model.symlink_to(pack.parent / "elsewhere")
+        model.rename(bundle.parent / "elsewhere")
+        model.symlink_to(bundle.parent / "elsewhere")
     elif kind == "pipe":
         model.unlink()
         os.mkfifo(model)
     else:
-        (pack / "models").rename(pack.parent / "elsewhere")
-        (pack / "models").symlink_to(pack.parent / "elsewhere")
+        (bundle / "models").rename(bundle.parent / "elsewhere")
+        (bundle / "models").symlink_to(bundle.parent / "elsewhere")
     with pytest.raises(GenreflowError, match="not a plain file"):
-        bundles.read(pack)
+        bundles.read(bundle)
 
 
 def test_what_could_not_be_read_is_not_exported(tmp_path, finished):
-    with pytest.raises(GenreflowError, match="split: expected no control characters"):
-        export(tmp_path / "pack", finished, split="a\nb")
-    assert not (tmp_path / "pack").exists()
+    changed = {"min_duration": float("nan")}
+    with pytest.raises(GenreflowError, match=r"audit\.min_duration: expected a finite number"):
+        export(tmp_path / "bundle", finished, audit=AUDIT | changed)
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.mark.parametrize("place", ["../outside.skops", "{folder}/outside.skops"])
-def test_a_member_outside_of_the_pack_is_refused(pack, place):
-    outside = pack.parent / "outside.skops"
-    shutil.copy(pack / "models" / "1" / "model.skops", outside)
-    place = place.format(folder=pack.parent)
-    content = described(pack)
+def test_a_member_outside_of_the_bundle_is_refused(bundle, place):
+    outside = bundle.parent / "outside.skops"
+    shutil.copy(bundle / MODEL, outside)
+    place = place.format(folder=bundle.parent)
+    content = described(bundle)
     content["models"][0]["file"] = place
     content["members"][place] = bundles.sha256(outside)
-    describe(pack, **content)
+    describe(bundle, **content)
     with pytest.raises(GenreflowError, match="outside"):
-        bundles.read(pack)
+        bundles.read(bundle)
 
 
 @pytest.mark.parametrize(
@@ -315,40 +286,41 @@ def test_a_member_outside_of_the_pack_is_refused(pack, place):
         {"audit": {}},
         {"members": ["models/1/model.skops"]},
         {"more": 1},
-        {"format": 2},
+        {"format": 1},
     ],
 )
-def test_a_description_that_makes_no_sense_is_refused(pack, changes):
-    describe(pack, **changes)
-    with pytest.raises(GenreflowError, match=r"pack\.json"):
-        bundles.read(pack)
+def test_a_description_that_makes_no_sense_is_refused(bundle, changes):
+    describe(bundle, **changes)
+    with pytest.raises(GenreflowError, match=r"bundle\.json"):
+        bundles.read(bundle)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b'"text"'])
-def test_a_description_that_is_damaged_is_refused(pack, text):
-    (pack / "pack.json").write_bytes(text)
-    with pytest.raises(GenreflowError, match=r"pack\.json"):
-        bundles.read(pack)
+def test_a_description_that_is_damaged_is_refused(bundle, text):
+    (bundle / "bundle.json").write_bytes(text)
+    with pytest.raises(GenreflowError, match=r"bundle\.json"):
+        bundles.read(bundle)
 
 
-def test_a_folder_that_is_no_pack_is_refused(tmp_path):
-    with pytest.raises(GenreflowError, match="no pack"):
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(GenreflowError, match="no bundle"):
         bundles.read(tmp_path)
 
 
-def test_other_versions_are_named(pack):
-    assert bundles.read(pack).other_versions() == []
-    versions = described(pack)["versions"]
-    describe(pack, versions=versions | {"skops": "0.1", "genreflow": "0.0.1"})
-    assert [text.split()[0] for text in bundles.read(pack).other_versions()] == [
+def test_other_versions_are_named(bundle):
+    assert bundles.read(bundle).other_versions() == []
+    assert {"onnxruntime", "openvino", "tensorflow"} < set(described(bundle)["versions"])
+    versions = described(bundle)["versions"]
+    describe(bundle, versions=versions | {"skops": "0.1", "genreflow": "0.0.1"})
+    assert [text.split()[0] for text in bundles.read(bundle).other_versions()] == [
         "genreflow",
         "skops",
     ]
 
 
-def test_the_model_card_has_the_numbers(pack, finished):
-    card = (pack / "README.md").read_text()
-    table = pd.read_csv(finished / "predictions.csv", dtype={"track_id": str})
+def test_the_model_card_has_the_numbers(bundle):
+    card = (bundle / "README.md").read_text()
+    table = drawn_predictions(3)
     test = table[table["part"] == "test"]
     hits = int((test["genre"] == test["predicted"]).sum())
     low, high = proportion_confint(hits, len(test), method="wilson")
@@ -358,18 +330,20 @@ def test_the_model_card_has_the_numbers(pack, finished):
     assert f"| {loss:.3f}" in card
     assert "demo" in card and "official" in card and "mfcc" not in card
     assert "| CC BY" in card and f"| {len(table) // 3} " in card
-    assert "random" not in card and NOTE not in card
+    assert "random" not in card and NOTE not in card and "trained it" not in card
 
 
 def test_the_model_card_says_what_the_numbers_are_worth(tmp_path, finished):
-    export(tmp_path / "pack", finished, note=NOTE, marks={"handcrafted": "random weights"})
-    card = (tmp_path / "pack" / "README.md").read_text()
-    assert card.startswith(f"# {LEARNER} (random weights)")
+    export(tmp_path / "bundle", finished, note=NOTE, marks={"handcrafted": "random weights"})
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert card.startswith(f"# {NAME} (random weights)")
     assert f"**{NOTE}**" in card and "has learned nothing" in card
 
 
 def test_a_fold_of_a_cross_validation_can_be_exported(tmp_path, finished):
-    assert export(tmp_path / "pack", finished, split="cv-1x5-r1-f02").split == "cv-1x5-r1-f02"
+    fold = finished.fitted("cv-1x5-r1-f02", NAME)
+    shutil.copytree(finished.fitted("official", NAME).folder, fold.folder)
+    assert export(tmp_path / "bundle", finished, chosen={"split": fold.split}).split == fold.split
 
 
 def write(folder, learner, table, *, split="official", seed=None):
@@ -461,50 +435,17 @@ def test_without_validation_a_learner_has_to_be_named(tmp_path):
     assert bundles.choose([path], folder=tmp_path, name="classify/a") == path
 
 
-def runs(folder, learner, **settings):
-    return bundles.runs_of(
-        folder / "official" / learner / "predictions.csv", folder=folder, **settings
-    )
-
-
-def test_what_is_packed_follows_from_the_place_of_the_predictions(tmp_path):
-    results, run = tmp_path, "official/ffnn/64-32/seed-1"
-    by_hand = bundles.Features(results / "features/handcrafted.h5")
-    vgg16, resnet50 = (results / "transfer" / name / "network" for name in ("vgg16", "resnet50"))
-    fc1 = bundles.Features(results / "features/vgg16/fc1.h5", vgg16)
-    pool = bundles.Features(results / "features/resnet50/avg_pool.h5", resnet50)
-    assert runs(results, "ffnn/64-32/seed-1") == [
-        bundles.Run(results / run, "ffnn/64-32", [by_hand])
-    ]
-    for learner, features in {
-        "classify/handcrafted/all/lda": [by_hand],
-        "classify/vgg16/fc1/pca-0.90/mlp": [fc1],
-        "classify/joined/both/pca-0.90/mlp": [fc1, pool],
-    }.items():
-        found = runs(results, learner, joined={"both": ["vgg16/fc1", "resnet50/avg_pool"]})
-        assert found == [bundles.Run(results / "official" / learner, learner, features)]
-
-
-def test_crops_are_those_of_the_variant_or_of_its_search(tmp_path):
-    variants = {"wide": {"crop_frames": 640, "crops": 5, "width": 8}}
-    (whole,) = runs(tmp_path, "cnn/simple/seed-0", variants=variants)
-    assert whole == bundles.Run(tmp_path / "official/cnn/simple/seed-0", "cnn/simple")
-    (wide,) = runs(tmp_path, "cnn/wide/seed-0", variants=variants)
-    assert (wide.crop_frames, wide.crops) == (640, 5)
-    search = tmp_path / "official/cnn/wide/search"
-    search.mkdir(parents=True)
-    (search / "winner.yaml").write_text("{crop_frames: 320, width: 16}")
-    (searched,) = runs(tmp_path, "cnn/wide/seed-0", variants=variants)
+def test_crops_are_those_of_the_learner_or_of_its_search(finished):
+    crops = {"name": "cnn/wide", "prediction": {"crop_frames": 640, "crops": 5}}
+    wide = finished.fitted("official", "cnn/wide", 0)
+    settings = (LEARNER | crops, finished, {})
+    assert (model(finished).crop_frames, model(finished).crops) == (0, 1)
+    found = bundles.model_of(wide, *settings)
+    assert (found.file, found.crop_frames, found.crops) == (wide.model("model.skops"), 640, 5)
+    winner = placed(finished.winner("official", "cnn/wide"))
+    winner.write_text("{crop_frames: 320, width: 16}")
+    searched = bundles.model_of(wide, *settings)
     assert (searched.crop_frames, searched.crops) == (320, 5)
-
-
-def test_an_ensemble_is_packed_with_all_seeds_of_its_members(tmp_path):
-    members = [tmp_path / f"official/cnn/simple/seed-{seed}/predictions.csv" for seed in (0, 1)]
-    found = runs(tmp_path, "ensemble/mean", members=members)
-    assert [run.folder.name for run in found] == ["seed-0", "seed-1"]
-    assert {run.learner for run in found} == {"cnn/simple"}
-
-
-def test_predictions_at_another_place_are_refused(tmp_path):
-    with pytest.raises(GenreflowError, match="SPLIT/LEARNER"):
-        bundles.runs_of(tmp_path / "predictions.csv", folder=tmp_path)
+    outcomes.write_reason(winner, "it diverged")
+    with pytest.raises(NotPossible, match="it diverged"):
+        bundles.model_of(wide, *settings)
