@@ -1,28 +1,30 @@
 """How long predictions take, by a clock that goes on by a second each time it is looked at."""
 
+import dataclasses
 import itertools
 
+import keras
 import pandas as pd
 import pytest
-from genreflow.bundle import bundles, latency
-from genreflow.errors import GenreflowError
+from genreflow.bundle import latency
 from genreflow.evaluation import metrics
-from made.trained_corpus import LEARNERS
+from made.trained_corpus import JOINED, LEARNERS, LOGISTIC, MEMBERS, SINGLE
 
-ENSEMBLE = LEARNERS[:4]
-"""A network of images, one of crops, one of features, and a classifier of the same features."""
-
+JOINT = "classify/joined/all/all/svm-rbf"
 STEPS = {
     # From a decoded clip: an image, the network (one model takes its crops within its own time).
     "cnn/whole": (2, 1),
     "cnn/crops": (2, 1),
+    # Features, the model.
     "ffnn/8": (2, 1),
-    "classify/handcrafted/all/logistic-regression": (2, 1),
+    LOGISTIC: (2, 1),
+    "classify/ear/bands/all/lda": (2, 1),
+    # An image, its network, the model.
     "classify/tiny/pool/all/svm-linear": (3, 1),
-    # Two networks, one image.
-    "classify/joined/both/all/svm-rbf": (4, 1),
-    # An image, the features, three networks with two seeds each, and a classifier.
-    "ensemble/mean": (2 + 3 * 2 + 1, 2),
+    # An image, two networks of images, one of audio, hand-crafted features, the model.
+    JOINT: (6, 2),
+    # An image, the features, two seeds of a network, two more networks, and a classifier.
+    "ensemble/mean": (2 + 2 + 2 + 1, 2),
 }
 """Steps from a decoded clip to the prediction, and how often a file is decoded."""
 
@@ -33,12 +35,12 @@ def timed(corpus):
         ticks = itertools.count()
         patch.setattr(latency.time, "perf_counter", lambda: next(ticks))
         return latency.measure(
-            list(corpus.runs.values()),
+            [corpus.models(one.name)[0] for one in SINGLE],
             corpus.files[:6],
             images=corpus.images,
             threads=1,
-            ensembles={"ensemble/mean": ENSEMBLE, "ensemble/other": ["cnn/whole", "cnn/absent"]},
-            seeds=2,
+            ensembles={"ensemble/mean": MEMBERS, "ensemble/other": ["cnn/whole", "cnn/absent"]},
+            seeds={"cnn/whole": 2},
             report=lambda _: None,
         )
 
@@ -57,8 +59,8 @@ def test_a_learners_time_is_the_sum_of_its_steps(timed, learner):
 def test_all_that_can_be_timed_is(timed):
     assert set(rows(timed, "clip").index) == set(LEARNERS)
     assert set(rows(timed, "model").index) == set(LEARNERS) - {"ensemble/mean"}
-    assert set(rows(timed, "features").index) == {"images", "handcrafted", "tiny", "slow"}
-    assert set(rows(timed, "decode").index) == {"images", "handcrafted"}
+    assert set(rows(timed, "features").index) == {"image", "handcrafted", "tiny", "slow", "ear"}
+    assert set(rows(timed, "decode").index) == {"wav", "source"}
     assert set(timed["device"]) == {"cpu"}
     assert set(timed["clips"]) == {6}
 
@@ -71,22 +73,29 @@ def test_what_many_clips_share_counts_once(timed):
 
 
 def test_parameters_are_those_that_were_learned(timed, corpus):
-    import keras
-
     counts = rows(timed, "clip")["parameters"]
     for name in ("cnn/whole", "cnn/crops", "ffnn/8"):
-        model = keras.saving.load_model(bundles.model_file(corpus.runs[name]))
+        model = keras.saving.load_model(corpus.models(name)[0].file)
         assert counts[name] == sum(w.value.numpy().size for w in model.trainable_weights)
-    tiny = 5 * 5 * 3 + 3
-    assert counts["classify/tiny/pool/all/svm-linear"] == tiny
-    assert counts["classify/joined/both/all/svm-rbf"] == 2 * tiny
-    assert pd.isna(counts["classify/handcrafted/all/logistic-regression"])
+    assert counts["classify/tiny/pool/all/svm-linear"] == 5 * 5 * 3 + 3
+    # Of hand-crafted features, and of a network in ONNX, that says nothing.
+    for name in (LOGISTIC, JOINT, "classify/ear/bands/all/lda"):
+        assert pd.isna(counts[name])
+
+
+def test_parameters_of_two_networks_add_up(corpus):
+    (joint,) = corpus.models(JOINT)
+    images = [part for part in joint.features if part.kind == "keras"]
+    assert [part.name for part in images] == [one.split("/")[0] for one in (JOINED[0], JOINED[2])]
+    # Two cuts of one network count once.
+    twice = dataclasses.replace(joint, features=(*images, images[0]))
+    assert latency._parameters(twice) == 2 * (5 * 5 * 3 + 3)
 
 
 def test_the_comparison_gets_medians_from_decoded_clips(timed):
-    costs = metrics.inference_by_learner(timed)
-    assert costs["seconds"].to_dict() == {name: steps for name, (steps, _) in STEPS.items()}
-    assert costs.loc["cnn/whole", "parameters"] == rows(timed, "model")["parameters"]["cnn/whole"]
+    found = metrics.inference_by_learner(timed)
+    assert found["seconds"].to_dict() == {name: steps for name, (steps, _) in STEPS.items()}
+    assert found.loc["cnn/whole", "parameters"] == rows(timed, "model")["parameters"]["cnn/whole"]
 
 
 def test_the_tables_name_machine_and_marks(timed):
@@ -103,30 +112,6 @@ def test_the_tables_name_machine_and_marks(timed):
     ]
     assert "classify/tiny/pool/all/svm-linear (random weights)" in text
     assert text.count("| tiny (random weights)") == 1
-
-
-def test_features_that_audio_cant_be_turned_into_arent_timed(corpus, tmp_path):
-    import h5py
-
-    with h5py.File(tmp_path / "table.h5", "w") as file:
-        file.attrs["source"] = "published"
-    name = "classify/handcrafted/all/logistic-regression"
-    run = bundles.Run(corpus.runs[name].folder, name, [bundles.Features(tmp_path / "table.h5")])
-    said = []
-    timed = latency.measure(
-        [corpus.runs["cnn/whole"], run],
-        corpus.files[:4],
-        images=corpus.images,
-        threads=1,
-        report=said.append,
-    )
-    assert set(rows(timed, "clip").index) == {"cnn/whole"}
-    assert any(name in line and "isn't timed" in line for line in said)
-
-
-def test_nothing_to_time_is_refused(corpus):
-    with pytest.raises(GenreflowError, match=r"inference\.clips"):
-        latency.measure([], corpus.files, images=corpus.images, threads=1)
 
 
 def test_the_processor_is_named(tmp_path):
