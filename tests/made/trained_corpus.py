@@ -192,7 +192,7 @@ class Corpus:
         one = planned.feature_set
         files = {IMAGE: [self.shard], WAV: self.wavs}.get(one.needs, self.files)
         shard = self.layout.feature_shard(one.name, "0")
-        shards.write(shard, one, shards.clips_of(one, self.ids, files, sample_rate=RATE))
+        shards.write(shard, one, one.clips(self.ids, files, sample_rate=RATE))
         for output, name in zip(planned.outputs, planned.matrices, strict=True):
             left_out = self.layout.without_features(name)
             shards.gather([shard], output, matrix=self.layout.features(name), left_out=left_out)
