@@ -1,6 +1,6 @@
-"""A prediction by an exported pack against the sum of its steps; and the cold start.
+"""A prediction by an exported bundle against the sum of its steps; and the cold start.
 
-Trains two learners on a small demo corpus by the workflow, packs each, and predicts single files in
+Trains two learners on a small demo corpus by the workflow, bundles each, and predicts single files in
 one process (warm: models loaded, files in the page cache). The steps are timed by
 `bundle.latency`: decoding, features, model. A cold start is a whole process, from the command
 line to the table.
@@ -36,17 +36,17 @@ CONFIG = {
         "run": ["lda"],
         "folds": 2,
     },
-    "inference": {"clips": 4},
+    "latency": {"clips": 4},
     "ensembles": {"members": {}},
 }
 RESULTS = Layout.of_corpus("demo")
 WARM = """
 import sys, time
 from pathlib import Path
-from genreflow.bundle import predict
+from genreflow.bundle import prediction
 from genreflow.features import backend
 backend.configure(threads=int(sys.argv[1]), seed=0)
-predictor = predict.Predictor(sys.argv[2], threads=int(sys.argv[1]))
+predictor = prediction.Predictor(sys.argv[2], threads=int(sys.argv[1]))
 paths = Path(sys.argv[3]).read_text().split()
 for path in [*paths[:2], *paths]:
     start = time.perf_counter()
@@ -74,20 +74,20 @@ def workflow(folder, *arguments):
 
 def times(folder, threads):
     """Return the median time of each step by learner [s]."""
-    table = pd.read_csv(folder / RESULTS.table("inference"))
+    table = pd.read_csv(folder / RESULTS.table("latency"))
     assert set(table["threads"]) == {threads}
     return table.pivot_table(index="name", columns="step", values="median")
 
 
 def warm(folder, threads):
-    """Return the median time of a prediction by the pack in a process that is warm [s]."""
-    said = run(folder, "-c", WARM, threads, RESULTS.pack, "few.txt", env=environment())
+    """Return the median time of a prediction by the bundle in a process that is warm [s]."""
+    said = run(folder, "-c", WARM, threads, RESULTS.bundle, "few.txt", env=environment())
     return float(np.median([float(line) for line in said.stdout.split()[2:]]))
 
 
 def cold(folder, path, threads, repeats):
     """Return the median time of a whole process that predicts one file [s]."""
-    command = ("-m", "genreflow.bundle.predict", RESULTS.pack, path, "--first-clip")
+    command = ("-m", "genreflow.bundle.predict", RESULTS.bundle, path, "--first-clip")
     found = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -107,9 +107,9 @@ def main():
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        CONFIG["inference"]["threads"] = given.threads
+        CONFIG["latency"]["threads"] = given.threads
         (folder / "few.yaml").write_text(yaml.safe_dump(CONFIG))
-        workflow(folder, RESULTS.table("inference"))
+        workflow(folder, RESULTS.table("latency"))
         tracks = pd.read_csv(folder / RESULTS.tracks)
         paths = tracks["path"].tolist()
         (folder / "few.txt").write_text("\n".join(paths))

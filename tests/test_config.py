@@ -190,7 +190,7 @@ UNKNOWN = [
     ("transfer.backbones.VGG16.cutz", "cuts"),
     ("classify.fold", "folds"),
     ("classify.grids.svm_rbf", "svm-rbf"),
-    ("inference.clip", "clips"),
+    ("latency.clip", "clips"),
     ("ensembles.member", "members"),
     ("ensembles.members.mine.off", "of"),
     ("predict.paths", "path"),

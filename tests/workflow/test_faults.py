@@ -28,7 +28,7 @@ CHEAP = 8.0
 
 @pytest.fixture(scope="module")
 def ended(template, tmp_path_factory):
-    """Run the tiny corpus to its end, with a pack and predictions. Not to be written to."""
+    """Run the tiny corpus to its end, with a bundle and predictions. Not to be written to."""
     folder = harness.copied(template, tmp_path_factory.mktemp("ended") / "work")
     done = harness.snakemake(folder, "predict", *OPTIONS)
     assert done.returncode == 0, done.stderr

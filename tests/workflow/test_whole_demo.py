@@ -27,11 +27,11 @@ def table(path, **settings):
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_a_pack_predicts_what_the_tables_were_made_from(whole_demo, learner):
-    """Every test track gets its label and, within 1e-5, its probabilities from the pack."""
+def test_a_bundle_predicts_what_the_tables_were_made_from(whole_demo, learner):
+    """Every test track gets its label and, within 1e-5, its probabilities by the bundle."""
     named = ("--config", f"predict={{'learner': '{learner}'}}")
-    packed = harness.snakemake(whole_demo, "export", "--configfile", "fewer.yaml", *named)
-    assert packed.returncode == 0, packed.stderr
+    exported = harness.snakemake(whole_demo, "export", "--configfile", "fewer.yaml", *named)
+    assert exported.returncode == 0, exported.stderr
 
     tracks = table(whole_demo / RESULTS / "corpus/tracks.csv", index_col="track_id")
     place = LEARNERS[learner] or learner
