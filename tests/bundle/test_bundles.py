@@ -274,48 +274,13 @@ def test_a_member_outside_of_the_bundle_is_refused(bundle, place):
         bundles.read(bundle)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"models": []},
-        {"models": [{"file": "models/1/model.skops"}]},
-        {"genres": []},
-        {"genres": None},
-        {"clip": 0},
-        {"clip": "long"},
-        {"audit": {}},
-        {"members": ["models/1/model.skops"]},
-        {"more": 1},
-        {"format": 1},
-    ],
-)
-def test_a_description_that_makes_no_sense_is_refused(bundle, changes):
-    describe(bundle, **changes)
-    with pytest.raises(GenreflowError, match=r"bundle\.json"):
-        bundles.read(bundle)
-
-
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b'"text"'])
-def test_a_description_that_is_damaged_is_refused(bundle, text):
-    (bundle / "bundle.json").write_bytes(text)
-    with pytest.raises(GenreflowError, match=r"bundle\.json"):
-        bundles.read(bundle)
-
-
-def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
-    with pytest.raises(GenreflowError, match="no bundle"):
-        bundles.read(tmp_path)
-
-
 def test_other_versions_are_named(bundle):
     assert bundles.read(bundle).other_versions() == []
     assert {"onnxruntime", "openvino", "tensorflow"} < set(described(bundle)["versions"])
     versions = described(bundle)["versions"]
     describe(bundle, versions=versions | {"skops": "0.1", "genreflow": "0.0.1"})
-    assert [text.split()[0] for text in bundles.read(bundle).other_versions()] == [
-        "genreflow",
-        "skops",
-    ]
+    other = bundles.read(bundle).other_versions()
+    assert [text.split()[0] for text in other] == ["genreflow", "skops"]
 
 
 def test_the_model_card_has_the_numbers(bundle):

@@ -1,7 +1,6 @@
-"""Prediction by packs of all kinds of learners, trained on a tiny corpus as the workflow does."""
+"""Prediction of new audio, by bundles of learners that were trained on a tiny corpus."""
 
 import csv
-import functools
 import json
 import os
 import shutil
@@ -9,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,44 +20,14 @@ import skops.io
 import soundfile
 from genreflow.audio import collect
 from genreflow.bundle import bundles, predict
+from genreflow.bundle.predicted import safe, segments, table
+from genreflow.bundle.prediction import Predictor, predict_files, windows
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers
-from made.trained_corpus import (
-    CLIP,
-    GENRES,
-    LEARNERS,
-    SCRIPTS,
-    sound,
-)
+from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS, sound
 
-
-@pytest.fixture(scope="module")
-def packed(corpus, tmp_path_factory):
-    """Return the folder of a learner's pack."""
-    folder = tmp_path_factory.mktemp("packs")
-    return functools.cache(lambda name: corpus.export(folder / name.replace("/", "+"), name).folder)
-
-
-@pytest.fixture(scope="module")
-def predictor(packed):
-    """Return the predictor of a learner."""
-    return functools.cache(lambda name: predict.Predictor(packed(name)))
-
-
-LOGISTIC = "classify/handcrafted/all/logistic-regression"
-
-
-@pytest.mark.parametrize("name", LEARNERS)
-def test_every_track_gets_what_stands_in_its_predictions(corpus, predictor, name):
-    table = pd.read_csv(corpus.predictions(name), dtype={"track_id": str}).set_index("track_id")
-    assert list(table.index) == corpus.ids
-    assert len(set(table["predicted"])) > 1
-    found = predict.predict_files(predictor(name), corpus.files, report=lambda _: None)
-    assert [one.reason for one in found] == [""] * len(corpus.ids)
-    assert [one.predicted for one in found] == list(table["predicted"])
-    assert {len(one.starts) for one in found} == {1}
-    expected = table[[f"p_{genre}" for genre in GENRES]].to_numpy()
-    np.testing.assert_allclose([one.probabilities for one in found], expected, atol=1e-6)
+PROBABILITIES = [f"p_{genre}" for genre in GENRES]
+EAR = "classify/ear/bands/all/lda"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +47,7 @@ def test_every_track_gets_what_stands_in_its_predictions(corpus, predictor, name
 )
 def test_windows_cover_a_file(seconds, hop, starts):
     length = 29.7 if hop == 29.7 else 10
-    np.testing.assert_allclose(predict.windows(seconds, length=length, hop=hop), starts)
+    np.testing.assert_allclose(windows(seconds, length=length, hop=hop), starts)
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +61,10 @@ def long_file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC, "ensemble/mean"])
+@pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC, EAR, "ensemble/mean"])
 def test_a_long_file_gets_the_mean_over_its_windows(predictor, long_file, tmp_path, name):
     one = predictor(name).predict(long_file)
-    clip = predictor(name).pack.clip
+    clip = predictor(name).bundle.clip
     last = 11.6 - clip
     np.testing.assert_allclose(one.starts, [0, clip, last] if clip == CLIP else one.starts)
     np.testing.assert_allclose(one.ends - one.starts, clip)
@@ -127,17 +97,15 @@ def test_hop_and_first_clip(predictor, long_file):
 
 def test_segments_say_which_speak_most_for_the_genre(predictor, long_file):
     one = predictor("cnn/whole").predict(long_file)
-    rows = predict.segments([one])
+    rows = segments([one])
     own = rows[f"p_{one.predicted}"]
     assert list(rows["rank"]) == list(own.rank(ascending=False).astype(int))
     assert list(rows["start"]) == [0, 3, 8.6] and list(rows["end"]) == [3, 6, 11.6]
     best = rows.loc[own.idxmax()]
-    (row,) = predict.table([one]).to_dict("records")
+    (row,) = table([one]).to_dict("records")
     clock = [f"0:{round(best[end]):02d}" for end in ("start", "end")]
     assert row["strongest"] == "-".join(clock) and row["windows"] == 3
-    np.testing.assert_allclose(
-        [row[f"p_{genre}"] for genre in GENRES], rows[[f"p_{genre}" for genre in GENRES]].mean()
-    )
+    np.testing.assert_allclose([row[f"p_{genre}"] for genre in GENRES], rows[PROBABILITIES].mean())
 
 
 @pytest.fixture
@@ -159,7 +127,7 @@ def music(tmp_path, corpus):
 def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
     said = []
     files = [*collect.below(music).files, music / "gone.mp3"]
-    found = predict.predict_files(predictor(name), files, report=said.append)
+    found = predict_files(predictor(name), files, report=said.append)
     reasons = {Path(one.file).name: one.reason for one in found}
     assert reasons.pop("good.mp3") == ""
     assert set(reasons) == {"bad.mp3", "empty.flac", "short.wav", "silent.wav", "gone.mp3"}
@@ -167,10 +135,9 @@ def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
     assert "no such file" in reasons["gone.mp3"]
     assert all(reasons.values())
     assert len(said) == 6 and said[0].startswith("1 of 6")
-    table = predict.table(found).set_index("file")
-    bad = table.loc[str(music / "bad.mp3")]
+    bad = table(found).set_index("file").loc[str(music / "bad.mp3")]
     assert bad["predicted"] == "" and bad["windows"] == 0 and np.isnan(bad["p_Hiss"])
-    assert len(predict.segments(found)) == 1
+    assert len(segments(found)) == 1
 
 
 @pytest.mark.parametrize(
@@ -178,14 +145,11 @@ def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
 )
 def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    genre = {
-        **vars(predictor(LOGISTIC).predict(corpus.files[1])),
-        "genres": ("=1+1", "b", "c"),
-    }
+    found = predictor(LOGISTIC).predict(corpus.files[1])
     shutil.copy(corpus.files[1], name)
-    made = [predict.Prediction(**{**genre, "file": name})]
-    made += predict.predict_files(predictor(LOGISTIC), [f"{name}.gone"], report=lambda _: None)
-    for rows in (predict.table(made), predict.segments(made)):
+    made = [replace(found, genres=("=1+1", "b", "c"), file=name)]
+    made += predict_files(predictor(LOGISTIC), [f"{name}.gone"], report=lambda _: None)
+    for rows in (table(made), segments(made)):
         rows.to_csv("out.csv", index=False)
         with Path("out.csv").open(encoding="utf-8", newline="") as file:
             read = list(csv.DictReader(file))
@@ -198,9 +162,9 @@ def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeyp
 
 
 def test_control_characters_of_names_dont_reach_the_terminal():
-    assert predict.safe("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
-    assert predict.safe(os.fsdecode(b"M\xfcsik.mp3")) == "M\\xfcsik.mp3"
-    assert predict.safe("Mu\u0308sik \u97f3\u697d-1.mp3") == "Mu\u0308sik \u97f3\u697d-1.mp3"
+    assert safe("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
+    assert safe(os.fsdecode(b"M\xfcsik.mp3")) == "M\\xfcsik.mp3"
+    assert safe("Mu\u0308sik \u97f3\u697d-1.mp3") == "Mu\u0308sik \u97f3\u697d-1.mp3"
 
 
 COMMAND_LINE = """
@@ -212,10 +176,10 @@ finally:
 """
 
 
-def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(
-    packed, predictor, music, tmp_path
+def test_a_bundle_works_elsewhere_without_tensorflow_snakemake_and_corpus(
+    bundled, predictor, music, tmp_path
 ):
-    moved = shutil.copytree(packed(LOGISTIC), tmp_path / "given" / "pack")
+    moved = shutil.copytree(bundled(LOGISTIC), tmp_path / "given" / "bundle")
     files = ["--output", "new/out.csv", "--segments", "segments.csv", "music"]
     run = subprocess.run(
         [sys.executable, "-c", COMMAND_LINE, str(moved), *files],
@@ -228,18 +192,18 @@ def test_a_pack_works_elsewhere_without_tensorflow_snakemake_and_corpus(
     assert run.returncode == 0, run.stderr
     assert run.stdout == ""
     assert "5 of 5" in run.stderr and "bad.mp3" in run.stderr and "differ" not in run.stderr
-    table = pd.read_csv(tmp_path / "new" / "out.csv", keep_default_na=False)
-    assert list(table) == [
-        "file", "predicted", *(f"p_{genre}" for genre in GENRES), "windows", "strongest", "reason"
+    written = pd.read_csv(tmp_path / "new" / "out.csv", keep_default_na=False)
+    assert list(written) == [
+        "file", "predicted", *PROBABILITIES, "windows", "strongest", "reason"
     ]  # fmt: skip
-    assert list(table["file"]) == [f"music/{name}" for name in
+    assert list(written["file"]) == [f"music/{name}" for name in
         ("bad.mp3", "deep/good.mp3", "empty.flac", "short.wav", "silent.wav")]  # fmt: skip
-    assert (table["predicted"] != "").sum() == 1
+    assert (written["predicted"] != "").sum() == 1
     # Other processes decoded the files there, and none does here.
     expected = predictor(LOGISTIC).predict(music / "deep" / "good.mp3")
-    found = table.loc[1, [f"p_{genre}" for genre in GENRES]].astype(float)
+    found = written.loc[1, PROBABILITIES].astype(float)
     np.testing.assert_allclose(found, expected.probabilities, rtol=1e-12)
-    assert table.loc[1, "predicted"] == expected.predicted
+    assert written.loc[1, "predicted"] == expected.predicted
     assert len(pd.read_csv(tmp_path / "segments.csv")) == 1
 
 
@@ -247,46 +211,56 @@ def test_a_process_that_dies_is_a_reason(predictor):
     said = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         prepared = predict._Ahead(pool, os._exit, [1])
-        (one,) = predict.predict_files(
+        (one,) = predict_files(
             predictor(LOGISTIC), ["huge.flac"], prepared=prepared, report=said.append
         )
     assert "memory" in one.reason and "memory" in said[0]
 
 
-def test_exit_status_tells_whether_anything_was_predicted(packed, music, capsys):
-    pack, one = str(packed("cnn/crops")), ["--threads", "1"]
-    assert predict.main([pack, str(music / "bad.mp3"), *one]) == 1
+def test_exit_status_tells_whether_anything_was_predicted(bundled, music, capsys):
+    bundle, one = str(bundled("cnn/crops")), ["--threads", "1"]
+    assert predict.main([bundle, str(music / "bad.mp3"), *one]) == 1
     assert "unreadable" in capsys.readouterr().out
-    assert predict.main([pack, str(music), *one]) == 0
+    assert predict.main([bundle, str(music), *one]) == 0
     shown, said = capsys.readouterr()
     assert "good.mp3" in shown and any(genre in shown for genre in GENRES)
     first, *others = said.splitlines()
     assert "Not looked at" in first and "1 .jpg, 1 of the system" in first
     assert len(others) == 5
-    assert predict.main(["no-pack", str(music), *one]) == 2
+    assert predict.main(["no-bundle", str(music), *one]) == 2
     shown, said = capsys.readouterr()
-    assert shown == "" and "no pack" in said
+    assert shown == "" and "no bundle" in said
 
 
-def test_other_versions_are_said(packed, corpus, tmp_path):
-    pack = shutil.copytree(packed(LOGISTIC), tmp_path / "pack")
-    content = json.loads((pack / "pack.json").read_text())
-    content["versions"]["scikit-learn"] = "0.1"
-    (pack / "pack.json").write_text(json.dumps(content))
+def changed(bundle, target, change):
+    """Copy a bundle, and change its description."""
+    bundle = shutil.copytree(bundle, target)
+    content = json.loads((bundle / "bundle.json").read_text())
+    change(bundle, content)
+    (bundle / "bundle.json").write_text(json.dumps(content))
+    return bundle
+
+
+def poisoned(bundle, target, make):
+    """Copy a bundle, put another model in the place of its own, and adjust the hash."""
+
+    def change(bundle, content):
+        file = content["models"][0]["file"]
+        make(bundle / file)
+        content["members"][file] = bundles.sha256(bundle / file)
+
+    return changed(bundle, target, change)
+
+
+def test_other_versions_are_said(bundled, corpus, tmp_path):
+    other = changed(
+        bundled(LOGISTIC),
+        tmp_path / "bundle",
+        lambda _, content: content["versions"].update({"scikit-learn": "0.1"}),
+    )
     said = []
-    predict.run(pack, corpus.files[:1], report=said.append)
+    predict.run(other, corpus.files[:1], report=said.append)
     assert "scikit-learn" in said[0] and "0.1" in said[0] and len(said) == 2
-
-
-def poisoned(pack, target, make):
-    """Copy a pack, put another model in the place of its own, and adjust the hash."""
-    pack = shutil.copytree(pack, target)
-    content = json.loads((pack / "pack.json").read_text())
-    file = content["models"][0]["file"]
-    make(pack / file)
-    content["members"][file] = bundles.sha256(pack / file)
-    (pack / "pack.json").write_text(json.dumps(content))
-    return pack
 
 
 def with_lambda(path, mark):
@@ -316,15 +290,15 @@ def with_function(path, mark):
 
 
 @pytest.mark.parametrize("poison", [with_lambda, with_function])
-def test_a_keras_model_cant_run_code(packed, tmp_path, poison):
+def test_a_keras_model_cant_run_code(bundled, tmp_path, poison):
     mark = tmp_path / "ran"
-    pack = poisoned(packed("cnn/whole"), tmp_path / "pack", lambda path: poison(path, mark))
+    bundle = poisoned(bundled("cnn/whole"), tmp_path / "bundle", lambda path: poison(path, mark))
     with pytest.raises(GenreflowError, match=r"model\.keras can't be loaded"):
-        predict.Predictor(pack)
+        Predictor(bundle)
     assert not mark.exists()
 
 
-def test_a_skops_model_cant_run_code(packed, tmp_path):
+def test_a_skops_model_cant_run_code(bundled, tmp_path):
     mark = tmp_path / "ran"
 
     class Poison:
@@ -334,53 +308,48 @@ def test_a_skops_model_cant_run_code(packed, tmp_path):
     def dump(path):
         skops.io.dump({"pipeline": Poison(), "inverse_temperature": None}, path)
 
-    pack = poisoned(packed(LOGISTIC), tmp_path / "pack", dump)
+    bundle = poisoned(bundled(LOGISTIC), tmp_path / "bundle", dump)
     with pytest.raises(GenreflowError, match=r"model\.skops: not loaded.*run code"):
-        predict.Predictor(pack)
+        Predictor(bundle)
     assert not mark.exists()
 
 
 @pytest.mark.parametrize(
     ("field", "value"), [("left", 10**6), ("right", 0), ("feature_idx", 4), ("is_categorical", 1)]
 )
-def test_trees_that_refer_to_what_isnt_there_are_refused(packed, tmp_path, field, value):
+def test_trees_that_refer_to_what_isnt_there_are_refused(bundled, tmp_path, field, value):
     rng = np.random.default_rng(0)
     x, genres = rng.normal(size=(60, 4)), np.repeat(GENRES, 20)
-    result = classifiers.classify(
-        x.astype(np.float32),
-        genres,
-        ["training"] * 60,
-        [str(n) for n in range(60)],
-        classifier="gradient-boosting",
-        grid={"max_iter": [2], "min_samples_leaf": [5]},
-        folds=2,
-    )
-    good = poisoned(
-        packed(LOGISTIC), tmp_path / "good", lambda path: classifiers.save(result.model, path)
-    )
-    predict.Predictor(good)
-    nodes = result.model.pipeline[-1]._predictors[0][0].nodes
+    grid = {"max_iter": [2], "min_samples_leaf": [5]}
+    columns = (genres, ["training"] * 60, [str(n) for n in range(60)])
+    settings = {"classifier": "gradient-boosting", "grid": grid, "folds": 2}
+    model = classifiers.classify(x.astype(np.float32), *columns, **settings).model
+
+    def save(path):
+        classifiers.save(model, path)
+
+    Predictor(poisoned(bundled(LOGISTIC), tmp_path / "good", save))
+    nodes = model.pipeline[-1]._predictors[0][0].nodes
     assert not nodes[0]["is_leaf"]
     nodes[field][0] = value
-    bad = poisoned(
-        packed(LOGISTIC), tmp_path / "bad", lambda path: classifiers.save(result.model, path)
-    )
+    bad = poisoned(bundled(LOGISTIC), tmp_path / "bad", save)
     with pytest.raises(GenreflowError, match=r"model\.skops: its trees are damaged"):
-        predict.Predictor(bad)
+        Predictor(bad)
 
 
-def test_a_member_that_is_no_model_is_refused(packed, tmp_path):
+def test_a_member_that_is_no_model_is_refused(bundled, tmp_path):
     for name in ("cnn/whole", LOGISTIC):
         target = tmp_path / name.replace("/", "+")
-        pack = poisoned(packed(name), target, lambda path: path.write_bytes(b"x" * 99))
+        bundle = poisoned(bundled(name), target, lambda path: path.write_bytes(b"x" * 99))
         with pytest.raises(GenreflowError, match="models/1/model"):
-            predict.Predictor(pack)
+            Predictor(bundle)
 
 
-def test_settings_of_images_that_arent_whole_are_refused(packed, tmp_path):
-    pack = shutil.copytree(packed("cnn/whole"), tmp_path / "pack")
-    content = json.loads((pack / "pack.json").read_text())
-    del content["images"]["n_fft"]
-    (pack / "pack.json").write_text(json.dumps(content))
-    with pytest.raises(GenreflowError, match="n_fft"):
-        predict.Predictor(pack)
+def test_an_output_that_a_network_does_not_have_is_a_reason(bundled, corpus, tmp_path):
+    other = changed(
+        bundled(EAR),
+        tmp_path / "bundle",
+        lambda _, content: content["models"][0]["features"][0].update({"output": "more"}),
+    )
+    (one,) = predict_files(Predictor(other), corpus.files[:1], report=lambda _: None)
+    assert "ear have no output 'more', only 'bands'" in one.reason
