@@ -1,7 +1,7 @@
 """A prediction by an exported bundle against the sum of its steps; and the cold start.
 
-Trains two learners on a small demo corpus by the workflow, bundles each, and predicts single files in
-one process (warm: models loaded, files in the page cache). The steps are timed by
+Trains two learners on a small demo corpus by the workflow, bundles each, and predicts single files
+in one process (warm: models loaded, files in the page cache). The steps are timed by
 `bundle.latency`: decoding, features, model. A cold start is a whole process, from the command
 line to the table.
 """

@@ -381,7 +381,7 @@ def test_a_wrong_setting_is_an_error(tmp_path, wav, param, there):
 
 
 def test_no_number_can_be_a_filter(tmp_path, wav):
-    """What a stranger's bundle could name as its rate would write a file, as the first part shows."""
+    """What a stranger's bundle names as its rate would write a file, as the first part shows."""
     source, written = tmp_path / "clip.wav", tmp_path / "written"
     soundfile.write(source, music(44100), 44100)
     rate = f"22050,ametadata=mode=print:file={written},aresample=22050"

@@ -39,7 +39,7 @@ def records(workdir):
 
 @functools.cache
 def made(workdir):
-    """Return for each output of a finished run the rule that made it, and the outputs that read it."""
+    """Return for each output of a finished run its rule, and the outputs it was read for."""
     known = dict(records(workdir))
     reading = {output: [] for output in known}
     for output, record in known.items():
