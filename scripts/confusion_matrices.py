@@ -4,7 +4,8 @@ with logged(snakemake.log[0]):
     from genreflow.errors import NotPossible
     from genreflow.evaluation import metrics
     from genreflow.learners.predictions import Entry, marked
-    from genreflow.report import figures
+    from genreflow.report.drawing import draw_reason
+    from genreflow.report.figures import confusion_matrix
     from genreflow.runtime import outcomes
     from genreflow.runtime.files import atomic
 
@@ -17,8 +18,8 @@ with logged(snakemake.log[0]):
             counts = metrics.confusion([entry for entry in entries if entry.learner == learner])
         except NotPossible as error:
             outcomes.write_reason(table, str(error))
-            figures.reason(str(error), figure, title=title, note=params.note)
+            draw_reason(str(error), figure, title=title, note=params.note)
             continue
         with atomic(table) as part:
             counts.to_csv(part)
-        figures.confusion_matrix(counts, figure, title=title, note=params.note)
+        confusion_matrix(counts, figure, title=title, note=params.note)

@@ -3,7 +3,8 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from genreflow.learners import pca
     from genreflow.learners.predictions import marked
-    from genreflow.report import figures
+    from genreflow.report.drawing import draw_reason
+    from genreflow.report.figures import explained_variance
     from genreflow.runtime import outcomes
 
     params = snakemake.params
@@ -16,6 +17,6 @@ with logged(snakemake.log[0]):
     title = f"Explained variance, {params.split}"
     if curves:
         note = " ".join([*lacking, params.note])
-        figures.explained_variance(curves, snakemake.output[0], title=title, note=note)
+        explained_variance(curves, snakemake.output[0], title=title, note=note)
     else:
-        figures.reason(" ".join(lacking), snakemake.output[0], title=title, note=params.note)
+        draw_reason(" ".join(lacking), snakemake.output[0], title=title, note=params.note)

@@ -3,11 +3,11 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from genreflow.report import galleries
 
-    params = snakemake.params
-    galleries.genres(
-        snakemake.input.images,
+    params, images = snakemake.params, snakemake.input.images
+    galleries.gallery(
+        galleries.genres(images, seed=params.seed),
         snakemake.output[0],
+        settings=galleries.settings_of(images),
         title="Clips of each genre",
         note=params.note,
-        seed=params.seed,
     )

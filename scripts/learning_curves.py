@@ -5,30 +5,28 @@ with logged(snakemake.log[0]):
 
     import pandas as pd
     from genreflow.learners.predictions import Entry, unmade
-    from genreflow.report import figures
+    from genreflow.report.drawing import draw_reason
+    from genreflow.report.figures import learning_curves
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]
     reasons = {learner: reason for (_, learner), reason in unmade(entries).items()}
     histories = defaultdict(dict)
-    for number, entry in enumerate(entries):
+    for entry in entries:
         if entry.learner not in reasons:
-            histories[entry.learner][number] = pd.read_csv(entry.predictions)
-    family, monitors = snakemake.wildcards.family, params.monitors
-    for learner, figure in zip(monitors, output.single, strict=True):
-        named = {"title": f"{learner}, {family}", "note": params.note}
-        if learner in reasons:
-            figures.reason(reasons[learner], figure, **named)
+            histories[entry.learner][entry.predictions] = pd.read_csv(entry.predictions)
+    drawn = [[learner] for learner in params.monitors] + params.pairs
+    for learners, figure in zip(drawn, [*output.single, *output.pairs], strict=True):
+        named = {
+            "title": f"{' and '.join(learners)}, {snakemake.wildcards.family}",
+            "note": params.note,
+        }
+        if lacking := [f"{name}: {reasons[name]}" for name in learners if name in reasons]:
+            draw_reason("; ".join(lacking), figure, **named)
             continue
-        figures.learning_curves(histories[learner], figure, **named, monitor=monitors[learner])
-    for pair, figure in zip(params.pairs, output.pairs, strict=True):
-        named = {"title": f"{' and '.join(pair)}, {family}", "note": params.note}
-        if lacking := [f"{learner}: {reasons[learner]}" for learner in pair if learner in reasons]:
-            figures.reason("; ".join(lacking), figure, **named)
-            continue
-        figures.learning_curve_pairs(
-            {learner: histories[learner] for learner in pair},
+        learning_curves(
+            {learner: histories[learner] for learner in learners},
             figure,
+            monitor=params.monitors[learners[0]],
             **named,
-            monitor=monitors[pair[0]],
         )

@@ -91,7 +91,8 @@ def _write_figures(folder):
     comparison = pd.read_csv(folder / "tables/comparison.csv")
     figures.accuracy_intervals(comparison, folder / "figures/accuracy.svg")
     of_learner = folder / "figures/official/cnn/simple"
-    figures.learning_curves(curves, of_learner / "learning_curves.svg", title=TITLE)
+    histories = {"cnn/simple": {"seed-0/history.csv": curves}}
+    figures.learning_curves(histories, of_learner / "learning_curves.svg", title=TITLE)
     figures.confusion_matrix(counts, of_learner / "confusion_matrix.svg", title=TITLE)
 
 

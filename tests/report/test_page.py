@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.learners.predictions import read_predictions
-from genreflow.report import clips, figures, tables
+from genreflow.report import clips, tables
 from genreflow.report import page as report
+from genreflow.report.drawing import draw_reason
 from genreflow.report.embedded import Figures
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import write_csv
@@ -289,7 +290,7 @@ def test_learners_that_are_not_possible_are_shown_with_the_reason(own, lost):
         for path in (own / "official" / learner).rglob("predictions.csv"):
             outcomes.write_reason(path, reason)
     small_results.write_tables(own)
-    figures.reason(reason, own / "figures/official/cnn/simple/learning_curves.svg", title="curves")
+    draw_reason(reason, own / "figures/official/cnn/simple/learning_curves.svg", title="curves")
     page = Page(write(own))
     heading, *rows = page.tables["Split official, by test accuracy"]
     shown = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}

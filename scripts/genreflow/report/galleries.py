@@ -7,19 +7,19 @@ shrunk to what can be seen, so that a gallery stays small however long the clips
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import groupby
 from pathlib import Path
 from textwrap import fill
 
 import h5py
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import Settings, open_images
-from genreflow.report.figures import drawing
+from genreflow.report.drawing import GREY, drawing
 
 READING = "Frequency on the mel scale, low at the bottom; loud is dark."
 
@@ -47,36 +47,14 @@ class Row:
     images: Sequence[tuple[str, np.ndarray]]
 
 
-@dataclass(frozen=True)
-class _Track:
-    row: int
-    track_id: str
-    genre: str
-    frames: int
-
-
-def genres(
-    images: str | Path,
-    path: str | Path,
-    *,
-    title: str,
-    note: str = "",
-    count: int = 6,
-    seed: int = 0,
-) -> None:
-    """Draw some clips of each genre, which shows how much they differ.
+def genres(images: str | Path, *, count: int = 6, seed: int = 0) -> list[Row]:
+    """Return some clips of each genre, which show how much they differ.
 
     Parameters
     ----------
     images
         What `features.spectrograms.join` or `write_shard` wrote; only the rows that are drawn
         are read.
-    path
-        The SVG to write.
-    title
-        Above the figure.
-    note
-        In small letters below it.
     count
         Clips of each genre, or all if there are fewer.
     seed
@@ -89,20 +67,19 @@ def genres(
         If the file isn't one of images, or has none.
     """
     with open_images(images) as file:
-        chosen = _choose(_tracks(file), count=count, seed=seed)
+        chosen = _tracks(file, seed).sort_values("lot").groupby("genre").head(count)
         rows = [
-            Row(genre, [(track.track_id, _audio(file, track)) for track in tracks])
-            for genre, tracks in chosen.items()
+            Row(genre, [(track.track_id, _audible(file, track)) for track in own.itertuples()])
+            for genre, own in chosen.groupby("genre")
         ]
-        settings = _settings(file)
     _require(rows, images)
-    gallery(rows, path, settings=settings, title=title, note=note)
+    return rows
 
 
 def copies(
     images: str | Path, shards: Sequence[str | Path], *, count: int = 4, seed: int = 0
 ) -> list[Row]:
-    """Return tracks of some genres, each with its masked copies.
+    """Return tracks of some genres, each as it is and then its masked copies.
 
     Parameters
     ----------
@@ -115,33 +92,32 @@ def copies(
     seed
         Chooses among the tracks that have copies, as in `genres`; short ones come last.
 
-    Returns
-    -------
-    list of Row
-        A row a track: the original, then its copies in order.
-
     Raises
     ------
     GenreflowError
         If a file isn't one of images, there are no copies, or an original is missing.
     """
-    copied: dict[str, tuple[_Track, Path]] = {}
-    for shard in map(Path, shards):
+    tables = []
+    for shard in shards:
         with open_images(shard) as file:
-            copied |= {track.track_id: (track, shard) for track in _tracks(file)}
-    chosen = _one_of_each([track for track, _ in copied.values()], count=count, seed=seed)
+            tables.append(_tracks(file, seed).assign(shard=shard, copy=file["copy"][:]))
+    _require(tables, images)
+    copied = pd.concat(tables)
     rows = []
     with open_images(images) as originals:
-        places = {track.track_id: track for track in _tracks(originals)}
-        for track in chosen:
-            if track.track_id not in places:
+        places = _tracks(originals, seed).set_index("track_id")
+        for track_id in _one_of_each(copied, count)["track_id"]:
+            own = copied[copied["track_id"] == track_id].sort_values("copy")
+            shard = own["shard"].iloc[0]
+            if track_id not in places.index:
                 raise GenreflowError(
-                    f"{images}: the original of track {track.track_id} is missing, of which "
-                    f"{copied[track.track_id][1]} has copies. Run the workflow again."
+                    f"{images}: the original of track {track_id} is missing, of which {shard} has "
+                    "copies. Run the workflow again."
                 )
-            original = _audio(originals, places[track.track_id])
-            own = _copies_of(track.track_id, copied[track.track_id][1])
-            rows.append(Row(_label(track), [("original", original), *own]))
+            shown = [("original", _audible(originals, places.loc[track_id]))]
+            with open_images(shard) as file:
+                shown += [(f"copy {one.copy}", _audible(file, one)) for one in own.itertuples()]
+            rows.append(Row(f"{own['genre'].iloc[0]} {track_id}", shown))
     _require(rows, *shards)
     return rows
 
@@ -154,7 +130,7 @@ def online(
     count: int = 4,
     seed: int = 0,
 ) -> list[Row]:
-    """Return tracks of some genres, each with what augmentation while training makes of it.
+    """Return tracks of some genres, each as it is and then what augmentation makes of it.
 
     Parameters
     ----------
@@ -165,47 +141,36 @@ def online(
     changes
         What augments, by the name that stands above its image. Each takes a batch of all
         chosen images, uint8, shape (n, n_mels, n_frames, 1), and returns one of that shape in
-        grey levels, for example a layer of `learners.augmentation` as it is called in training.
+        grey levels, as the functions of `learners.augmentation.shown`. The padding of short clips
+        is there, for they take it for audio.
     count, seed
         As in `copies`.
-
-    Returns
-    -------
-    list of Row
-        A row a track: the original, then what each change made of it. The padding of short
-        clips is there, for the layers take it for audio.
 
     Raises
     ------
     GenreflowError
         If the file isn't one of images, or has none of the tracks.
     """
-    wanted = set(training)
     with open_images(images) as file:
-        tracks = [track for track in _tracks(file) if track.track_id in wanted]
-        chosen = _one_of_each(tracks, count=count, seed=seed)
-        _require(chosen, images)
-        batch = np.stack([file["images"][track.row] for track in chosen])[..., np.newaxis]
-    changed = {name: change(batch) for name, change in changes.items()}
+        tracks = _tracks(file, seed)
+        chosen = _one_of_each(tracks[tracks["track_id"].isin(set(training))], count)
+        _require(chosen.index, images)
+        batch = np.stack([file["images"][row] for row in chosen["row"]])[..., np.newaxis]
     shown = {"original": batch} | {
-        name: np.rint(np.clip(levels, 0, 255)).astype(np.uint8) for name, levels in changed.items()
+        name: np.rint(np.clip(change(batch), 0, 255)).astype(np.uint8)
+        for name, change in changes.items()
     }
     return [
-        Row(_label(track), [(name, levels[place, ..., 0]) for name, levels in shown.items()])
-        for place, track in enumerate(chosen)
+        Row(label, [(name, levels[place, ..., 0]) for name, levels in shown.items()])
+        for place, label in enumerate(chosen["genre"] + " " + chosen["track_id"])
     ]
 
 
 def settings_of(images: str | Path) -> Settings:
-    """Return the settings with which images were made.
-
-    Raises
-    ------
-    GenreflowError
-        If the file isn't one of images.
-    """
+    """Return the settings with which images were made; GenreflowError if the file has none."""
     with open_images(images) as file:
-        return _settings(file)
+        # Copies have further attributes.
+        return Settings(**{field.name: file.attrs[field.name].item() for field in fields(Settings)})
 
 
 def gallery(
@@ -247,7 +212,7 @@ def gallery(
                 axes.spines[:].set_visible(False)
             for axes, (caption, image) in zip(line, row.images, strict=False):
                 _show(axes, image, settings, pixels=pixels, shape=(height, width))
-                axes.set_title(caption, fontsize=7, pad=2, color="#444444")
+                axes.set_title(caption, fontsize=7, pad=2, color=GREY)
             line[0].set_ylabel(label, rotation=0, ha="right", va="center")
         _scale(panels[-1, 0], settings)
         figure.align_ylabels(panels[:, 0])
@@ -304,63 +269,34 @@ def _scale(axes: Axes, settings: Settings) -> None:
     axes.tick_params(length=2, labelleft=True, labelbottom=True)
 
 
-def _settings(file: h5py.File) -> Settings:
-    # Copies have further attributes.
-    return Settings(**{field.name: file.attrs[field.name].item() for field in fields(Settings)})
+def _tracks(file: h5py.File, seed: int) -> pd.DataFrame:
+    """Return track_id, genre, frames and row of all images; those of the lowest lots are drawn."""
+    table = pd.DataFrame({name: file[name].asstr()[:] for name in ("track_id", "genre")})
+    table["frames"] = file["frames"][:]
+    table["row"] = table.index
+    lots = [
+        hashlib.sha256(f"{seed} {track_id}".encode()).digest() for track_id in table["track_id"]
+    ]
+    return table.assign(lot=lots)
 
 
-def _tracks(file: h5py.File) -> list[_Track]:
-    """Return the tracks of a file; of copies, each track once."""
-    ids, genre = file["track_id"].asstr()[:], file["genre"].asstr()[:]
-    tracks = zip(ids, genre, file["frames"][:].tolist(), strict=True)
-    found = {track_id: _Track(row, track_id, *rest) for row, (track_id, *rest) in enumerate(tracks)}
-    return list(found.values())
-
-
-def _choose(tracks: Sequence[_Track], *, count: int, seed: int) -> dict[str, list[_Track]]:
-    """Choose some tracks of each genre: those with the lowest hashes."""
-
-    def drawn(track: _Track) -> bytes:
-        return hashlib.sha256(f"{seed} {track.track_id}".encode()).digest()
-
-    ordered = sorted(tracks, key=lambda track: (track.genre, drawn(track)))
-    return {
-        genre: list(own)[:count] for genre, own in groupby(ordered, key=lambda track: track.genre)
-    }
-
-
-def _one_of_each(tracks: Sequence[_Track], *, count: int, seed: int) -> list[_Track]:
+def _one_of_each(tracks: pd.DataFrame, count: int) -> pd.DataFrame:
     """Choose one track of each genre, of as many genres; none that is short, if there are others.
 
     Short ones show little.
     """
-    longest: dict[str, int] = {}
-    for track in tracks:
-        longest[track.genre] = max(track.frames, longest.get(track.genre, 0))
-    long = [track for track in tracks if track.frames >= 0.9 * longest[track.genre]]
-    return [track for (track,) in _choose(long, count=1, seed=seed).values()][:count]
+    longest = tracks.groupby("genre")["frames"].transform("max")
+    long = tracks[tracks["frames"] >= 0.9 * longest]
+    return long.sort_values(["genre", "lot"]).drop_duplicates("genre").head(count)
 
 
-def _audio(file: h5py.File, track: _Track) -> np.ndarray:
+def _audible(file: h5py.File, track) -> np.ndarray:
+    """Return an image without the padding of a short clip."""
     return file["images"][track.row][:, : track.frames]
 
 
-def _copies_of(track_id: str, shard: Path) -> list[tuple[str, np.ndarray]]:
-    with open_images(shard) as file:
-        numbers, frames = file["copy"][:], file["frames"][:]
-        rows = np.flatnonzero(file["track_id"].asstr()[:] == track_id)
-        return [
-            (f"copy {numbers[row]}", file["images"][row][:, : frames[row]])
-            for row in sorted(rows, key=lambda row: numbers[row])
-        ]
-
-
-def _label(track: _Track) -> str:
-    return f"{track.genre} {track.track_id}"
-
-
-def _require(found: Sequence, *files: str | Path) -> None:
-    if not found:
+def _require(found: Collection, *files: str | Path) -> None:
+    if not len(found):
         raise GenreflowError(
             f"{', '.join(map(str, files))}: there is no image to be drawn. Check that the corpus "
             "has usable tracks, in the training part for augmentation, and run again."

@@ -1,0 +1,133 @@
+"""What all figures share: an SVG with a title, a note, a style, and a layout that cuts nothing.
+
+Text stays text: files are small, can be searched and read aloud, and each browser takes its
+own sans-serif. The layout is measured with DejaVu Sans, which is wider than most, so that
+nothing gets cut. The same numbers give the same bytes.
+"""
+
+import textwrap
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.transforms import Bbox
+
+from genreflow.runtime.files import atomic
+
+# Okabe and Ito's colours, told apart with every kind of colour vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY = "#444444"
+_LONGEST_NAME = 32
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica", "sans-serif"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    # Opaque, so that dark text stays readable on a dark page.
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "genreflow",
+    # A genre named "$" is no formula.
+    "text.parse_math": False,
+}
+
+
+@contextmanager
+def drawing(
+    path: str | Path, width: float, height: float, *, title: str, note: str = ""
+) -> Iterator[SubFigure]:
+    """Give a figure to draw in and write it to `path` when the block ends.
+
+    Parameters
+    ----------
+    path
+        The SVG to write.
+    width, height
+        [inches]. Title and note take room of their own above and below.
+    title
+        Above the figure.
+    note
+        In small letters below it, for example that the corpus is synthetic.
+    """
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
+        # The reader's browser has the letters that the measuring font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        above = textwrap.wrap(title, int(width * 10))
+        below = textwrap.wrap(note, int(width * 14))
+        head, foot = 0.2 * len(above), 0.1 + 0.15 * len(below)
+        figure = Figure(figsize=(width, head + height + foot), layout="constrained")
+        FigureCanvasSVG(figure)
+        body, footer = figure.subfigures(2, 1, height_ratios=[head + height, foot])
+        body.suptitle("\n".join(above), x=0.02, ha="left", fontsize=11, fontweight="bold")
+        footer.text(0.02, 1, "\n".join(below), va="top", fontsize=7.5, color=GREY)
+        yield body
+        _lay_out(figure)
+        with atomic(path) as part:
+            figure.savefig(part, format="svg", metadata={"Date": None, "Title": title})
+
+
+def _lay_out(figure: Figure) -> None:
+    """Give everything its final place, to a millionth of the size.
+
+    The last digits of the layout's solver vary from call to call, and get into the file.
+    """
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    parts = list(figure.subfigs)
+    for part in parts:
+        part.bbox_relative.set(Bbox(part.bbox_relative.get_points().round(6)))
+        parts.extend(part.subfigs)
+    for axes in figure.axes:
+        axes.set_position(Bbox(axes.get_position(original=True).get_points().round(6)))
+
+
+def draw_reason(said: str, path: str | Path, *, title: str, note: str = "") -> None:
+    """Draw nothing but why there is nothing to draw; the others as for `drawing`."""
+    lines = textwrap.wrap(said, 76)
+    with drawing(path, 6.0, 0.4 + 0.17 * len(lines), title=title, note=note) as figure:
+        figure.text(0.02, 0.5, "\n".join(lines), va="center", color=GREY)
+
+
+def draw_legend(figure: SubFigure, panels: Iterable[Axes], *, ncols: int) -> None:
+    """Put one legend below all panels, where it can't hide a curve.
+
+    Not every panel has all there is: a published number may be there for one split only.
+    """
+    entries = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    # What is best may be in any panel, and comes last.
+    labels = sorted(entries, key=lambda label: label.startswith("best"))
+    handles = [entries[label] for label in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
+
+
+def write_beside(axes: Axes, y: float, text: str, **style: float) -> None:
+    """Write a text to the right of the panel, where no curve can cross it."""
+    beside = axes.get_yaxis_transform()
+    axes.annotate(text, (1.01, y), xycoords=beside, va="center", annotation_clip=False, **style)
+
+
+def shortened(name: str) -> str:
+    """Cut a name that is too long for a label."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
