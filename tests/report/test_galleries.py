@@ -53,10 +53,6 @@ def drawn(path):
     ]
 
 
-def captions(path):
-    return [text for text in texts(path) if text.isdigit()]
-
-
 @pytest.fixture
 def images(tmp_path):
     first = shard(tmp_path / "0.h5", [str(n) for n in range(30)])
@@ -65,85 +61,75 @@ def images(tmp_path):
     return tmp_path / "images.h5"
 
 
+def draw(path, rows, **named):
+    """Draw a gallery, find nothing cut, and return its texts."""
+    galleries.gallery(rows, path, **{"settings": SETTINGS, "title": "T", **named})
+    assert cut(path) == []
+    return texts(path)
+
+
+def chosen(rows):
+    return [track for row in rows for track, _ in row.images]
+
+
 class TestGenres:
     def test_has_some_clips_of_each_genre_with_their_ids(self, images, tmp_path):
-        galleries.genres(images, tmp_path / "a.svg", title="T", note=NOTE, count=4)
-        words = texts(tmp_path / "a.svg")
-        ids = captions(tmp_path / "a.svg")
-        assert len(set(ids)) == len(ids) == 12
-        assert [int(track) % 3 for track in ids] == [0] * 4 + [1] * 4 + [2] * 4
+        rows = galleries.genres(images, count=4)
+        assert [row.label for row in rows] == list(GENRES)
+        assert [int(track) % 3 for track in chosen(rows)] == [0] * 4 + [1] * 4 + [2] * 4
+        path = tmp_path / "a.svg"
+        words = draw(path, rows, note=NOTE)
+        assert [text for text in words if text.isdigit()] == chosen(rows)
         assert {"T", "Folk", "Hip-Hop", "Old-Time /", "Historic"} <= set(words)
         assert NOTE in " ".join(words)
-        assert cut(tmp_path / "a.svg") == []
-        assert len(drawn(tmp_path / "a.svg")) == 12
-
-    def test_axes_are_labelled_once(self, images, tmp_path):
-        galleries.genres(images, tmp_path / "a.svg", title="T", count=2)
-        words = texts(tmp_path / "a.svg")
+        assert len(drawn(path)) == 12
+        # The axes are labelled once.
         assert [words.count(label) for label in ("0 s", "1 s", "1 kHz", "8 kHz")] == [1] * 4
 
     def test_same_images_same_bytes_whatever_their_order(self, images, tmp_path):
-        galleries.genres(images, tmp_path / "a.svg", title="T", count=2)
+        draw(tmp_path / "a.svg", galleries.genres(images, count=2))
         join(tmp_path / "images.h5", [tmp_path / "1.h5", tmp_path / "0.h5"])
         for _ in range(3):
-            galleries.genres(images, tmp_path / "b.svg", title="T", count=2)
+            draw(tmp_path / "b.svg", galleries.genres(images, count=2))
             assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
     def test_a_track_more_or_less_changes_one_clip_at_most(self, images, tmp_path):
-        galleries.genres(images, tmp_path / "a.svg", title="T", count=4)
-        before = captions(tmp_path / "a.svg")
+        before = chosen(galleries.genres(images, count=4))
         for gone in (before[0], next(n for n in map(str, range(30)) if n not in before)):
-            left = [str(n) for n in range(60) if str(n) != gone]
-            galleries.genres(
-                shard(tmp_path / "left.h5", left), tmp_path / "b.svg", title="T", count=4
-            )
-            after = captions(tmp_path / "b.svg")
+            left = shard(tmp_path / "left.h5", [str(n) for n in range(60) if str(n) != gone])
+            after = chosen(galleries.genres(left, count=4))
             assert set(before) - set(after) == set(before) & {gone}
-
-    def test_the_seed_chooses(self, images, tmp_path):
-        chosen = []
-        for seed in (0, 1):
-            galleries.genres(images, tmp_path / "a.svg", title="T", count=4, seed=seed)
-            chosen.append(set(captions(tmp_path / "a.svg")))
-        assert chosen[0] != chosen[1]
+        assert set(chosen(galleries.genres(images, count=4, seed=1))) != set(before)
 
     def test_reads_no_other_images_than_it_draws(self, tmp_path):
         path = shard(tmp_path / "0.h5", [str(n) for n in range(30)])
-        galleries.genres(path, tmp_path / "a.svg", title="T", count=1)
-        needed = set(captions(tmp_path / "a.svg"))
+        before = galleries.genres(path, count=1)
         with h5py.File(path) as file:
             chunks = [file["images"].id.get_chunk_info(row) for row in range(30)]
         with path.open("r+b") as raw:
             for row, chunk in enumerate(chunks):
-                if str(row) not in needed:
+                if str(row) not in chosen(before):
                     raw.seek(chunk.byte_offset)
                     raw.write(b"\xff" * chunk.size)
         with h5py.File(path) as file, pytest.raises(OSError, match="filter"):
             file["images"][:]
-        galleries.genres(path, tmp_path / "b.svg", title="T", count=1)
-        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+        assert chosen(galleries.genres(path, count=1)) == chosen(before)
 
-    def test_the_padding_of_a_short_clip_is_not_drawn(self, tmp_path):
-        path = shard(tmp_path / "0.h5", ["0", "3"], short=["3"])
-        galleries.genres(path, tmp_path / "a.svg", title="T")
-        widths = dict(
-            zip(
-                captions(tmp_path / "a.svg"),
-                [width for _, width in drawn(tmp_path / "a.svg")],
-                strict=True,
-            )
-        )
+    def test_all_of_few_clips_are_drawn_but_no_padding_of_short_ones(self, tmp_path):
+        path = shard(tmp_path / "0.h5", ["0", "3", "4"], short=["3"])
+        rows = galleries.genres(path)
+        assert sorted(chosen(rows)) == ["0", "3", "4"]
+        draw(tmp_path / "a.svg", rows)
+        widths = {
+            track: width
+            for track, (_, width) in zip(chosen(rows), drawn(tmp_path / "a.svg"), strict=True)
+        }
         assert widths["3"] / widths["0"] == pytest.approx((SHAPE[1] // 2) / SHAPE[1], rel=0.01)
-
-    def test_fewer_clips_than_asked_for_are_all_drawn(self, tmp_path):
-        path = shard(tmp_path / "0.h5", ["0", "3", "4"])
-        galleries.genres(path, tmp_path / "a.svg", title="T")
-        assert sorted(captions(tmp_path / "a.svg")) == ["0", "3", "4"]
 
     def test_the_file_stays_small_though_clips_are_long(self, tmp_path):
         long = Settings(22050, 29.7, 2048, 512, n_mels=128, f_min=0, f_max=8000, invert=True)
         path = shard(tmp_path / "0.h5", [str(n) for n in range(48)], settings=long)
-        galleries.genres(path, tmp_path / "a.svg", title="T", count=16)
+        draw(tmp_path / "a.svg", galleries.genres(path, count=16), settings=long)
         # Noise compresses worse than any music.
         assert (tmp_path / "a.svg").stat().st_size < 1_000_000
         assert min(image.shape[0] for image, _ in drawn(tmp_path / "a.svg")) > 64
@@ -157,8 +143,7 @@ class TestGenres:
             for name in ("track_id", "genre"):
                 file.create_dataset(name, (0,), dtype=h5py.string_dtype())
         with pytest.raises(GenreflowError, match=r"0\.h5: there is no image"):
-            galleries.genres(path, tmp_path / "a.svg", title="T")
-        assert not (tmp_path / "a.svg").exists()
+            galleries.genres(path)
 
 
 class TestGallery:
@@ -167,9 +152,7 @@ class TestGallery:
         image = np.full(SHAPE, 255 if invert else 0, dtype=np.uint8)
         image[-10:] = 255 - image[0, 0]  # the lowest bands, loud
         settings = Settings(**{**vars(SETTINGS), "invert": invert})
-        galleries.gallery(
-            [Row("Folk", [("1", image)])], tmp_path / "a.svg", settings=settings, title="T"
-        )
+        draw(tmp_path / "a.svg", [Row("Folk", [("1", image)])], settings=settings)
         ((shown, _),) = drawn(tmp_path / "a.svg")
         assert (shown[:-10] == 255).all()
         assert (shown[-10:] == 0).all()
@@ -177,26 +160,20 @@ class TestGallery:
     def test_rows_may_have_different_lengths(self, tmp_path):
         image = np.zeros(SHAPE, dtype=np.uint8)
         rows = [Row("A", [("1", image)]), Row("B" * 20, [("2", image), ("3", image)])]
-        galleries.gallery(rows, tmp_path / "a.svg", settings=SETTINGS, title="T", note=NOTE)
-        assert captions(tmp_path / "a.svg") == ["1", "2", "3"]
-        assert cut(tmp_path / "a.svg") == []
+        words = draw(tmp_path / "a.svg", rows, note=NOTE)
+        assert [word for word in words if word.isdigit()] == ["1", "2", "3"]
 
     def test_frequencies_stand_where_the_mel_scale_has_them(self, tmp_path):
-        image = np.zeros(SHAPE, dtype=np.uint8)
-        rows = [Row("A", [("1", image)])]
-        galleries.gallery(rows, tmp_path / "a.svg", settings=SETTINGS, title="T")
-        height = {
-            text: float(y)
-            for y, text in re.findall(
-                r'rotate\(-0 [\d.]+ ([\d.]+)\)">([\d.]+ kHz)<', (tmp_path / "a.svg").read_text()
-            )
-        }
+        draw(tmp_path / "a.svg", [Row("A", [("1", np.zeros(SHAPE, dtype=np.uint8))])])
+        labels = re.findall(
+            r'rotate\(-0 [\d.]+ ([\d.]+)\)">([\d.]+ kHz)<', (tmp_path / "a.svg").read_text()
+        )
+        height = {text: float(y) for y, text in labels}
         # Slaney's scale is linear up to 1 kHz, which is mel 15, and logarithmic above.
         octave = height["1 kHz"] - height["2 kHz"]
         assert height["2 kHz"] - height["4 kHz"] == pytest.approx(octave, rel=1e-3)
-        assert (height["0.5 kHz"] - height["1 kHz"]) / octave == pytest.approx(
-            7.5 / (27 * np.log(2) / np.log(6.4)), rel=1e-3
-        )
+        half = (height["0.5 kHz"] - height["1 kHz"]) / octave
+        assert half == pytest.approx(7.5 / (27 * np.log(2) / np.log(6.4)), rel=1e-3)
 
 
 class TestCopies:
@@ -213,6 +190,7 @@ class TestCopies:
     def test_original_and_copies_of_a_track_of_each_genre(self, images, shards):
         rows = galleries.copies(images, shards)
         assert [row.label.rsplit(" ", 1)[0] for row in rows] == list(GENRES)
+        assert len(galleries.copies(images, shards, count=2)) == 2
         for row in rows:
             assert [caption for caption, _ in row.images] == ["original", "copy 1", "copy 2"]
             track = row.label.rsplit(" ", 1)[1]
@@ -226,9 +204,6 @@ class TestCopies:
                     (place,) = np.flatnonzero(of_track & (file["copy"][:] == number))
                     np.testing.assert_array_equal(image, file["images"][place])
 
-    def test_only_as_many_genres_as_asked_for(self, images, shards):
-        assert len(galleries.copies(images, shards, count=2)) == 2
-
     def test_a_short_track_is_drawn_where_there_is_no_other(self, images, shards):
         rows = galleries.copies(images, shards[1:])
         (short,) = (row for row in rows if row.label == "Hip-Hop 31")
@@ -237,14 +212,8 @@ class TestCopies:
     def test_can_be_drawn_with_the_settings_of_the_images(self, images, shards, tmp_path):
         settings = galleries.settings_of(shards[0])
         assert settings == SETTINGS
-        rows = galleries.copies(images, shards)
-        for name in "ab":
-            galleries.gallery(
-                rows, tmp_path / f"{name}.svg", settings=settings, title="T", note=NOTE
-            )
-        assert texts(tmp_path / "a.svg").count("copy 2") == 3
-        assert cut(tmp_path / "a.svg") == []
-        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+        words = draw(tmp_path / "a.svg", galleries.copies(images, shards), settings=settings)
+        assert words.count("copy 2") == 3
 
     def test_says_what_is_missing(self, images, shards, tmp_path):
         with pytest.raises(GenreflowError, match=r"original of track \d+ is missing"):
