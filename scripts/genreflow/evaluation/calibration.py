@@ -15,10 +15,10 @@ COLUMNS = (
 """Columns of the table of `reliability`."""
 
 BINS = 10
-"""Bins of equal width between 0 and 1, unless other ones are asked for."""
+"""Number of bins, of equal width between 0 and 1."""
 
 
-def bins(confidence: np.ndarray, correct: np.ndarray, *, count: int = BINS) -> pd.DataFrame:
+def bins(confidence: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
     """Compare how sure predictions are with how often they are right.
 
     A reliability diagram's numbers: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration
@@ -30,17 +30,15 @@ def bins(confidence: np.ndarray, correct: np.ndarray, *, count: int = BINS) -> p
         The largest probability of each prediction, in (0, 1].
     correct : (n,) bool
         Whether it is right.
-    count
-        Number of bins of equal width; the upper edge belongs to a bin, the lower does not.
 
     Returns
     -------
     pandas.DataFrame
-        One row a bin: bin (from 1), low, high (its edges), predictions (how many), confidence
-        (their mean), accuracy; the last two NaN in an empty bin.
+        One row a bin: bin (from 1), low, high (its edges, of which it has the upper one),
+        predictions (how many), confidence (their mean), accuracy; the last two NaN in an empty bin.
     """
-    edges = np.linspace(0, 1, count + 1)
-    numbers = np.arange(1, count + 1)
+    edges = np.linspace(0, 1, BINS + 1)
+    numbers = np.arange(1, BINS + 1)
     # A probability may be off by the last digit of its sum: 1.0000000000000002.
     own = np.digitize(np.minimum(confidence, 1), edges, right=True)
     held = pd.DataFrame({"bin": own, "confidence": confidence, "accuracy": correct}).groupby("bin")
@@ -63,13 +61,8 @@ def error(table: pd.DataFrame) -> float:
     return float(np.average(distances, weights=held["predictions"]))
 
 
-def expected_error(confidence: np.ndarray, correct: np.ndarray, *, count: int = BINS) -> float:
-    """Return the expected calibration error of predictions; arguments as for `bins`."""
-    return error(bins(confidence, correct, count=count))
-
-
 def reliability(
-    entries: Iterable[Entry], *, count: int = BINS, marks: Mapping[str, str] | None = None
+    entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
     """Tabulate the reliability of each learner on each split.
 
@@ -77,8 +70,6 @@ def reliability(
     ----------
     entries, marks
         As for `evaluation.metrics.comparison`.
-    count
-        Number of bins.
 
     Returns
     -------
@@ -94,7 +85,7 @@ def reliability(
     """
     tables = []
     for group in groups(entries):
-        table = bins(group.test["confidence"], group.test["correct"], count=count)
+        table = bins(group.test["confidence"], group.test["correct"])
         table.insert(0, "split", group.split)
         table.insert(1, "learner", marked(group.learner, marks))
         tables.append(table.assign(error=error(table)))

@@ -43,27 +43,18 @@ def table(rows: pd.DataFrame, columns: Columns) -> str:
     return shown.to_markdown(index=False, disable_numparse=True)
 
 
-def by_split(table: pd.DataFrame, write: Callable[[pd.DataFrame], str], note: str, level: int):
-    """Write a table of several splits as one block a split.
+def by_split(table: pd.DataFrame, write: Callable[[pd.DataFrame], str], note: str) -> str:
+    """Write a table, with the column split, as one block a split.
 
     Parameters
     ----------
-    table
-        With the column split.
     write
         Returns what is said of the rows of one split.
     note
-        A line below each block, or "".
-    level
-        Of the headings.
-
-    Returns
-    -------
-    str
-        Markdown, ending with a line break.
+        A line below each block that says what its numbers are worth, or "".
     """
     blocks = []
     for split, rows in table.groupby("split", sort=False):
-        blocks += [f"{'#' * level} Split {escape(split)}", write(rows)]
+        blocks += [f"## Split {escape(split)}", write(rows)]
         blocks += [f"*{escape(note)}*"] if note else []
     return "\n\n".join(blocks) + "\n"

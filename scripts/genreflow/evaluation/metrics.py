@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
 from genreflow import split_names
@@ -34,6 +34,7 @@ from genreflow.errors import NotPossible
 from genreflow.evaluation import calibration, markdown, published_results
 from genreflow.learners.predictions import Entry, Group, groups, marked, unmade, with_reasons
 
+_RUN = ["seed", "repeat"]
 _COUNTS = ("seeds", "folds", "tracks")
 _MEASURES = (
     *(f"{part}_accuracy" for part in PARTS),
@@ -47,35 +48,27 @@ def _spread(values: pd.Series) -> float:
 
 
 def _part_accuracy(rows: pd.DataFrame, part: str) -> float:
-    """Mean over runs of the share that is right; NaN where the part is empty."""
-    runs = rows[rows["part"] == part].groupby(["seed", "repeat"])["correct"].mean()
+    """Return the mean over runs of the share that is right; NaN where the part is empty."""
+    runs = rows[rows["part"] == part].groupby(_RUN)["correct"].mean()
     return float(runs.mean())
 
 
-def _macro_f1(test: pd.DataFrame) -> float:
-    """Mean over runs of the macro F1 over the genres that were there or were predicted."""
-    return float(
-        np.mean(
-            [
-                f1_score(
-                    run["genre"].astype(str),
-                    run["predicted"].astype(str),
-                    average="macro",
-                    zero_division=0,
-                )
-                for _, run in test.groupby(["seed", "repeat"])
-            ]
-        )
-    )
+def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
+    """Return genres and predictions of each run."""
+    test = group.test.astype({"genre": str, "predicted": str})
+    return [(run["genre"], run["predicted"]) for _, run in test.groupby(_RUN)]
 
 
 def _measured(group: Group) -> dict[str, object]:
     """Return the row of one learner in the comparison."""
     test, tracks = group.test, group.tracks
     accuracy = {f"{part}_accuracy": _part_accuracy(group.rows, part) for part in PARTS}
-    runs = test.groupby(["seed", "repeat"])["correct"].mean()
+    runs = test.groupby(_RUN)["correct"].mean()
     folds = test.groupby(["repeat", "fold", "seed"])["correct"].mean()
     by_fold = folds.groupby(["repeat", "fold"]).mean()
+    # Over the genres that were there or were predicted.
+    f1 = [f1_score(*run, average="macro", zero_division=0) for run in _labels(group)]
+    reliability = calibration.bins(test["confidence"], test["correct"])
     # Wilson, E. B. (1927), J. Am. Stat. Assoc. 22 (158), 209-212.
     low, high = proportion_confint(
         accuracy["test_accuracy"] * len(tracks), len(tracks), alpha=0.05, method="wilson"
@@ -93,11 +86,11 @@ def _measured(group: Group) -> dict[str, object]:
         "fold_sd": _spread(by_fold),
         "repeat_sd": _spread(runs.groupby("repeat").mean()),
         "fold_mean": float(by_fold.mean()) if len(by_fold) > 1 else np.nan,
-        "macro_f1": _macro_f1(test),
+        "macro_f1": float(np.mean(f1)),
         # Every run has the same tracks, so the mean over all is the mean over runs.
         "log_loss": float(test["loss"].mean()),
         "top2_accuracy": float(test["top2"].mean()),
-        "calibration_error": calibration.expected_error(test["confidence"], test["correct"]),
+        "calibration_error": calibration.error(reliability),
         "baseline": float(tracks["genre"].value_counts(normalize=True).max()),
     }
 
@@ -159,7 +152,7 @@ def comparison(
     table["inference_seconds"] = table["learner"].map(inference_seconds or {}).astype(float)
     if fma_small:
         numbers = [
-            published_results.accuracy(row.learner, row.split, "test") for row in table.itertuples()
+            published_results.value(row.learner, row.split, "test") for row in table.itertuples()
         ]
         table["published"] = pd.Series(numbers, dtype=float)
     table = _and_unmade(table, entries, left_out or {})
@@ -189,45 +182,35 @@ def made(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def inference_by_learner(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what the comparison shows: parameters and seconds, from decoded audio, by learner.
+    """Return parameters and seconds (the median on the processor, from decoded audio) by learner.
 
     Parameters
     ----------
     table
         What `bundle.latency.measure` returned.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by learner: parameters, seconds (the median on the processor).
     """
     rows = table[(table["step"] == "clip") & (table["device"] == "cpu")].set_index("name")
     return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
 
 
-_BY_GENRE = ("genre", "support", "recall", "precision", "f1")
-
-
 def _recall(group: Group) -> pd.DataFrame:
-    runs = [
-        precision_recall_fscore_support(
-            run["genre"].astype(str),
-            run["predicted"].astype(str),
-            labels=group.genres,
-            zero_division=np.nan,
-        )
-        for _, run in group.test.groupby(["seed", "repeat"])
+    scores = [
+        precision_recall_fscore_support(*run, labels=group.genres, zero_division=np.nan)
+        for run in _labels(group)
     ]
-    support = runs[0][3]
     # Whatever a run leaves undefined is NaN and left out of the mean.
-    precision, recall, f1 = (
-        pd.DataFrame([run[place] for run in runs]).mean().to_numpy() for place in range(3)
+    precision, recall, f1, support = (
+        pd.DataFrame(each).mean().to_numpy() for each in zip(*scores, strict=True)
     )
     return pd.DataFrame(
         {
             "split": group.split,
             "learner": group.learner,
-            **dict(zip(_BY_GENRE, (group.genres, support, recall, precision, f1), strict=True)),
+            "genre": group.genres,
+            "support": support.astype(int),
+            "recall": recall,
+            "precision": precision,
+            "f1": f1,
         }
     )
 
@@ -252,9 +235,9 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
     GenreflowError
         As `comparison`.
     """
-    none = pd.DataFrame(columns=["split", "learner", *_BY_GENRE])
+    columns = ["split", "learner", "genre", "support", "recall", "precision", "f1"]
     tables = [_recall(group) for group in groups(entries)]
-    table = pd.concat(tables, ignore_index=True) if tables else none
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     table["learner"] = [marked(learner, marks) for learner in table["learner"]]
     return table
 
@@ -289,15 +272,8 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
     if len(found) > 1:
         raise ValueError("confusion takes the entries of one learner on one split")
     (group,) = found
-    test = group.test
-    counts = confusion_matrix(
-        test["genre"].astype(str), test["predicted"].astype(str), labels=group.genres
-    )
-    return pd.DataFrame(
-        counts,
-        index=pd.Index(group.genres, name="genre"),
-        columns=pd.Index(group.genres, name="predicted"),
-    )
+    # Both are categories, so that genres without a track are there.
+    return pd.crosstab(group.test["genre"], group.test["predicted"], dropna=False)
 
 
 # Column of a table -> its heading for readers and how a value is written. The order is theirs.
@@ -334,36 +310,18 @@ def _interval(low: float, high: float) -> str:
     return f"{markdown.percent(low)}-{markdown.percent(high)}"
 
 
-def to_markdown(table: pd.DataFrame, *, note: str = "", level: int = 2) -> str:
-    """Write a table of `comparison` or `recall` for reading.
+def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
+    """Write a table of `comparison` or `recall` for reading, as `markdown.by_split`.
 
-    Parameters
-    ----------
-    table
-        What `comparison` or `recall` returned.
-    note
-        A line below each table that says what its numbers are worth, for example that the
-        corpus is synthetic.
-    level
-        Of the headings, one a split.
-
-    Returns
-    -------
-    str
-        Markdown, ending with a line break. Shares are in percent, to one decimal; published
-        ones to two. Columns that a split leaves empty aren't shown. Names are escaped.
+    Shares are in percent, to one decimal; published ones to two. Columns that a split leaves empty
+    aren't shown. Names are escaped.
     """
     if "test_accuracy" in table:
-        table = table.assign(
-            test=[
-                None
-                if pd.isna(row.test_accuracy)
-                else f"{markdown.percent(row.test_accuracy)}"
-                f" ({_interval(row.test_low, row.test_high)})"
-                for row in table.itertuples()
-            ]
-        )
-    return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note, level)
+        shown = made(table)
+        ends = zip(shown["test_accuracy"], shown["test_low"], shown["test_high"], strict=True)
+        test = [f"{markdown.percent(own)} ({_interval(*interval)})" for own, *interval in ends]
+        table = table.assign(test=pd.Series(test, index=shown.index, dtype=object))
+    return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note)
 
 
 def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
@@ -372,7 +330,10 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     if rows.empty:
         return f"{split}: none of {count} learners could be made; the table says why."
     first, others = rows.iloc[0], rows.iloc[1:]
-    tied = 0 if tests is None else len(others) - _beaten(first["learner"], first["split"], tests)
+    tied = 0
+    if tests is not None:
+        beats = (tests["split"] == first["split"]) & (tests["better"] == first["learner"])
+        tied = len(others) - int(beats.sum())
     if others.empty:
         lead = "test accuracy"
     elif tests is None or tied:
@@ -395,11 +356,6 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     if count > len(rows):
         said += f" {count - len(rows)} of {count} learners couldn't be made; the table says why."
     return said
-
-
-def _beaten(learner: str, split: str, tests: pd.DataFrame) -> int:
-    """Count the learners on a split than which one is better by the tests."""
-    return int(((tests["split"] == split) & (tests["better"] == learner)).sum())
 
 
 def summary(table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str = "") -> str:

@@ -51,19 +51,8 @@ COLUMNS = (
 """Columns of the table of tests."""
 
 
-def right(group: Group) -> pd.DataFrame:
-    """Return which test tracks a learner has right, each track once.
-
-    Parameters
-    ----------
-    group
-        A learner on a split, as `learners.predictions.groups` gives it.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By track_id: genre, right (bool).
-    """
+def _right(group: Group) -> pd.DataFrame:
+    """Return genre and right (bool) of each test track of a learner, by track_id."""
     tracks = group.test.groupby("track_id").agg(
         genre=("genre", "first"), share=("correct", "mean"), margin=("margin", "mean")
     )
@@ -97,7 +86,7 @@ def mcnemar(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None)
     by_split: dict[str, list[tuple[float, str, pd.DataFrame]]] = {}
     for group in groups(entries):
         accuracy = float(group.test["correct"].mean())
-        ours = accuracy, marked(group.learner, marks), right(group)
+        ours = accuracy, marked(group.learner, marks), _right(group)
         by_split.setdefault(group.split, []).append(ours)
     tables = [_tests(split, learners) for split, learners in by_split.items() if len(learners) > 1]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
@@ -167,24 +156,15 @@ _SHOWN = {
 }
 
 
-def to_markdown(table: pd.DataFrame, *, note: str = "", level: int = 2) -> str:
-    """Write the tests for reading: the pairs that differ; of the others only how many they are.
-
-    Parameters
-    ----------
-    table
-        What `mcnemar` returned.
-    note
-        A line below each table that says what its numbers are worth.
-    level
-        Of the headings, one a split.
+def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
+    """Write what `mcnemar` returned for reading: the pairs that differ, and how many don't.
 
     Returns
     -------
     str
-        Markdown, ending with a line break; "" if there is no pair.
+        Markdown as of `markdown.by_split`; "" if there is no pair.
     """
-    return markdown.by_split(table, _shown, note, level) if len(table) else ""
+    return markdown.by_split(table, _shown, note) if len(table) else ""
 
 
 def _shown(rows: pd.DataFrame) -> str:

@@ -1,7 +1,8 @@
 """Tables in the shape of the study's, with its numbers beside ours where the corpus is its own."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from genreflow.evaluation import markdown, published_results
 from genreflow.layout import Layout
 from genreflow.learners import predictions
 from genreflow.runtime import outcomes
+
+_MEASURED = {
+    f"{part}_{metric}": (part, metric) for metric, part in product(("loss", "accuracy"), PARTS)
+}
+"""Columns of the table of networks."""
 
 
 def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -> pd.DataFrame:
@@ -37,30 +43,25 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
         none; last reason, why a network couldn't be made, whose other numbers are NaN then. Losses
         are those that training minimises, the L2 penalty included.
     """
-    rows, unmade = [], _unmade(paths, results)
+    unmade = _unmade(paths, results)
+    rows = []
     for path in paths:
-        found = Layout(results).parse(path)
-        split, learner = split_names.family(found.split), found.learner
-        if (split, learner) in unmade:
-            continue
-        scores = pd.read_csv(path).set_index("part")
-        row = {"split": split, "learner": learner}
-        row["parameters"] = int(scores["parameters"].iloc[0])
-        for metric in ("loss", "accuracy"):
-            row |= {f"{part}_{metric}": scores.loc[part, metric] for part in PARTS}
-        rows.append(row)
+        place = Layout(results).parse(path)
+        split, learner = split_names.family(place.split), place.learner
+        if (split, learner) not in unmade:
+            scores = pd.read_csv(path).set_index("part")
+            measured = {column: scores.loc[key] for column, key in _MEASURED.items()}
+            parameters = int(scores["parameters"].iloc[0])
+            rows.append({"split": split, "learner": learner, "parameters": parameters} | measured)
     keys = ["split", "learner", "parameters"]
-    measured = [f"{part}_{metric}" for metric in ("loss", "accuracy") for part in PARTS]
-    table = pd.DataFrame(rows, columns=[*keys, *measured])
+    table = pd.DataFrame(rows, columns=[*keys, *_MEASURED])
     table = table.groupby(keys, sort=False, as_index=False).mean()
     table["parameters"] = table["parameters"].astype("Int64")
     if fma_small:
-        for metric in ("loss", "accuracy"):
-            for part in PARTS:
-                table[f"published_{part}_{metric}"] = [
-                    published_results.value(row.learner, row.split, part, metric)
-                    for row in table.itertuples()
-                ]
+        for column, key in _MEASURED.items():
+            table[f"published_{column}"] = [
+                published_results.value(row.learner, row.split, *key) for row in table.itertuples()
+            ]
     reasons = [
         {"split": split, "learner": learner, "reason": reason}
         for (split, learner), reason in unmade.items()
@@ -68,7 +69,7 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
     return predictions.with_reasons(table, reasons)
 
 
-def _unmade(paths: Iterable[str | Path], results: str | Path) -> dict[tuple[str, str], str]:
+def _unmade(paths: Sequence[str | Path], results: str | Path) -> dict[tuple[str, str], str]:
     """Return why learners couldn't be made, by split and learner."""
     return predictions.unmade(predictions.Entry.from_path(path, results) for path in paths)
 
@@ -130,16 +131,16 @@ def classifiers(
     if fma_small:
         study = [_published(row.learner, row.split) for row in table.itertuples()]
         table = table.join(pd.DataFrame(study))
-    reasons = [
-        {**_named(split, learner), "reason": reason} for (split, learner), reason in unmade.items()
-    ]
-    table = predictions.with_reasons(table, reasons)
+    table = predictions.with_reasons(
+        table, [_named(*key) | {"reason": reason} for key, reason in unmade.items()]
+    )
     for column in ("learner", "features"):
         table[column] = [predictions.marked(name, marks) for name in table[column]]
     return table
 
 
 def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
+    """Return what a classifier reached on one split or fold; only its name if it wasn't made."""
     place = Layout(results).parse(path)
     named = _named(split_names.family(place.split), place.learner)
     if outcomes.reason_of(path):
@@ -147,88 +148,71 @@ def _classifier(path: Path, results: str | Path) -> dict[str, Any]:
     found = predictions.read_predictions(place.predictions)
     test = found[found["part"] == "test"]
     best = json.loads(path.read_text(encoding="utf-8"))
-    return named | {
-        "dimensions": best["dimensions"],
-        "components": best["components"],
-        "cv_accuracy": best["cv_accuracy"],
-        "test_accuracy": (test["predicted"] == test["genre"]).mean(),
-        "best_parameters": json.dumps(best["parameters"]),
-    }
+    accuracy = (test["predicted"] == test["genre"]).mean()
+    said = json.dumps(best["parameters"])
+    return named | best | {"test_accuracy": accuracy, "best_parameters": said}
 
 
 def _named(split: str, learner: str) -> dict[str, str]:
     """Return what tells a classifier."""
     features, share, classifier = learner.removeprefix("classify/").rsplit("/", 2)
-    return {
-        "split": split,
-        "learner": learner,
-        "features": features,
-        "pca": share.removeprefix("pca-") if share != "all" else "",
-        "classifier": classifier,
-    }
+    pca = share.removeprefix("pca-") if share != "all" else ""
+    named = {"features": features, "pca": pca, "classifier": classifier}
+    return {"split": split, "learner": learner} | named
 
 
 def _published(learner: str, split: str) -> dict[str, Any]:
-    parameters = published_results.parameters(learner, split)
+    """Return what the study says of a classifier on a split."""
+    search = published_results.search(learner, split)
     return {
         "published_split": published_results.split_of(learner),
-        "published_components": published_results.components(learner, split),
-        "published_cv": published_results.accuracy(learner, split, "cv"),
-        "published_test": published_results.accuracy(learner, split, "test"),
-        "published_parameters": None if parameters is None else json.dumps(parameters),
+        "published_components": search.get("components"),
+        "published_cv": published_results.value(learner, split, "cv"),
+        "published_test": published_results.value(learner, split, "test"),
+        "published_parameters": search.get("parameters"),
     }
 
 
 def to_markdown(table: pd.DataFrame, *, note: str) -> str:
-    """Write the table of the networks for reading: a heading a split, three decimals.
-
-    Parameters
-    ----------
-    table
-        What `ffnn` returned.
-    note
-        What must stand by the numbers, or "".
-    """
-    blocks = []
-    for split, rows in table.groupby("split", sort=False):
-        shown = rows.drop(columns="split").dropna(axis="columns", how="all")
-        shown.columns = [column.replace("_", " ") for column in shown.columns]
-        shown = shown.astype(object).where(shown.notna(), None)
-        blocks += [f"## Split {split}", shown.to_markdown(index=False, floatfmt=".3f")]
-        blocks += [f"*{note}*"] if note else []
-    return "\n\n".join(blocks)
+    """Write what `ffnn` returned for reading, as `markdown.by_split`; with three decimals."""
+    text = {"learner": markdown.escape, "parameters": str, "reason": markdown.escape}
+    columns = {
+        name: (name.replace("_", " "), text.get(name, "{:.3f}".format))
+        for name in table.columns.drop("split")
+    }
+    return markdown.by_split(table, lambda rows: markdown.table(rows, columns), note)
 
 
 def classifiers_to_markdown(table: pd.DataFrame, *, note: str) -> str:
-    """Write the table of the classifiers for reading, as the study prints it.
+    """Write what `classifiers` returned for reading, as the study prints it.
 
     For each split a row for each features and share of variance, a column for each classifier:
     first cross-validated and test accuracy, then the best parameters. Numbers of the study stand
     in rows of their own, below ours.
-
-    Parameters
-    ----------
-    table
-        What `classifiers` returned.
-    note
-        What must stand by the numbers, or "".
     """
-    blocks = []
-    for split, rows in table.groupby("split", sort=False):
-        blocks += [f"## Split {split}", "Accuracy, cross-validated / test:"]
-        blocks += [_wide(rows, _accuracies, _published_accuracies, sizes=True)]
-        blocks += ["Best parameters:", _wide(rows, _best, _published_best, sizes=False)]
-        blocks += _of_other_splits(rows, split)
-        lacking = rows[rows["reason"].notna()]
+    return markdown.by_split(table, _of_split, note)
+
+
+def _of_split(rows: pd.DataFrame) -> str:
+    """Write the classifiers of one split."""
+    blocks = ["Accuracy, cross-validated / test:"]
+    blocks += [_wide(rows, _accuracies, _published_accuracies, sizes=True)]
+    blocks += ["Best parameters:", _wide(rows, _best, _published_best, sizes=False)]
+    if "published_split" in rows:
+        others = sorted(set(rows["published_split"].dropna()) - set(rows["split"]))
+        belong = "only: its numbers belong to that."
         blocks += [
-            f"{markdown.escape(row.learner)}: {markdown.escape(row.reason)}"
-            for row in lacking.itertuples()
+            f"The study measured some of these on the split {own} {belong}" for own in others
         ]
-        blocks += [f"*{note}*"] if note else []
+    lacking = rows[rows["reason"].notna()]
+    blocks += [
+        f"{markdown.escape(row.learner)}: {markdown.escape(row.reason)}"
+        for row in lacking.itertuples()
+    ]
     return "\n\n".join(blocks)
 
 
-def _wide(rows: pd.DataFrame, cell, published_cell, *, sizes: bool) -> str:
+def _wide(rows: pd.DataFrame, cell: Callable, published_cell: Callable, *, sizes: bool) -> str:
     """Lay out one split: a row each for features and share, with the study's own row below."""
     lines = []
     for (features, share), group in rows.groupby(["features", "pca"], sort=False):
@@ -275,14 +259,3 @@ def _said(parameters: str) -> str:
         f"{name} ({', '.join(map(str, value))})" if isinstance(value, list) else f"{name} {value}"
         for name, value in json.loads(parameters).items()
     )
-
-
-def _of_other_splits(rows: pd.DataFrame, split: str) -> list[str]:
-    """Say on which split the study measured what has no number of its own here."""
-    if "published_split" not in rows:
-        return []
-    others = sorted(set(rows["published_split"].dropna()) - {split})
-    return [
-        f"The study measured some of these on the split {other} only: its numbers belong to that."
-        for other in others
-    ]
