@@ -18,13 +18,14 @@ from genreflow.learners.predictions import read_predictions
 from genreflow.report import clips, tables
 from genreflow.report import page as report
 from genreflow.report.drawing import draw_reason
-from genreflow.report.embedded import Figures
+from genreflow.report.embedded import embed
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import write_csv
 from made import small_results
 from made.small_results import ARTIST, GENRES, MARKS, REASON, TITLE
 
 NAMED = "classify/vgg16/fc1/pca-0.90/svm-rbf (random weights)"
+CURVES = "official/cnn/simple/learning_curves"
 LIMIT = "Synthetic <demo> corpus."
 CONFIG = {"corpus": {"kind": "demo"}, "seed": 7, "seeds": [0, 1], "note": "</pre><b>bold</b>"}
 
@@ -219,7 +220,7 @@ def test_tests_between_learners_are_shown_and_taken_into_account(results, page):
 def test_figures_are_embedded_without_a_second_confusion_matrix(results, page):
     sources = [image["src"] for image in page.of("img")]
     found = [base64.b64decode(source.split(",")[1]) for source in sources]
-    wanted = ["accuracy", "official/cnn/simple/learning_curves"]
+    wanted = ["accuracy", CURVES]
     assert found == [(results / f"figures/{name}.svg").read_bytes() for name in wanted]
     assert all(image["alt"] and image["width"] for image in page.of("img"))
 
@@ -290,7 +291,7 @@ def test_learners_that_are_not_possible_are_shown_with_the_reason(own, lost):
         for path in (own / "official" / learner).rglob("predictions.csv"):
             outcomes.write_reason(path, reason)
     small_results.write_tables(own)
-    draw_reason(reason, own / "figures/official/cnn/simple/learning_curves.svg", title="curves")
+    draw_reason(reason, own / f"figures/{CURVES}.svg", title="curves")
     page = Page(write(own))
     heading, *rows = page.tables["Split official, by test accuracy"]
     shown = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}
@@ -378,20 +379,17 @@ def test_tracks_beyond_the_cap_are_counted_but_not_listed(results, page, tmp_pat
 
 
 def test_figures_beyond_the_cap_are_links(results):
-    paths = sorted((results / "figures").rglob("*.svg"))
-    first = (results / "figures/accuracy.svg").stat().st_size
-    found = Figures(paths, folder=results / "figures", root="figures", limit=first)
-    (accuracy,) = found.take(lambda place: place == "accuracy")
-    (curves,) = found.take(lambda place: place.endswith("learning_curves"))
-    assert accuracy.source and found.used == first
-    assert not curves.source and curves.link == "figures/official/cnn/simple/learning_curves.svg"
-    assert curves.size > 0 and found.take(lambda place: place == "accuracy") == []
+    paths = {name: results / f"figures/{name}.svg" for name in ("accuracy", CURVES)}
+    room = paths["accuracy"].stat().st_size
+    accuracy, curves = embed(paths, root="figures", limit=room)
+    assert accuracy.source and accuracy.size == room
+    assert not curves.source and curves.link == f"figures/{CURVES}.svg"
 
 
 def test_what_is_no_figure_is_refused(tmp_path):
     (tmp_path / "a.svg").write_text("<html>")
     with pytest.raises(GenreflowError, match=r"a\.svg"):
-        Figures([tmp_path / "a.svg"], folder=tmp_path, root="").take(lambda place: True)
+        embed({"a": tmp_path / "a.svg"}, root="")
 
 
 def test_long_tables_are_cut_and_say_so(own):

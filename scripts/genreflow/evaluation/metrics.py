@@ -109,18 +109,14 @@ def comparison(
     Parameters
     ----------
     entries
-        Predictions of any learners, splits and seeds. The folds of a cross-validation must
-        all be there.
+        As for `learners.predictions.groups`.
     fma_small
         Whether the corpus is FMA small, on which the study's numbers were measured.
     marks
         As for `learners.predictions.marked`, which the learners' names go through.
-    parameters
-        Number of parameters by learner (its name without a mark), as far as known.
-    inference_seconds
-        Time from a decoded clip to its prediction, one at a time [s], by learner likewise.
-    left_out
-        Why learners were left out beforehand, on all splits, by learner.
+    parameters, inference_seconds, left_out
+        By learner, its name without a mark, as far as known: the number of parameters; the time
+        from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
 
     Returns
     -------
@@ -129,14 +125,13 @@ def comparison(
         falling test accuracy. Columns: split, learner; seeds, folds, tracks (numbers of
         seeds, of folds in all repeats, of distinct test tracks); training_accuracy,
         validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 %
-        interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy, NaN
-        where there is one only); fold_mean (mean test accuracy over the folds of all repeats,
-        each counting the same however many tracks it has; NaN where there is one only);
-        macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part); baseline;
-        parameters and inference_seconds, NA where not given; and with `fma_small`
-        published, the study's test accuracy on this very split, or NaN; last reason, why a
-        learner couldn't be made: it comes after the others of its split, and has NA everywhere
-        else. All shares between 0 and 1.
+        interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and
+        fold_mean (its mean over the folds of all repeats, each counting the same), NaN where there
+        is one only; macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part);
+        baseline; parameters and inference_seconds, NA where not given; with `fma_small` published,
+        the study's test accuracy on this very split, or NaN; last reason, why a learner couldn't
+        be made: it comes after the others of its split, and has NA everywhere else. All shares
+        between 0 and 1.
 
     Raises
     ------

@@ -87,10 +87,8 @@ def classifiers(
     ----------
     paths
         The best.json and the predictions.csv of each classifier and split.
-    results, fma_small
-        As for `ffnn`.
-    marks
-        As for `learners.predictions.marked`, which the names of learners and features go through.
+    results, fma_small, marks
+        As for `ffnn` and `evaluation.metrics.comparison`.
 
     Returns
     -------
@@ -99,11 +97,9 @@ def classifiers(
         features, pca (the share of variance as its folder has it: ``0.90``; "" for none) and
         classifier; dimensions of the matrix and components after PCA (the largest over folds);
         cv_accuracy, the best mean accuracy of the grid search; test_accuracy; both means over
-        folds; best_parameters (JSON; of the folds' the most frequent, then ``share``
-        says in how many of them); and with `fma_small` published_split, the one that the study
-        measured the learner on, and, only where it is this one, published_components,
-        published_cv, published_test and published_parameters; last reason, why a classifier
-        couldn't be made, whose other numbers are NaN then.
+        folds; best_parameters (JSON), the folds' most frequent, and share, in how many of them;
+        and with `fma_small` published_split, the one that the study measured, and, only where it
+        is this one, published_components, _cv, _test and _parameters; last reason, as in `ffnn`.
     """
     layout = Layout(results)
     found = [path for path in map(Path, paths) if path == Path(layout.parse(path).best)]

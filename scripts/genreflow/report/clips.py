@@ -12,18 +12,8 @@ LIMIT = 1000
 
 
 def chosen(track_ids: Iterable[str], limit: int) -> set[str]:
-    """Choose some tracks: those with the lowest hashes, so that all learners list the same.
-
-    Parameters
-    ----------
-    track_ids
-        To choose from; all are chosen if they aren't more than `limit`.
-    limit
-        How many.
-    """
+    """Choose as many tracks: those with the lowest hashes, so that all learners list the same."""
     ids = set(track_ids)
-    if len(ids) <= limit:
-        return ids
     return set(sorted(ids, key=lambda name: hashlib.sha256(name.encode()).digest())[:limit])
 
 
@@ -61,21 +51,9 @@ def predicted(
 def described(
     tracks: pd.DataFrame, images: Mapping[str, str], listed: Collection[str]
 ) -> dict[str, list[str]]:
-    """Say what tracks are called and what they look like.
+    """Return title, artist and image (a data URI) of the tracks that are listed, by their ids.
 
-    Parameters
-    ----------
-    tracks
-        The manifest, as text: track_id, title, artist.
-    images
-        Data URIs by track id.
-    listed
-        Ids of the tracks that are wanted.
-
-    Returns
-    -------
-    dict of [title, artist, image]
-        By track id, "" for what isn't known.
+    What isn't known is "".
     """
     own = tracks[tracks["track_id"].isin(set(listed))].sort_values("track_id")
     named = zip(own["track_id"], own["title"], own["artist"], strict=True)

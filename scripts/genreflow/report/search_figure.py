@@ -39,8 +39,6 @@ def search(
         One row a trial, with the columns `TRIALS` and one for each hyper-parameter. A
         configuration that was promoted has a row for each round. Trials without a score (NaN)
         aren't drawn, but counted below the figure.
-    path, title, note
-        As for `drawing`; the note comes after the best trial.
     objective
         What the score is: a loss is best where it is lowest, an accuracy where it is highest.
 

@@ -40,23 +40,8 @@ _HEADINGS = {
     "track_id": "Track",
 }
 
-_TEXT = (
-    "learner",
-    "of",
-    "device",
-    "step",
-    "other",
-    "better",
-    "genre",
-    "predicted",
-    "track_id",
-    "split",
-    "path",
-    "interval",
-    "longest_job",
-    "reason",
-)
-"""Columns that are no numbers, whatever their names look like."""
+_TEXT = ("learner", "of", "genre", "track_id", "split", "path", "interval", "longest_job")
+"""Columns that are no numbers, even where what they name looks like some."""
 
 _SHARE = re.compile(
     r"(.*_)?(accuracy|recall|precision|f1|share|low|high|sd)|baseline|fold_mean"
@@ -70,12 +55,10 @@ class Cell:
 
     Attributes
     ----------
-    text
-        What is shown.
+    text, link
+        What is shown, and where it leads, or "".
     value
         The number that the column is sorted by; None sorts by the text.
-    link
-        Where the text leads, or "".
     bar
         Shares to draw: one as a bar; or the lower end of an interval, its middle, the upper end.
     """
@@ -92,8 +75,6 @@ class Table:
 
     Attributes
     ----------
-    caption
-        Says what it is.
     headings
         Of each column, and whether it holds numbers.
     rows
@@ -120,8 +101,6 @@ def table(
     ----------
     frame
         Text or numbers; columns that are empty throughout are left out.
-    caption
-        Says what it is.
     write
         How the cells of some columns are written, instead of as follows.
 
@@ -134,35 +113,20 @@ def table(
     """
     frame = frame.mask(frame == "").dropna(axis="columns", how="all")
     columns, headings = [], []
-    for name in frame.columns:
-        cells, heading, numeric = _column(frame[name], (write or {}).get(name))
-        columns.append(cells)
-        headings.append((heading, numeric))
-    rows = list(zip(*columns, strict=True))
-    return Table(caption, headings, rows, total=len(frame))
-
-
-def _column(column: pd.Series, write: Callable[[Any], Cell] | None) -> tuple[list[Cell], str, bool]:
-    """Return the cells of a column, its heading, and whether it holds numbers."""
-    name = str(column.name)
-    heading = _HEADINGS.get(name) or name.replace("_", " ").capitalize()
-    shown = column.head(LIMIT)
-    numbers = _numbers(column)
-    if numbers is None:
-        write = write or (lambda value: Cell(str(value)))
-        return [Cell("") if _empty(value) else write(value) for value in shown], heading, False
-    if _SHARE.fullmatch(name) and numbers.dropna().between(0, 1).all():
-        heading += ", %"
-        write = write or (lambda value: Cell(_percent(value, name), value))
-    elif not write:
-        digits = _writer(numbers)
-        write = lambda value: Cell(digits(value), value)  # noqa: E731
-    numbers = numbers.head(LIMIT).astype(float)
-    return [Cell("") if _empty(value) else write(value) for value in numbers], heading, True
-
-
-def _empty(value: object) -> bool:
-    return isinstance(value, float) and pd.isna(value)
+    for name, column in frame.items():
+        heading = _HEADINGS.get(name) or name.replace("_", " ").capitalize()
+        numbers = _numbers(column)
+        if numbers is None:
+            shown, own = column, lambda value: Cell(str(value))
+        else:
+            unit, digits = _writing(name, numbers.dropna())
+            heading, shown = heading + unit, numbers.astype(float)
+            own = lambda value, digits=digits: Cell(digits(value), value)  # noqa: E731
+        own = (write or {}).get(name, own)
+        cells = zip(shown.head(LIMIT), shown.isna(), strict=False)
+        columns.append([Cell("") if empty else own(value) for value, empty in cells])
+        headings.append((heading, numbers is not None))
+    return Table(caption, headings, list(zip(*columns, strict=True)), total=len(frame))
 
 
 def _numbers(column: pd.Series) -> pd.Series | None:
@@ -173,19 +137,13 @@ def _numbers(column: pd.Series) -> pd.Series | None:
     return None if (numbers.isna() & column.notna()).any() else numbers
 
 
-def _percent(share: float, name: str) -> str:
-    return f"{100 * share:.{2 if name.startswith('published') else 1}f}"
-
-
-def _writer(numbers: pd.Series) -> Callable[[float], str]:
-    known = numbers.dropna()
+def _writing(name: str, known: pd.Series) -> tuple[str, Callable[[float], str]]:
+    """Return the unit of a column of numbers, and how they are written."""
+    if _SHARE.fullmatch(name) and known.between(0, 1).all():
+        decimals = 2 if name.startswith("published") else 1
+        return ", %", lambda share: f"{100 * share:.{decimals}f}"
     if (known % 1 == 0).all():
-        return "{:,.0f}".format
+        return "", "{:,.0f}".format
     if all(len(f"{number:g}") <= 5 and float(f"{number:g}") == number for number in known):
-        return "{:g}".format
-    return _decimals
-
-
-def _decimals(number: float) -> str:
-    small = number and abs(number) < 0.001
-    return f"{number:.1e}" if small else f"{number:,.3f}"
+        return "", "{:g}".format
+    return "", lambda number: f"{number:.1e}" if 0 < abs(number) < 0.001 else f"{number:,.3f}"

@@ -1,0 +1,79 @@
+"""What the numbers of a run don't say, as far as that can be counted."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+
+def counted(
+    made: pd.DataFrame, parts: Mapping[str, pd.DataFrame], tracks: pd.DataFrame, *, seeded: bool
+) -> list[str]:
+    """Return a sentence for each limit.
+
+    Parameters
+    ----------
+    made
+        The comparison of the learners that were made.
+    parts
+        By the name of each split or cross-validation: track_id, part, split (the fold).
+    tracks
+        The manifest.
+    seeded
+        Whether any learner is trained with seeds.
+    """
+    return [
+        *_few_tracks(made),
+        *_shared(parts, tracks),
+        *_chosen_by_test(made),
+        *_one_seed(made, seeded),
+    ]
+
+
+def _few_tracks(made: pd.DataFrame) -> Iterator[str]:
+    """Say what intervals the test tracks of each split leave."""
+    for split, count in made.groupby("split")["tracks"].max().items():
+        low, high = proportion_confint(count / 2, count, alpha=0.05, method="wilson")
+        yield (
+            f"Split {split}: {count:,} test tracks. An accuracy of 50 % measured on so many "
+            f"could as well be {100 * low:.0f} or {100 * high:.0f} % (95 % interval)."
+        )
+
+
+def _shared(parts: Mapping[str, pd.DataFrame], tracks: pd.DataFrame) -> Iterator[str]:
+    """Say how many test tracks have an artist or album that training has too, fold by fold."""
+    for kind in ("artist", "album"):
+        owner = tracks.set_index("track_id")[f"{kind}_id"]
+        known = owner[owner != ""]
+        if known.empty:
+            yield (
+                f"The {kind}s of the tracks aren't known: nobody can say how many test tracks "
+                f"share theirs with training, which makes them easier."
+            )
+            continue
+        for split, own in parts.items():
+            owned = own.assign(owner=own["track_id"].map(known))
+            test = owned[owned["part"] == "test"]
+            training = owned.loc[owned["part"] == "training", ["split", "owner"]].dropna()
+            count = len(test.merge(training.drop_duplicates(), on=["split", "owner"]))
+            yield (
+                f"Split {split}: {count:,} of {len(test):,} test tracks share their {kind} with "
+                f"training{', which makes them easier' if count else ''}."
+            )
+
+
+def _chosen_by_test(made: pd.DataFrame) -> Iterator[str]:
+    count = made.groupby("split").size().max() if len(made) else 0
+    if count > 1:
+        yield (
+            f"The first of {count} learners is first by the very test tracks that its accuracy is "
+            "from: expect less of it on other music."
+        )
+
+
+def _one_seed(made: pd.DataFrame, seeded: bool) -> Iterator[str]:
+    if seeded and not made["seeds"].max() > 1:
+        yield (
+            "Networks were trained with one seed: the intervals don't say what another training of "
+            "the same network would get."
+        )
