@@ -9,7 +9,6 @@ from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import Settings, join
 from genreflow.learners.masked_copies import write_copies
 from genreflow.report import galleries
-from genreflow.report.galleries import Row
 from made.drawings import cut, texts
 from PIL import Image
 
@@ -69,13 +68,13 @@ def draw(path, rows, **named):
 
 
 def chosen(rows):
-    return [track for row in rows for track, _ in row.images]
+    return [track for images in rows.values() for track, _ in images]
 
 
 class TestGenres:
     def test_has_some_clips_of_each_genre_with_their_ids(self, images, tmp_path):
         rows = galleries.genres(images, count=4)
-        assert [row.label for row in rows] == list(GENRES)
+        assert list(rows) == list(GENRES)
         assert [int(track) % 3 for track in chosen(rows)] == [0] * 4 + [1] * 4 + [2] * 4
         path = tmp_path / "a.svg"
         words = draw(path, rows, note=NOTE)
@@ -152,19 +151,19 @@ class TestGallery:
         image = np.full(SHAPE, 255 if invert else 0, dtype=np.uint8)
         image[-10:] = 255 - image[0, 0]  # the lowest bands, loud
         settings = Settings(**{**vars(SETTINGS), "invert": invert})
-        draw(tmp_path / "a.svg", [Row("Folk", [("1", image)])], settings=settings)
+        draw(tmp_path / "a.svg", {"Folk": [("1", image)]}, settings=settings)
         ((shown, _),) = drawn(tmp_path / "a.svg")
         assert (shown[:-10] == 255).all()
         assert (shown[-10:] == 0).all()
 
     def test_rows_may_have_different_lengths(self, tmp_path):
         image = np.zeros(SHAPE, dtype=np.uint8)
-        rows = [Row("A", [("1", image)]), Row("B" * 20, [("2", image), ("3", image)])]
+        rows = {"A": [("1", image)], "B" * 20: [("2", image), ("3", image)]}
         words = draw(tmp_path / "a.svg", rows, note=NOTE)
         assert [word for word in words if word.isdigit()] == ["1", "2", "3"]
 
     def test_frequencies_stand_where_the_mel_scale_has_them(self, tmp_path):
-        draw(tmp_path / "a.svg", [Row("A", [("1", np.zeros(SHAPE, dtype=np.uint8))])])
+        draw(tmp_path / "a.svg", {"A": [("1", np.zeros(SHAPE, dtype=np.uint8))]})
         labels = re.findall(
             r'rotate\(-0 [\d.]+ ([\d.]+)\)">([\d.]+ kHz)<', (tmp_path / "a.svg").read_text()
         )
@@ -189,16 +188,16 @@ class TestCopies:
 
     def test_original_and_copies_of_a_track_of_each_genre(self, images, shards):
         rows = galleries.copies(images, shards)
-        assert [row.label.rsplit(" ", 1)[0] for row in rows] == list(GENRES)
+        assert [label.rsplit(" ", 1)[0] for label in rows] == list(GENRES)
         assert len(galleries.copies(images, shards, count=2)) == 2
-        for row in rows:
-            assert [caption for caption, _ in row.images] == ["original", "copy 1", "copy 2"]
-            track = row.label.rsplit(" ", 1)[1]
+        for label, shown in rows.items():
+            assert [caption for caption, _ in shown] == ["original", "copy 1", "copy 2"]
+            track = label.rsplit(" ", 1)[1]
             assert track in {"0", "1", "2", "3", "4", "32"}  # not the short one
             with h5py.File(images) as file:
                 place = file["track_id"].asstr()[:].tolist().index(track)
-                np.testing.assert_array_equal(row.images[0][1], file["images"][place])
-            for number, (_, image) in enumerate(row.images[1:], start=1):
+                np.testing.assert_array_equal(shown[0][1], file["images"][place])
+            for number, (_, image) in enumerate(shown[1:], start=1):
                 with h5py.File(shards[int(track) >= 30]) as file:
                     of_track = file["track_id"].asstr()[:] == track
                     (place,) = np.flatnonzero(of_track & (file["copy"][:] == number))
@@ -206,8 +205,7 @@ class TestCopies:
 
     def test_a_short_track_is_drawn_where_there_is_no_other(self, images, shards):
         rows = galleries.copies(images, shards[1:])
-        (short,) = (row for row in rows if row.label == "Hip-Hop 31")
-        assert {image.shape[1] for _, image in short.images} == {SHAPE[1] // 2}
+        assert {image.shape[1] for _, image in rows["Hip-Hop 31"]} == {SHAPE[1] // 2}
 
     def test_can_be_drawn_with_the_settings_of_the_images(self, images, shards, tmp_path):
         settings = galleries.settings_of(shards[0])
@@ -231,14 +229,16 @@ class TestOnline:
             "mixed": lambda batch: batch[::-1],
         }
         rows = galleries.online(images, ["0", "1", "2"], changes)
-        assert [row.label for row in rows] == ["Folk 0", "Hip-Hop 1", "Old-Time / Historic 2"]
-        for row in rows:
-            shown = dict(row.images)
+        assert list(rows) == ["Folk 0", "Hip-Hop 1", "Old-Time / Historic 2"]
+        for images_of_row in rows.values():
+            shown = dict(images_of_row)
             assert list(shown) == ["original", "softer", "shift", "mixed"]
             assert all(image.dtype == np.uint8 for image in shown.values())
             assert (shown["softer"] == 255).all()  # no level is beyond the last
             np.testing.assert_array_equal(shown["shift"], np.roll(shown["original"], 3, axis=1))
-        np.testing.assert_array_equal(dict(rows[0].images)["mixed"], rows[2].images[0][1])
+        np.testing.assert_array_equal(
+            dict(rows["Folk 0"])["mixed"], rows["Old-Time / Historic 2"][0][1]
+        )
 
     def test_refuses_a_file_without_the_tracks(self, images):
         with pytest.raises(GenreflowError, match="no image to be drawn"):

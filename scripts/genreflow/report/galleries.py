@@ -6,7 +6,7 @@ shrunk to what can be seen, so that a gallery stays small however long the clips
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from textwrap import fill
 
@@ -30,24 +30,14 @@ _WIDEST = 2.4  # image [inches]
 _KILOHERTZ = (0.5, 1, 2, 4, 8, 16)
 
 
-@dataclass(frozen=True)
-class Row:
-    """Images beside each other.
+Rows = dict[str, list[tuple[str, np.ndarray]]]
+"""What stands before each row of a gallery -> its images with what stands above each.
 
-    Attributes
-    ----------
-    label
-        Stands before them.
-    images
-        Each with what stands above it: uint8, shape (n_mels, frames), with as many columns as
-        shall be drawn.
-    """
-
-    label: str
-    images: Sequence[tuple[str, np.ndarray]]
+Images are uint8, shape (n_mels, frames), with as many columns as shall be drawn.
+"""
 
 
-def genres(images: str | Path, *, count: int = 6, seed: int = 0) -> list[Row]:
+def genres(images: str | Path, *, count: int = 6, seed: int = 0) -> Rows:
     """Return some clips of each genre, which show how much they differ.
 
     Parameters
@@ -68,17 +58,17 @@ def genres(images: str | Path, *, count: int = 6, seed: int = 0) -> list[Row]:
     """
     with open_images(images) as file:
         chosen = _tracks(file, seed).sort_values("lot").groupby("genre").head(count)
-        rows = [
-            Row(genre, [(track.track_id, _audible(file, track)) for track in own.itertuples()])
+        rows = {
+            genre: [(track.track_id, _audible(file, track)) for track in own.itertuples()]
             for genre, own in chosen.groupby("genre")
-        ]
+        }
     _require(rows, images)
     return rows
 
 
 def copies(
     images: str | Path, shards: Sequence[str | Path], *, count: int = 4, seed: int = 0
-) -> list[Row]:
+) -> Rows:
     """Return tracks of some genres, each as it is and then its masked copies.
 
     Parameters
@@ -103,7 +93,7 @@ def copies(
             tables.append(_tracks(file, seed).assign(shard=shard, copy=file["copy"][:]))
     _require(tables, images)
     copied = pd.concat(tables)
-    rows = []
+    rows = {}
     with open_images(images) as originals:
         places = _tracks(originals, seed).set_index("track_id")
         for track_id in _one_of_each(copied, count)["track_id"]:
@@ -117,7 +107,7 @@ def copies(
             shown = [("original", _audible(originals, places.loc[track_id]))]
             with open_images(shard) as file:
                 shown += [(f"copy {one.copy}", _audible(file, one)) for one in own.itertuples()]
-            rows.append(Row(f"{own['genre'].iloc[0]} {track_id}", shown))
+            rows[f"{own['genre'].iloc[0]} {track_id}"] = shown
     _require(rows, *shards)
     return rows
 
@@ -129,7 +119,7 @@ def online(
     *,
     count: int = 4,
     seed: int = 0,
-) -> list[Row]:
+) -> Rows:
     """Return tracks of some genres, each as it is and then what augmentation makes of it.
 
     Parameters
@@ -160,10 +150,10 @@ def online(
         name: np.rint(np.clip(change(batch), 0, 255)).astype(np.uint8)
         for name, change in changes.items()
     }
-    return [
-        Row(label, [(name, levels[place, ..., 0]) for name, levels in shown.items()])
+    return {
+        label: [(name, levels[place, ..., 0]) for name, levels in shown.items()]
         for place, label in enumerate(chosen["genre"] + " " + chosen["track_id"])
-    ]
+    }
 
 
 def settings_of(images: str | Path) -> Settings:
@@ -174,7 +164,7 @@ def settings_of(images: str | Path) -> Settings:
 
 
 def gallery(
-    rows: Sequence[Row],
+    rows: Rows,
     path: str | Path,
     *,
     settings: Settings,
@@ -187,30 +177,26 @@ def gallery(
     ----------
     rows
         From top to bottom, one at least; they may have different lengths.
-    path
-        The SVG to write.
     settings
         With which the images were made: what their axes mean.
-    title
-        Above the figure.
-    note
-        In small letters below it, after how to read the images.
+    path, title, note
+        As for `drawing`; the note comes after how to read the images.
     """
-    columns = max(len(row.images) for row in rows)
-    shown = sum(len(row.images) for row in rows)
+    columns = max(map(len, rows.values()))
+    shown = sum(map(len, rows.values()))
     width = min(_WIDEST, _WIDTH / columns)
     height = max(0.75, 0.42 * width)
     pixels = np.sqrt(_PIXELS / (shown * width * height))  # an inch
-    labels = [fill(row.label, 14) for row in rows]
+    labels = [fill(label, 14) for label in rows]
     margin = 0.9 + 0.085 * max(len(line) for label in labels for line in label.split("\n"))
     size = margin + columns * (width + 0.1), 0.4 + len(rows) * (height + 0.25)
     with drawing(path, *size, title=title, note=f"{READING} {note}") as figure:
         panels = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
-        for line, row, label in zip(panels, rows, labels, strict=True):
+        for line, row, label in zip(panels, rows.values(), labels, strict=True):
             for axes in line:
                 axes.tick_params(length=0, labelleft=False, labelbottom=False)
                 axes.spines[:].set_visible(False)
-            for axes, (caption, image) in zip(line, row.images, strict=False):
+            for axes, (caption, image) in zip(line, row, strict=False):
                 _show(axes, image, settings, pixels=pixels, shape=(height, width))
                 axes.set_title(caption, fontsize=7, pad=2, color=GREY)
             line[0].set_ylabel(label, rotation=0, ha="right", va="center")
