@@ -257,16 +257,11 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
         As `comparison`.
     NotPossible
         If the learner couldn't be made.
-    ValueError
-        If the entries are of more than one learner or split.
     """
     entries = list(entries)
     for reason in unmade(entries).values():
         raise NotPossible(reason)
-    found = list(groups(entries))
-    if len(found) > 1:
-        raise ValueError("confusion takes the entries of one learner on one split")
-    (group,) = found
+    (group,) = groups(entries)
     # Both are categories, so that genres without a track are there.
     return pd.crosstab(group.test["genre"], group.test["predicted"], dropna=False)
 
