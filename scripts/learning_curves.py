@@ -21,8 +21,9 @@ with logged(snakemake.log[0]):
             "title": f"{' and '.join(learners)}, {snakemake.wildcards.family}",
             "note": params.note,
         }
-        if lacking := [f"{name}: {reasons[name]}" for name in learners if name in reasons]:
-            draw_reason("; ".join(lacking), figure, **named)
+        if lacking := [name for name in learners if name in reasons]:
+            of_pair = "; ".join(f"{name}: {reasons[name]}" for name in lacking)
+            draw_reason(of_pair if len(learners) > 1 else reasons[lacking[0]], figure, **named)
             continue
         learning_curves(
             {learner: histories[learner] for learner in learners},

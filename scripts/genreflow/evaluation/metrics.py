@@ -43,16 +43,6 @@ _MEASURES = (
 )
 
 
-def _spread(values: pd.Series) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else np.nan
-
-
-def _part_accuracy(rows: pd.DataFrame, part: str) -> float:
-    """Return the mean over runs of the share that is right; NaN where the part is empty."""
-    runs = rows[rows["part"] == part].groupby(_RUN)["correct"].mean()
-    return float(runs.mean())
-
-
 def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
     """Return genres and predictions of each run."""
     test = group.test.astype({"genre": str, "predicted": str})
@@ -62,36 +52,38 @@ def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
 def _measured(group: Group) -> dict[str, object]:
     """Return the row of one learner in the comparison."""
     test, tracks = group.test, group.tracks
-    accuracy = {f"{part}_accuracy": _part_accuracy(group.rows, part) for part in PARTS}
-    runs = test.groupby(_RUN)["correct"].mean()
-    folds = test.groupby(["repeat", "fold", "seed"])["correct"].mean()
-    by_fold = folds.groupby(["repeat", "fold"]).mean()
+    shares = group.rows.groupby(["part", *_RUN], observed=True)["correct"].mean()
+    runs = {part: shares[shares.index.get_level_values("part") == part] for part in PARTS}
+    accuracy = {part: own.mean() for part, own in runs.items()}
+    by_fold = test.groupby(["repeat", "fold", "seed"])["correct"].mean()
+    by_fold = by_fold.groupby(["repeat", "fold"]).mean()
     # Over the genres that were there or were predicted.
     f1 = [f1_score(*run, average="macro", zero_division=0) for run in _labels(group)]
-    reliability = calibration.bins(test["confidence"], test["correct"])
     # Wilson, E. B. (1927), J. Am. Stat. Assoc. 22 (158), 209-212.
-    low, high = proportion_confint(
-        accuracy["test_accuracy"] * len(tracks), len(tracks), alpha=0.05, method="wilson"
-    )
+    right = accuracy["test"] * len(tracks)
+    low, high = proportion_confint(right, len(tracks), alpha=0.05, method="wilson")
     return {
         "split": group.split,
         "learner": group.learner,
         "seeds": test["seed"].nunique(),
-        "folds": len(test[["repeat", "fold"]].drop_duplicates()),
+        "folds": len(by_fold),
         "tracks": len(tracks),
-        **accuracy,
-        "test_low": float(low),
-        "test_high": float(high),
-        "seed_sd": _spread(runs.groupby("seed").mean()),
-        "fold_sd": _spread(by_fold),
-        "repeat_sd": _spread(runs.groupby("repeat").mean()),
-        "fold_mean": float(by_fold.mean()) if len(by_fold) > 1 else np.nan,
-        "macro_f1": float(np.mean(f1)),
+        **{f"{part}_accuracy": share for part, share in accuracy.items()},
+        "test_low": low,
+        "test_high": high,
+        # NaN where there is one only.
+        "seed_sd": runs["test"].groupby("seed").mean().std(ddof=1),
+        "fold_sd": by_fold.std(ddof=1),
+        "repeat_sd": runs["test"].groupby("repeat").mean().std(ddof=1),
+        "fold_mean": by_fold.mean() if len(by_fold) > 1 else np.nan,
+        "macro_f1": np.mean(f1),
         # Every run has the same tracks, so the mean over all is the mean over runs.
-        "log_loss": float(test["loss"].mean()),
-        "top2_accuracy": float(test["top2"].mean()),
-        "calibration_error": calibration.error(reliability),
-        "baseline": float(tracks["genre"].value_counts(normalize=True).max()),
+        "log_loss": test["loss"].mean(),
+        "top2_accuracy": test["top2"].mean(),
+        "calibration_error": calibration.error(
+            calibration.bins(test["confidence"], test["correct"])
+        ),
+        "baseline": tracks["genre"].value_counts(normalize=True).max(),
     }
 
 
