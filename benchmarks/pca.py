@@ -95,7 +95,7 @@ def ours(x: np.ndarray, threads: int) -> tuple[pca.Decomposition, float]:
     print(f"genreflow:    all shares in {seconds:6.1f} s, {more:.1f} GB more", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         path, start = Path(folder) / "pca.h5", time.perf_counter()
-        pca.save(found, path)
+        pca.save(found, path, {})
         written, start = time.perf_counter() - start, time.perf_counter()
         pca.load(path, share=min(SHARES))
         read, size = time.perf_counter() - start, path.stat().st_size / 1e6

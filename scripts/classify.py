@@ -12,8 +12,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     x, split, missing = matrices.of_split(snakemake.input.matrix, split)
     name = f"classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier}"
     say(f"{name}, {wildcards.split}: {matrices.said(split, missing)}")
-    share = None if wildcards.pca == "all" else float(wildcards.pca.removeprefix("pca-"))
-    prepared = None
+    share, prepared = pca.share_of(wildcards.pca), None
     if snakemake.input.pca:
         prepared = pca.load(snakemake.input.pca, share=share).pipeline(share)
     result = classifiers.classify(
@@ -30,6 +29,6 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         **params.classify,
     )
     classifiers.save(result.model, output.model)
-    write_csv(result.cv_results.drop(columns="fit_seconds"), output.search)
+    write_csv(result.search.table, output.search)
     write_json(result.best, output.best)
     write_csv(result.predictions, output.predictions)

@@ -1,6 +1,5 @@
 """Classic classifiers on any feature matrix: scaler, optional PCA, classifier, by grid search."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +22,8 @@ from threadpoolctl import threadpool_limits
 
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.learners import grid_search as grids
+from genreflow.learners import grid_search, prediction_table, skops_files
 from genreflow.learners import pca as components
-from genreflow.learners import prediction_table, skops_files
 from genreflow.limits import MAX_TRACKS
 
 CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
@@ -99,7 +97,7 @@ class Model:
         if self.inverse_temperature is None:
             scores = probabilities = self.pipeline.predict_proba(x).astype(np.float64)
         else:
-            scores = grids.decision_values(self.pipeline, x)
+            scores = grid_search.decision_values(self.pipeline, x)
             probabilities = softmax(self.inverse_temperature * scores, axis=1)
         return self.pipeline.classes_[scores.argmax(axis=1)], probabilities
 
@@ -112,35 +110,26 @@ class Result:
     ----------
     model
         The best candidate, fitted on all tracks to learn from.
-    cv_results
-        One row a candidate, in the order of the grid: ``parameters`` (JSON), ``mean_accuracy``,
-        ``std_accuracy``, ``fold_01``..., ``fit_seconds`` (mean; the one column that a seed does
-        not fix).
-    best_parameters
-        Those of the highest mean accuracy; the first of equals.
-    best_score
-        That mean cross-validated accuracy.
+    search
+        The scores of all candidates.
     predictions
         One row a track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
     """
 
     model: Model
-    cv_results: pd.DataFrame
-    best_parameters: dict[str, Any]
-    best_score: float
+    search: grid_search.Search
     predictions: pd.DataFrame
 
     @property
     def best(self) -> dict[str, Any]:
         """The best candidate in plain values, with the dimensions before and after PCA."""
         pipeline = self.model.pipeline
-        reduced = pipeline.named_steps.get("pca")
         dimensions = int(pipeline.n_features_in_)
         return {
-            "parameters": self.best_parameters,
-            "cv_accuracy": float(self.best_score),
+            "parameters": self.search.candidates[self.search.best],
+            "cv_accuracy": float(self.search.accuracies[self.search.best]),
             "dimensions": dimensions,
-            "components": int(reduced.n_components_) if reduced is not None else dimensions,
+            "components": int(getattr(pipeline[-2], "n_components_", dimensions)),
         }
 
 
@@ -155,11 +144,6 @@ def preprocessing(x: np.ndarray, *, pca: float | None = None, threads: int = 1) 
         Share of the variance, in (0, 1), that the components kept must explain; None for no PCA.
     threads
         How many cores PCA takes.
-
-    Raises
-    ------
-    GenreflowError
-        If `pca` is no such share.
     """
     if pca is None:
         return Pipeline([("scaler", StandardScaler().fit(x))])
@@ -183,8 +167,7 @@ def classify(
     class_weight: str | None = None,
     seed: int = 0,
     threads: int = 1,
-    max_tracks: int = MAX_TRACKS,
-    progress: grids.Progress | None = None,
+    progress: grid_search.Progress | None = None,
 ) -> Result:
     """Choose a classifier's parameters by cross-validation, fit it, and predict every track.
 
@@ -195,95 +178,82 @@ def classify(
     ----------
     x : (n, d) float32
         Features, not scaled.
-    genres : (n,) str
-        The labels.
-    parts : (n,) str
-        Where each track lies: training, validation or test.
-    track_ids : (n,) str
-        For the table and for messages.
+    genres, parts, track_ids : (n,) str
+        One row a track of `x`.
     classifier
         A key of `CLASSIFIERS`.
     grid
         Values to try for each parameter of the classifier.
     groups : (n,) int, or None
         Tracks with the same number (an artist's) share a fold; None if nothing is known.
-    fit_on
-        The parts to learn from.
     folds
         Number of folds; fewer if a genre can't fill so many.
     pca
         Explained variance to keep, in (0, 1); None for no PCA.
     prepared
-        What `preprocessing` (or `learners.pca.Decomposition.pipeline`) returned for the tracks of
-        `fit_on` and this `pca`, so that several classifiers share it; None to fit it here.
+        What `preprocessing` gives for the tracks of `fit_on` and this `pca`, so that several
+        classifiers share it; None to fit it here.
     within_folds
-        Fit scaler and PCA on the training tracks of each fold anew, to choose the parameters. If
-        not, they are fitted once on all tracks of `fit_on`, as in the study, so that a fold's
-        held-out tracks have a small say in them. The model has those fitted on all in any case.
+        Fit scaler and PCA in each fold anew to choose the parameters. If not, they are fitted once
+        on all tracks of `fit_on`, as in the study, so that a fold's held-out tracks have a small
+        say in them. The model has those fitted on all in any case.
     class_weight
         ``"balanced"`` to weigh genres by the inverse of their number of tracks.
-    seed
-        Of the folds and of the classifier.
     threads
         How many fits run at once.
-    max_tracks
-        Most tracks to learn from for ``svm-rbf``, whose memory grows with their square: 8 n^2
-        bytes, and up to as much again a thread. For ``svm-linear`` the lesser of tracks and
-        dimensions counts, for ``lda`` the dimensions.
     progress
         Called with the numbers of fits done and in all.
 
     Raises
     ------
     GenreflowError
-        If the arrays do not fit together, values are not finite, or a setting is unknown or out of
-        range.
+        If values are not finite, or a setting is unknown or out of range.
     NotPossible
-        If a genre has nothing to learn from or too little for two folds, or
-        there are too few tracks for the classifier, or more than `max_tracks`.
+        If a genre has nothing to learn from or too little for two folds, or there are too few or
+        too many tracks for the classifier (`MAX_TRACKS`).
     """
     genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
-    _check_tracks(x, genres, parts, track_ids, groups)
+    _require_finite(x, track_ids)
     learn = _tracks_to_learn_from(genres, parts, fit_on)
-    if prepared is not None:
-        _check_prepared(prepared, pca, int(learn.sum()), x.shape[1])
-    if class_weight not in (None, "balanced"):
-        raise GenreflowError(f"class_weight is {class_weight!r}: expected 'balanced' or nothing")
     estimator = _estimator(classifier, grid, seed)
-    _check_size(classifier, int(learn.sum()), x.shape[1], max_tracks)
+    _check_size(classifier, int(learn.sum()), x.shape[1])
 
     names, y = np.unique(genres[learn], return_inverse=True)
     of_learnt = None if groups is None else np.asarray(groups)[learn]
-    chosen = grids.make_folds(y, of_learnt, names.tolist(), n_splits=folds, seed=seed)
     prepare = partial(preprocessing, pca=pca, threads=threads)
     before = prepared or prepare(x[learn])
     with threadpool_limits(threads, user_api="blas"):
         scaled = before.transform(x)
-    found = grids.search(
+    found = grid_search.search(
         estimator,
         grid,
         x[learn] if within_folds else scaled[learn],
         y,
-        chosen,
+        grid_search.make_folds(y, of_learnt, names.tolist(), n_splits=folds, seed=seed),
         preprocessing=prepare if within_folds else None,
         class_weight=class_weight,
         threads=threads,
         progress=progress,
     )
-    best = found.candidates[found.best]
-    with grids.LogUnconverged(type(estimator).__name__, 1):
-        fitted = grids.fit(estimator.set_params(**best), scaled[learn], genres[learn], class_weight)
+    estimator.set_params(**found.candidates[found.best])
+    with grid_search.log_unconverged(type(estimator).__name__, 1):
+        fitted = Pipeline(
+            [("classifier", grid_search.fit(estimator, scaled[learn], genres[learn], class_weight))]
+        )
     temperature = None
     if found.decisions is not None:
         temperature = inverse_temperature(found.decisions[found.best], y)
-    on_scaled = Model(Pipeline([("classifier", fitted)]), temperature)
-    return Result(
-        Model(Pipeline([*before.steps, ("classifier", fitted)]), temperature),
-        _cv_table(found),
-        best,
-        float(np.average(found.scores[found.best])),
-        predictions_table(on_scaled, scaled, genres, parts, track_ids),
+    predicted, probabilities = Model(fitted, temperature).predict(scaled)
+    table = prediction_table.make(
+        probabilities,
+        track_ids=track_ids,
+        parts=parts,
+        genres=genres,
+        names=names,
+        predicted=predicted,
     )
+    model = Model(Pipeline([*before.steps, *fitted.steps]), temperature)
+    return Result(model, found, table)
 
 
 def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
@@ -301,11 +271,6 @@ def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
         Decision values of tracks that the classifier has not seen.
     y : (n,) int
         Genre codes.
-
-    Returns
-    -------
-    float
-        Of the least log loss, between exp(-10) and exp(10).
     """
     rows = np.arange(len(y))
 
@@ -313,35 +278,6 @@ def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
         return -log_softmax(np.exp(exponent) * decisions, axis=1)[rows, y].mean()
 
     return float(np.exp(minimize_scalar(log_loss, bounds=(-10, 10), method="bounded").x))
-
-
-def predictions_table(
-    model: Model,
-    x: np.ndarray,
-    genres: Sequence[str],
-    parts: Sequence[str],
-    track_ids: Sequence[str],
-) -> pd.DataFrame:
-    """Return one row a track: track_id, part, genre, predicted, p_<genre>...
-
-    Parameters
-    ----------
-    model
-        The fitted classifier, with its scaler or without.
-    x : (n, d) float
-        Features as they are before the model's first step.
-    genres, parts, track_ids : (n,) str
-        What the table says of each track beside the prediction.
-    """
-    predicted, probabilities = model.predict(x)
-    return prediction_table.make(
-        probabilities,
-        track_ids=track_ids,
-        parts=parts,
-        genres=genres,
-        names=model.genres,
-        predicted=predicted,
-    )
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -368,26 +304,13 @@ def _model(content: Mapping[str, Any]) -> Model:
     return model
 
 
-def _check_tracks(x, genres, parts, track_ids, groups) -> None:
-    lengths = {"genres": genres, "parts": parts, "track_ids": track_ids}
-    if groups is not None:
-        lengths["groups"] = groups
-    if x.ndim != 2:
-        raise GenreflowError(
-            f"the features have the shape {x.shape}: expected (tracks, dimensions)"
-        )
-    for name, values in lengths.items():
-        if len(values) != len(x):
-            raise GenreflowError(f"{len(x)} rows of features, but {len(values)} {name}")
+def _require_finite(x, track_ids) -> None:
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise GenreflowError(
             f"{bad.sum()} of {len(x)} tracks have features that are not finite:"
             f" {_some(track_ids[bad])}; exclude them or compute their features again"
         )
-    unknown = sorted(set(parts.tolist()) - set(PARTS))
-    if unknown:
-        raise GenreflowError(f"part {unknown[0]!r}: expected one of {', '.join(PARTS)}")
 
 
 def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
@@ -413,49 +336,20 @@ def _estimator(classifier, grid, seed) -> BaseEstimator:
             f"classifier {classifier!r}: expected one of {', '.join(sorted(CLASSIFIERS))}"
         )
     estimator = CLASSIFIERS[classifier](seed)
-    grids.check_grid(estimator, grid, classifier)
+    grid_search.check_grid(estimator, grid, classifier)
     return estimator
 
 
-def _check_prepared(prepared: Pipeline, pca, tracks: int, dimensions: int) -> None:
-    reduced = prepared.named_steps.get("pca")
-    found = {
-        "dimensions": (prepared.n_features_in_, dimensions),
-        "tracks to learn from": (int(prepared["scaler"].n_samples_seen_), tracks),
-        "share of the variance": (None if reduced is None else reduced.n_components, pca),
-    }
-    for what, (theirs, ours) in found.items():
-        if theirs != ours:
-            raise GenreflowError(
-                f"{what}: {theirs} in the prepared scaler and PCA, {ours} for the classifier:"
-                " prepare them on the same tracks, with the same settings"
-            )
-
-
-def _check_size(classifier, tracks, dimensions, max_tracks) -> None:
+def _check_size(classifier, tracks, dimensions) -> None:
     sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions), "lda": dimensions}
     size = sizes.get(classifier, 0)
-    if size > max_tracks:
+    if size > MAX_TRACKS:
         raise NotPossible(
             f"{classifier} on {tracks} tracks x {dimensions} dimensions needs a matrix of"
             f" {size} x {size} numbers ({8e-9 * size**2:.0f} GB, and up to as much again a thread),"
-            f" more than max_tracks = {max_tracks} allows: raise it if the memory is there, use PCA"
-            " if it is the dimensions, or use logistic-regression or gradient-boosting"
+            f" more than {MAX_TRACKS} x {MAX_TRACKS}: use PCA if it is the dimensions, or use"
+            " logistic-regression or gradient-boosting"
         )
-
-
-def _cv_table(found: grids.Search) -> pd.DataFrame:
-    table = pd.DataFrame(
-        {
-            "parameters": [json.dumps(p, sort_keys=True) for p in found.candidates],
-            "mean_accuracy": np.average(found.scores, axis=1),
-            "std_accuracy": found.scores.std(axis=1),
-        }
-    )
-    for fold, scores in enumerate(found.scores.T, start=1):
-        table[f"fold_{fold:02d}"] = scores
-    table["fit_seconds"] = found.seconds.mean(axis=1)
-    return table
 
 
 def _some(names: Sequence[str]) -> str:

@@ -16,9 +16,6 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
-from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dormqr, dsytrd, dsytrd_lwork
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -86,11 +83,6 @@ class Decomposition:
         for features of float32 is float32 too, as in scikit-learn, and a model file has half the
         size.
 
-        Parameters
-        ----------
-        share
-            Of the variance, in (0, 1).
-
         Raises
         ------
         GenreflowError
@@ -138,7 +130,7 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
     NotPossible
         If there are fewer than two tracks, or no column varies.
     """
-    check_share(share)
+    _check_share(share)
     if len(x) < 2:
         raise NotPossible(f"PCA needs two tracks at least to learn from, not {len(x)}")
     with threadpool_limits(threads):
@@ -154,8 +146,7 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
     return Decomposition(scaler, centre.astype(np.float32), components, variances)
 
 
-def check_share(share: float) -> None:
-    """Raise GenreflowError unless `share` is a share of variance that PCA can keep."""
+def _check_share(share: float) -> None:
     if not 0 < share < 1:
         raise GenreflowError(f"PCA with an explained variance of {share}: expected one in (0, 1)")
 
@@ -166,7 +157,7 @@ def _cumulative(variances: np.ndarray) -> np.ndarray:
 
 def _size(cumulative: np.ndarray, share: float) -> int:
     """Return how many components have more than a share of the variance together."""
-    check_share(share)
+    _check_share(share)
     whole = np.searchsorted(cumulative, cumulative[-1])
     return int(min(np.searchsorted(cumulative, share, side="right"), whole)) + 1
 
@@ -202,54 +193,23 @@ def _centred(x, scaler, centre, rows: slice, columns: slice) -> np.ndarray:
 
 
 def _inner_products(x, scaler, centre) -> np.ndarray:
-    """Return the lower triangle of the inner products of the tracks or the columns.
-
-    Of whichever are fewer.
-    """
+    """Return the inner products of the tracks or of the columns, whichever are fewer."""
     by_tracks = len(x) < x.shape[1]
-    side = min(x.shape)
-    products = np.zeros((side, side), order="F")
+    products = np.zeros((min(x.shape),) * 2)
     every = slice(None)
     for part in _slices(max(x.shape)):
-        rows, columns = (every, part) if by_tracks else (part, every)
-        block = _centred(x, scaler, centre, rows, columns)
-        products = dsyrk(
-            1.0, block.T, beta=1.0, c=products, trans=by_tracks, lower=True, overwrite_c=True
-        )
+        block = _centred(x, scaler, centre, *((every, part) if by_tracks else (part, every)))
+        products += block @ block.T if by_tracks else block.T @ block
     return products
 
 
 def _eigenvectors(products, degrees: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return all variances, falling, and the eigenvectors that a share needs, as columns.
-
-    The steps are those of LAPACK's symmetric eigensolvers; taken singly, the number of
-    eigenvectors can follow from the eigenvalues, with one reduction to tridiagonal form.
-    """
-    side = len(products)
-    work, _ = dsytrd_lwork(side, lower=True)
-    reflectors, diagonal, beside, tau, _ = dsytrd(
-        products, lower=True, lwork=int(work), overwrite_a=True
-    )
-    # What LAPACK takes below must lie in one piece; the rest is let go before more is made.
-    reflectors = np.asfortranarray(reflectors[1:, :-1])
-    del products
-    values = eigh_tridiagonal(diagonal, beside, eigvals_only=True, lapack_driver="sterf")
+    """Return all variances, falling, and the eigenvectors that a share needs, as columns."""
+    values, vectors = np.linalg.eigh(products)
     variances = np.maximum(values[::-1], 0) / degrees
     if not variances.any():
         raise NotPossible("PCA on features of which none varies: there is nothing to explain")
-    size = _size(_cumulative(variances), share)
-    _, vectors = eigh_tridiagonal(
-        diagonal,
-        beside,
-        select="i",
-        select_range=(side - size, side - 1),
-        lapack_driver="stemr",
-    )
-    if side > 1:
-        rotated = np.asfortranarray(vectors[1:])
-        _, work, _ = dormqr("L", "N", reflectors, tau, rotated, -1)
-        vectors[1:] = dormqr("L", "N", reflectors, tau, rotated, int(work[0]), overwrite_c=True)[0]
-    return variances, vectors[:, ::-1]
+    return variances, vectors[:, ::-1][:, : _size(_cumulative(variances), share)]
 
 
 def _of_columns(x, scaler, centre, vectors: np.ndarray) -> np.ndarray:
@@ -265,21 +225,11 @@ def _of_columns(x, scaler, centre, vectors: np.ndarray) -> np.ndarray:
     return components
 
 
-def save(
-    decomposition: Decomposition, path: str | Path, attributes: Mapping[str, object] | None = None
-) -> None:
+def save(decomposition: Decomposition, path: str | Path, attributes: Mapping[str, object]) -> None:
     """Write a decomposition as HDF5, which loads without running code.
 
-    The same decomposition has the same bytes.
-
-    Parameters
-    ----------
-    decomposition
-        What `decompose` returned.
-    path
-        The HDF5 file.
-    attributes
-        The settings that made it: texts, numbers, or lists of them.
+    The same decomposition has the same bytes. `attributes` are the settings that made it: texts,
+    numbers, or lists of them.
     """
     scaler = decomposition.scaler
     with atomic(path) as part, h5py.File(part, "w") as file:
@@ -288,7 +238,7 @@ def save(
         file["components"] = decomposition.components
         file["variances"] = decomposition.variances
         file["tracks"] = int(scaler.n_samples_seen_)
-        file.attrs.update(attributes or {})
+        file.attrs.update(attributes)
 
 
 def load(path: str | Path, *, share: float | None = None) -> Decomposition:
@@ -319,28 +269,23 @@ def load(path: str | Path, *, share: float | None = None) -> Decomposition:
 
 
 def read_curve(path: str | Path, shares: Iterable[float]) -> Curve:
-    """Read how much of the variance the components explain, without the components.
+    """Read how much of the variance components explain, and how many components shares need.
 
-    Parameters
-    ----------
-    path
-        What `save` wrote.
-    shares
-        Those whose number of components is asked for.
-
-    Raises
-    ------
-    GenreflowError
-        As `load`.
+    The components themselves aren't read. It raises what `load` does.
     """
     with _opened(path) as file:
         cumulative = _cumulative(file["variances"][:])
     return Curve(cumulative, {share: _size(cumulative, share) for share in shares})
 
 
+def share_of(name: str) -> float | None:
+    """Return the share of variance that ``pca-SHARE`` stands for; None for ``all``."""
+    return None if name == "all" else float(name.removeprefix("pca-"))
+
+
 @contextmanager
 def _opened(path: str | Path) -> Iterator[h5py.File]:
-    """Open a decomposition; whatever is wrong with it in the block is the user's to mend."""
+    """Open a decomposition, and name its path in errors of the block that reads it."""
     outcomes.require(path)
     try:
         with h5py.File(path, "r") as file:
