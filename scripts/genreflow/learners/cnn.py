@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pandas as pd
+import yaml
 from keras import layers
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -17,6 +18,7 @@ from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import open_images
 from genreflow.learners import architectures, augmentation, training
+from genreflow.runtime import outcomes
 
 AUGMENT = ("none", "copies", "online")
 """How a variant's training images are augmented."""
@@ -261,6 +263,21 @@ def with_values(variant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
         elif name in values:
             changed[name] = values[name]
     return changed
+
+
+def completed(variant: Mapping[str, Any], *, winner: str = "", weights: str = "") -> dict[str, Any]:
+    """Return a variant with what files hold: the values that a search found, and weights.
+
+    Raises
+    ------
+    NotPossible
+        If the search couldn't be made of its data.
+    """
+    changed = dict(variant)
+    if winner:
+        outcomes.require(winner)
+        changed = with_values(changed, yaml.safe_load(Path(winner).read_text()))
+    return changed | ({"weights": weights} if weights else {})
 
 
 def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> keras.Model:

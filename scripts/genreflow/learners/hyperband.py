@@ -9,20 +9,19 @@ the same trials again and finds them done. A trial that is promoted goes on with
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import keras
 import keras_tuner
 import pandas as pd
+
+# Unlike multiprocessing it doesn't import the main module again, a script that is running.
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor, as_completed
 from keras_tuner.oracles import HyperbandOracle
 
 from genreflow.errors import GenreflowError
@@ -124,10 +123,11 @@ def hyperband(
                 answer.status = "COMPLETED"
                 oracle.end_trial(answer)
                 done[answer.trial_id] = trial, score
-    rows = [{**asdict(trial), "score": score} for trial, score in done.values()]
-    table = pd.DataFrame(rows).rename(columns={"number": "trial"})
-    values = pd.DataFrame(table.pop("parameters").tolist(), index=table.index)
-    table = table[COLUMNS].astype({"continues": "Int64"}).join(values)
+    rows = [
+        {"trial": trial.number, **vars(trial), "score": score, **trial.parameters}
+        for trial, score in done.values()
+    ]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *space]).astype({"continues": "Int64"})
     return table.sort_values("trial", ignore_index=True)
 
 
@@ -187,7 +187,7 @@ class Task:
     settings
         batch_size, class_weight: of `learners.cnn.train`.
     memory_mb, precision, seed, threads
-        Of each process.
+        Of all trials that run at a time together.
     """
 
     images: str
@@ -204,49 +204,60 @@ class Task:
     seed: int
     threads: int
 
+    def open(self):
+        """Open the images, as `learners.cnn.open_split`."""
+        return cnn.open_split(
+            self.images, read_table(self.split), memory_mb=self.memory_mb, copies=self.copies
+        )
 
-def run_trial(task: Task, images: cnn.SplitImages, trial: Trial) -> dict[str, Any]:
-    """Train a candidate; return its score, and a note if it could not be trained at all."""
+    def file(self, number: int, kind: str) -> Path:
+        """Return a file of a trial: what it ended with (json), or its state (npz)."""
+        return Path(self.folder, f"trial-{number:04d}.{kind}")
+
+    def record(self, trial: Trial) -> dict[str, Any] | None:
+        """Read what a trial ended with, if it is this trial of this search."""
+        try:
+            record = json.loads(self.file(trial.number, "json").read_text())
+        except (OSError, ValueError):
+            return None
+        expected = json.loads(json.dumps(asdict(trial)))
+        same = record.get("fingerprint") == self.fingerprint and record.get("trial") == expected
+        return record if same else None
+
+
+def run_trial(task: Task, trial: Trial) -> tuple[Trial, dict[str, Any]]:
+    """Train a candidate; return it with its score, and a note if it could not be trained at all."""
     keras.backend.clear_session()
-    keras.utils.set_random_seed(_seed_of(task, trial))
+    keras.utils.set_random_seed(1000 * task.seed + trial.number)
     checkpoint = training.Checkpoint(
-        _file(task, trial.number, "npz"),
+        task.file(trial.number, "npz"),
         json.dumps([task.fingerprint, trial.parameters], sort_keys=True),
     )
     if trial.continues is not None and checkpoint.read() is None:
-        past = _file(task, trial.continues, "npz")
+        past = task.file(trial.continues, "npz")
         if past.exists():
             shutil.copyfile(past, checkpoint.path)
+    highest = training.IMPROVES[task.objective] == "max"
+    worst = 0.0 if highest else WORST
     try:
-        _, history = cnn.train(
-            images,
-            cnn.with_values(task.variant, trial.parameters),
-            epochs=trial.epochs,
-            schedule_epochs=task.max_epochs,
-            seed=task.seed,
-            monitor=task.objective,
-            patience=task.max_epochs,
-            report=lambda line: None,
-            checkpoint=checkpoint,
-            **task.settings,
-        )
+        with task.open() as images:
+            _, history = cnn.train(
+                images,
+                cnn.with_values(task.variant, trial.parameters),
+                epochs=trial.epochs,
+                schedule_epochs=task.max_epochs,
+                seed=task.seed,
+                monitor=task.objective,
+                patience=task.max_epochs,
+                report=lambda line: None,
+                checkpoint=checkpoint,
+                **task.settings,
+            )
     except GenreflowError as error:
-        return {"score": _worst(task.objective), "note": str(error)}
+        return trial, {"score": worst, "note": str(error)}
     scores = history[task.objective][trial.initial_epoch :]
-    score = scores.max() if training.IMPROVES[task.objective] == "max" else scores.min()
-    return {"score": _worst(task.objective) if pd.isna(score) else float(score), "note": ""}
-
-
-def _seed_of(task: Task, trial: Trial) -> int:
-    return 1000 * task.seed + trial.number
-
-
-def _worst(objective: str) -> float:
-    return 0.0 if training.IMPROVES[objective] == "max" else WORST
-
-
-def _file(task: Task, number: int, kind: str) -> Path:
-    return Path(task.folder, f"trial-{number:04d}.{kind}")
+    score = scores.max() if highest else scores.min()
+    return trial, {"score": worst if pd.isna(score) else float(score), "note": ""}
 
 
 def search(
@@ -256,15 +267,15 @@ def search(
     factor: int,
     workers: int,
     say: Callable[[str], None],
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Search a space by Hyperband, on several processes if asked for.
 
     Parameters
     ----------
     task
-        What the trials share. Its threads are those of all processes together.
+        What the trials share.
     space
-        As `learners.cnn.spread` returns it.
+        The values of each setting of the variant; see `learners.cnn.spread`.
     factor
         As for `hyperband`.
     workers
@@ -274,56 +285,39 @@ def search(
 
     Returns
     -------
-    pandas.DataFrame
+    trials : pandas.DataFrame
         As `hyperband` returns it, with the column note.
+    winner : dict
+        The hyper-parameters of the best one.
 
     Raises
     ------
     NotPossible
         As `learners.training.require_parts`.
     """
-    with _open(task) as images:
+    with task.open() as images:
         images.require_parts()
-    Path(task.folder).mkdir(parents=True, exist_ok=True)
     notes: dict[int, str] = {}
+    space = cnn.spread(space, task.variant)
 
     def run(trials: Sequence[Trial]) -> list[float]:
-        missing = [trial for trial in trials if _record(task, trial) is None]
+        missing = [trial for trial in trials if task.record(trial) is None]
         if len(missing) < len(trials):
             say(f"{len(trials) - len(missing)} trials were finished before")
-        for trial, record in results_of(missing):
-            write_json(
-                {**record, "trial": asdict(trial), "fingerprint": task.fingerprint},
-                _file(task, trial.number, "json"),
-            )
+        for trial, record in run_all(missing):
+            record = {**record, "trial": asdict(trial), "fingerprint": task.fingerprint}
+            write_json(record, task.file(trial.number, "json"))
             say(_line(trial, record, task.objective))
-        found = [_record(task, trial) for trial in trials]
+        found = [task.record(trial) for trial in trials]
         notes.update(zip((t.number for t in trials), (r["note"] for r in found), strict=True))
         return [record["score"] for record in found]
 
     with ExitStack() as stack:
-        start = _processes if workers > 1 else _here
-        results_of = start(task, workers, stack)
-        trials = hyperband(
-            space,
-            run,
-            objective=task.objective,
-            max_epochs=task.max_epochs,
-            factor=factor,
-            seed=task.seed,
-        )
-    return trials.assign(note=trials["trial"].map(notes))
-
-
-def _record(task: Task, trial: Trial) -> dict[str, Any] | None:
-    """Read what a trial ended with, if it is this trial of this search."""
-    try:
-        record = json.loads(_file(task, trial.number, "json").read_text())
-    except (OSError, ValueError):
-        return None
-    expected = json.loads(json.dumps(asdict(trial)))
-    same = record.get("fingerprint") == task.fingerprint and record.get("trial") == expected
-    return record if same else None
+        run_all = _runner(task, workers, stack)
+        limits = {"max_epochs": task.max_epochs, "factor": factor, "seed": task.seed}
+        trials = hyperband(space, run, objective=task.objective, **limits)
+    winner = best(trials, objective=task.objective, names=list(space))
+    return trials.assign(note=trials["trial"].map(notes)), winner
 
 
 def _line(trial: Trial, record: Mapping[str, Any], objective: str) -> str:
@@ -332,86 +326,30 @@ def _line(trial: Trial, record: Mapping[str, Any], objective: str) -> str:
     return line + (record["note"] or f"{objective} {record['score']:.3f}")
 
 
-def _here(task: Task, workers: int, stack: ExitStack) -> Callable:
-    """Run trials one after another in this process."""
-    images = stack.enter_context(_open(task))
-    return lambda trials: ((trial, run_trial(task, images, trial)) for trial in trials)
-
-
-def _open(task: Task):
-    return cnn.open_split(
-        task.images, read_table(task.split), memory_mb=task.memory_mb, copies=task.copies
+def _runner(task: Task, workers: int, stack: ExitStack) -> Callable[[Sequence[Trial]], Iterator]:
+    """Return what runs trials and gives their results: here, or on processes started once."""
+    if workers == 1:
+        return lambda trials: (run_trial(task, trial) for trial in trials)
+    each = replace(
+        task, threads=max(task.threads // workers, 1), memory_mb=task.memory_mb // workers
+    )
+    pool = stack.enter_context(
+        ProcessPoolExecutor(workers, initializer=_start_process, initargs=(each,))
     )
 
-
-def _processes(task: Task, workers: int, stack: ExitStack) -> Callable:
-    """Run trials in processes that are started once."""
-    each = asdict(task) | {
-        "threads": max(task.threads // workers, 1),
-        "memory_mb": task.memory_mb // workers,
-    }
-    free: SimpleQueue[_Process] = SimpleQueue()
-    for _ in range(workers):
-        free.put(stack.enter_context(_Process(each)))
-    pool = stack.enter_context(ThreadPoolExecutor(workers))
-
-    def run_in_free(trial: Trial) -> tuple[Trial, dict[str, Any]]:
-        process = free.get()
+    def run_all(trials: Sequence[Trial]) -> Iterator[tuple[Trial, dict[str, Any]]]:
         try:
-            return trial, process.run(trial)
-        finally:
-            free.put(process)
-
-    return lambda trials: pool.map(run_in_free, trials)
-
-
-class _Process:
-    """Another process that runs trials, one line of JSON each."""
-
-    def __init__(self, task: Mapping[str, Any]):
-        # Not multiprocessing, which would import the main module again, a script that is running.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "genreflow.learners.hyperband"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        )
-        self._send(task)
-
-    def __enter__(self) -> "_Process":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait()
-
-    def run(self, trial: Trial) -> dict[str, Any]:
-        """Run a trial and wait for its end."""
-        self._send(asdict(trial))
-        line = self._process.stdout.readline()
-        if not line:
+            for ended in as_completed([pool.submit(run_trial, each, trial) for trial in trials]):
+                yield ended.result()
+        except BrokenProcessPool as error:
             raise GenreflowError(
-                f"trial {trial.number} of the search ended with its process, code "
-                f"{self._process.wait()}: see the lines above; too little memory is likely, "
-                "then lower cnn.search.workers"
-            )
-        return json.loads(line)
+                f"a trial of the search ended with its process ({error}): too little memory is "
+                "likely, then lower cnn.search.workers"
+            ) from error
 
-    def _send(self, message: Mapping[str, Any]) -> None:
-        self._process.stdin.write(json.dumps(message) + "\n")
-        self._process.stdin.flush()
+    return run_all
 
 
-def _serve() -> None:
-    """Run the trials that come in by stdin, and write their results to stdout."""
+def _start_process(task: Task) -> None:
     watch.end_with(os.getppid())
-    task = Task(**json.loads(sys.stdin.readline()))
     backend.configure(threads=task.threads, seed=task.seed, precision=task.precision)
-    with _open(task) as images:
-        for line in sys.stdin:
-            print(json.dumps(run_trial(task, images, Trial(**json.loads(line)))), flush=True)
-
-
-if __name__ == "__main__":
-    _serve()

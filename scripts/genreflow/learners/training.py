@@ -100,9 +100,13 @@ class Checkpoint:
             return None
         return (arrays, state) if state.pop("fingerprint") == self._fingerprint else None
 
-    def remove(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+    def __enter__(self) -> "Checkpoint":
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        """Delete the file, unless the block was interrupted and may go on."""
+        if kind is None or issubclass(kind, NotPossible):
+            self.path.unlink(missing_ok=True)
 
 
 def train(
