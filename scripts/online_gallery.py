@@ -12,7 +12,7 @@ with logged(snakemake.log[0]):
     with spectrograms.open_images(images) as file:
         invert = bool(file.attrs["invert"])
     split = read_table(snakemake.input.split)
-    changes = augmentation.shown(params.online, invert=invert, seed=params.seed)
+    changes = augmentation.examples(params.online, invert=invert, seed=params.seed)
     galleries.gallery(
         galleries.online(
             images, split["track_id"][split["part"] == PARTS[0]], changes, seed=params.seed

@@ -19,10 +19,26 @@ from genreflow.learners.architectures import GREY_LEVELS
 from genreflow.learners.masked_copies import check_fill, silence
 
 
-class Augmentation(layers.Layer, ABC):
-    """Base of the layers that change images (n, n_mels, n_frames, 1) in training alone.
+class _ImageLayer(layers.Layer):
+    """Base of the layers that change images (n, n_mels, n_frames, 1) of grey levels.
 
-    Levels are grey levels, from 0 to `GREY_LEVELS`: the layers belong in front of all others.
+    They belong in front of all others, and give numbers of their own precision.
+    """
+
+    settings: tuple[str, ...] = ()
+    """What it is made with, and attributes of it."""
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """Return the shape of the images."""
+        return shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in self.settings}}
+
+
+class Augmentation(_ImageLayer, ABC):
+    """Base of the layers that change images in training alone.
 
     Parameters
     ----------
@@ -32,6 +48,8 @@ class Augmentation(layers.Layer, ABC):
         Of what it draws. Layers of different kinds draw differently from the same seed.
     """
 
+    settings = ("strength", "seed")
+
     def __init__(self, *, strength: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.strength, self.seed = strength, seed
@@ -40,13 +58,9 @@ class Augmentation(layers.Layer, ABC):
         )
 
     def call(self, images: Any, training: bool = False) -> Any:
-        """Return the images as numbers of the layer's precision; changed, if training."""
+        """Return the images; changed, if training."""
         images = ops.cast(images, self.compute_dtype)
         return self.augment(images) if training and self.strength else images
-
-    def compute_output_shape(self, shape: tuple) -> tuple:
-        """Return the shape of the images."""
-        return shape
 
     @abstractmethod
     def augment(self, images: Any) -> Any:
@@ -55,10 +69,6 @@ class Augmentation(layers.Layer, ABC):
     def uniform(self, *shape: Any) -> Any:
         """Draw from U[0, 1), in float32: half precision can't tell one frame from the next."""
         return keras.random.uniform(shape, dtype="float32", seed=self._draws)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {**super().get_config(), "strength": self.strength, "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable("genreflow")
@@ -78,6 +88,8 @@ class SpecMask(Augmentation):
     invert
         Whether loud is dark.
     """
+
+    settings = (*Augmentation.settings, "frequency_mask", "time_mask", "masks", "fill", "invert")
 
     def __init__(
         self,
@@ -114,11 +126,6 @@ class SpecMask(Augmentation):
         place = ops.arange(size, dtype="float32")
         return ops.any(ops.logical_and(starts <= place, place < starts + widths), axis=1)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        names = ("frequency_mask", "time_mask", "masks", "fill", "invert")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 @keras.saving.register_keras_serializable("genreflow")
 class TimeShift(Augmentation):
@@ -133,6 +140,8 @@ class TimeShift(Augmentation):
         Largest shift, in either direction, as a share of the length; scaled by `strength`.
     """
 
+    settings = (*Augmentation.settings, "share")
+
     def __init__(self, *, share: float = 0.5, **kwargs: Any):
         super().__init__(**kwargs)
         self.share = share
@@ -144,10 +153,6 @@ class TimeShift(Augmentation):
         shift = ops.cast(ops.round((2 * self.uniform(n, 1) - 1) * most), "int32")
         source = (ops.arange(n_frames, dtype="int32") + shift) % n_frames
         return ops.take_along_axis(images, source[:, None, :, None], axis=2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {**super().get_config(), "share": self.share}
 
 
 @keras.saving.register_keras_serializable("genreflow")
@@ -161,6 +166,8 @@ class Gain(Augmentation):
         is 80 dB]; scaled by `strength`.
     """
 
+    settings = (*Augmentation.settings, "levels")
+
     def __init__(self, *, levels: float = 20.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.levels = levels
@@ -171,13 +178,9 @@ class Gain(Augmentation):
         offset = (2 * self.uniform(ops.shape(images)[0], 1, 1, 1) - 1) * most
         return ops.clip(images + ops.cast(offset, images.dtype), 0, GREY_LEVELS)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {**super().get_config(), "levels": self.levels}
-
 
 @keras.saving.register_keras_serializable("genreflow")
-class DynamicRange(layers.Layer):
+class DynamicRange(_ImageLayer):
     """Keep the loudest part of each image's range of levels, and spread it over all of them.
 
     It is what a smaller dynamic range of the spectrogram would have been; levels below it are
@@ -191,26 +194,20 @@ class DynamicRange(layers.Layer):
         Whether loud is dark.
     """
 
+    settings = ("share", "invert")
+
     def __init__(self, *, share: float, invert: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.share, self.invert = share, invert
 
     def call(self, images: Any) -> Any:
-        """Return the images as numbers of the layer's precision."""
+        """Return the images with the levels spread."""
         images = ops.cast(images, self.compute_dtype)
         lowest = 0 if self.invert else GREY_LEVELS * (1 - self.share)
         return ops.clip((images - lowest) / self.share, 0, GREY_LEVELS)
 
-    def compute_output_shape(self, shape: tuple) -> tuple:
-        """Return the shape of the images."""
-        return shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {**super().get_config(), "share": self.share, "invert": self.invert}
-
-
-def layers_of(
+def augmenting(
     settings: Mapping[str, Any], *, strength: float, invert: bool, seed: int
 ) -> list[Augmentation]:
     """Return the layers of augmentation that settings ask for.
@@ -237,7 +234,7 @@ def layers_of(
     return found
 
 
-def shown(
+def examples(
     settings: Mapping[str, Any], *, invert: bool, seed: int
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Return what each kind of augmentation does to a batch of images, by its name.
@@ -245,64 +242,33 @@ def shown(
     Parameters
     ----------
     settings, invert, seed
-        As for `layers_of`; mixup: alpha of `MixUp`.
+        As for `augmenting`; mixup: alpha of `MixUp`.
 
     Returns
     -------
     dict
         Functions from images uint8, shape (n, n_mels, n_frames, 1), to grey levels of that shape.
     """
-    found: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        _NAMES[type(layer)]: partial(_changed, layer)
-        for layer in layers_of(settings, strength=1, invert=invert, seed=seed)
+
+    def changed(images: np.ndarray, *, layer: Augmentation) -> np.ndarray:
+        return ops.convert_to_numpy(layer(images, training=True))
+
+    def mixed(images: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng([seed, 0, 0])
+        return mix(images, np.zeros((len(images), 1)), rng, alpha=settings["mixup"])[0]
+
+    found = {
+        _NAMES[type(layer)]: partial(changed, layer=layer)
+        for layer in augmenting(settings, strength=1, invert=invert, seed=seed)
     }
-    if settings["mixup"]:
-        found["mixup"] = partial(_mixed, alpha=settings["mixup"], seed=seed)
-    return found
+    return found | ({"mixup": mixed} if settings["mixup"] else {})
 
 
 _NAMES = {TimeShift: "shifted in time", Gain: "other level", SpecMask: "masked"}
 
 
-def _changed(layer: Augmentation, images: np.ndarray) -> np.ndarray:
-    return ops.convert_to_numpy(layer(images, training=True))
-
-
-def _mixed(images: np.ndarray, *, alpha: float, seed: int) -> np.ndarray:
-    return MixUp(_OneBatch(images), 1, alpha=alpha, seed=seed)[0][0]
-
-
-class _OneBatch(keras.utils.PyDataset):
-    """Images of no genre in particular, as a data set of one batch."""
-
-    def __init__(self, images: np.ndarray):
-        super().__init__()
-        self._images = images
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._images, np.zeros(len(self._images), dtype=int)
-
-
 def behind(model: keras.Model, before: Sequence[layers.Layer], *, n_mels: int) -> keras.Model:
-    """Put a network behind layers that change its images.
-
-    Parameters
-    ----------
-    model
-        Network of images, not compiled.
-    before
-        Layers, applied in this order.
-    n_mels
-        Height of the images that come in.
-
-    Returns
-    -------
-    keras.Model
-        With the weights of `model`.
-    """
+    """Put a network behind layers that change its images, `n_mels` high; it keeps its weights."""
     image = x = keras.Input((n_mels, *model.input_shape[2:]), name="image")
     for layer in before:
         x = layer(x)
@@ -356,16 +322,28 @@ class MixUp(keras.utils.PyDataset):
         if not self._alpha or not self._strength:
             return images, labels
         rng = np.random.default_rng([self._seed, self._epoch, index])
-        other = rng.permutation(len(images))
-        drawn = rng.beta(self._alpha, self._alpha, len(images)).astype(np.float32)
-        share = self._strength * np.minimum(drawn, 1 - drawn)[:, np.newaxis]
-        mixed = _blend(images, images[other], share[:, :, np.newaxis, np.newaxis])
-        return np.rint(mixed).astype(np.uint8), _blend(labels, labels[other], share)
+        return mix(images, labels, rng, alpha=self._alpha, strength=self._strength)
 
     def on_epoch_end(self) -> None:
         """Shuffle, and mix otherwise in the next epoch."""
         self._epoch += 1
         self._batches.on_epoch_end()
+
+
+def mix(
+    images: np.ndarray,
+    labels: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    alpha: float,
+    strength: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix each of the images uint8, and its label (n, n_genres), with another one's."""
+    other = rng.permutation(len(images))
+    drawn = rng.beta(alpha, alpha, len(images)).astype(np.float32)
+    share = strength * np.minimum(drawn, 1 - drawn)[:, np.newaxis]
+    mixed = _blend(images, images[other], share[:, :, np.newaxis, np.newaxis])
+    return np.rint(mixed).astype(np.uint8), _blend(labels, labels[other], share)
 
 
 def _blend(one: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The CNN branch: variants of networks trained on log-mel images, and the images as input."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +20,13 @@ from genreflow.features.spectrograms import open_images
 from genreflow.learners import architectures, augmentation, training
 from genreflow.runtime import outcomes
 
-AUGMENT = ("none", "copies", "online")
-"""How a variant's training images are augmented."""
 
-
-class ImageBatches(keras.utils.PyDataset):
+class ImageBatches(training.Batches):
     """Batches of images and labels from HDF5, for training and prediction.
 
     All images that are asked for are held in memory if they fit; else each batch is read from
-    disk when it is its turn, by a thread of its own. A shuffled epoch's order, and the crops,
-    depend on the seed and the epoch alone.
+    disk when it is its turn, by a thread of its own. Crops depend on the seed, the epoch and the
+    batch alone.
 
     Parameters
     ----------
@@ -39,16 +36,14 @@ class ImageBatches(keras.utils.PyDataset):
         Which of their rows to use, counted over all datasets.
     labels : int, shape (len(rows),)
         Class of each.
-    batch_size
-        Images a batch.
     memory
         Bytes that the images may take.
-    shuffle_seed
-        Shuffles each epoch; None keeps the order.
     crop
         Length of a crop [frames]; None for whole images.
     crop_start
         Where all crops start [frames]; None draws a place for each image and epoch.
+    **settings
+        batch_size, shuffle_seed: of `training.Batches`.
     """
 
     def __init__(
@@ -57,49 +52,32 @@ class ImageBatches(keras.utils.PyDataset):
         rows: np.ndarray,
         labels: np.ndarray,
         *,
-        batch_size: int,
         memory: int,
-        shuffle_seed: int | None = None,
         crop: int | None = None,
         crop_start: int | None = None,
+        **settings: Any,
     ):
-        super().__init__(workers=1, max_queue_size=4)
-        self._rows, self._labels = np.asarray(rows), np.asarray(labels)
-        self._batch_size = batch_size
+        super().__init__(labels, workers=1, max_queue_size=4, **settings)
+        self._images, self._rows = images, np.asarray(rows)
         fits = len(rows) * int(np.prod(images[0].shape[1:])) <= memory
         self._held = _read(images, self._rows) if fits else None
-        self._images = images
-        self._order = training.EpochOrder(len(rows), shuffle_seed)
         self._crop, self._crop_start = crop, crop_start
-        self._crop_seed, self._epoch = shuffle_seed or 0, 0
 
-    def __len__(self) -> int:
-        """Return the number of batches of an epoch."""
-        return -(-len(self._rows) // self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch: images (n, n_mels, n_frames or crop, 1) uint8 and labels (n,)."""
-        picked = self._order.rows[index * self._batch_size : (index + 1) * self._batch_size]
-        if self._held is not None:
-            images = self._held[picked]
-        else:
-            images = _read(self._images, self._rows[picked])
-        return self._cropped(images, index)[..., np.newaxis], self._labels[picked]
+    def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
+        """Return images (n, n_mels, n_frames or crop, 1) uint8."""
+        held = self._held
+        images = held[rows] if held is not None else _read(self._images, self._rows[rows])
+        return self._cropped(images, index)[..., np.newaxis]
 
     def _cropped(self, images: np.ndarray, index: int) -> np.ndarray:
         if self._crop is None:
             return images
         if self._crop_start is not None:
             return images[:, :, self._crop_start : self._crop_start + self._crop]
-        rng = np.random.default_rng([self._crop_seed, self._epoch, index])
+        rng = np.random.default_rng([self._seed or 0, self._epoch, index])
         starts = rng.integers(0, images.shape[2] - self._crop, len(images), endpoint=True)
         columns = starts[:, np.newaxis, np.newaxis] + np.arange(self._crop)
         return np.take_along_axis(images, columns, axis=2)
-
-    def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
-        self._epoch += 1
-        self._order.advance()
 
 
 def _read(images: Sequence[h5py.Dataset], rows: np.ndarray) -> np.ndarray:
@@ -320,18 +298,24 @@ def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> kera
             f"images of {bands} x {frames} are too small for the network {architecture} with "
             f"{settings}: use fewer layers or smaller kernels ({error})"
         ) from error
+    before = _layers_before(variant, n_mels, bands, invert=images.invert, seed=seed)
+    return augmentation.behind(network, before, n_mels=n_mels) if before else network
+
+
+def _layers_before(
+    variant: Mapping[str, Any], n_mels: int, bands: int, *, invert: bool, seed: int
+) -> list[layers.Layer]:
+    """Return what a variant does to images of `n_mels` bands before its network of `bands`."""
     before: list[layers.Layer] = []
     if variant["augment"] == "online" and variant["strength"]:
-        before += augmentation.layers_of(
-            variant["online"], strength=variant["strength"], invert=images.invert, seed=seed
+        before += augmentation.augmenting(
+            variant["online"], strength=variant["strength"], invert=invert, seed=seed
         )
     if variant["dynamic_range"] < 1:
-        before.append(
-            augmentation.DynamicRange(share=variant["dynamic_range"], invert=images.invert)
-        )
+        before.append(augmentation.DynamicRange(share=variant["dynamic_range"], invert=invert))
     if bands < n_mels:
         before.append(layers.AveragePooling2D((n_mels // bands, 1), name="mel_bands"))
-    return augmentation.behind(network, before, n_mels=n_mels) if before else network
+    return before
 
 
 def train(
@@ -355,8 +339,6 @@ def train(
         As for `build`; learning_rate, weight_decay, schedule, warmup, label_smoothing.
     batch_size
         Images a step.
-    epochs
-        At most this many.
     class_weight
         ``none``, or ``balanced``: genres weigh the same however many tracks they have.
     seed
@@ -372,26 +354,7 @@ def train(
     history : pandas.DataFrame
     """
     model = build(images, variant, seed=seed)
-    crop = variant["crop_frames"] or None
-    train_on = images.batches(
-        PARTS[:1],
-        batch_size=batch_size,
-        copies=variant["augment"] == "copies",
-        shuffle_seed=seed,
-        crop=crop,
-    )
-    middle = (images.shape[1] - crop) // 2 if crop else None
-    validate_on = images.batches(PARTS[1:2], batch_size=batch_size, crop=crop, crop_start=middle)
-    online_alpha = variant["online"]["mixup"] if variant["augment"] == "online" else 0
-    loss = "sparse_categorical_crossentropy"
-    if online_alpha or variant["label_smoothing"]:
-        # Both need labels as probabilities.
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=variant["label_smoothing"])
-        n_genres, strength = len(images.genres), variant["strength"]
-        train_on = augmentation.MixUp(
-            train_on, n_genres, alpha=online_alpha, seed=seed, strength=strength
-        )
-        validate_on = augmentation.MixUp(validate_on, n_genres, alpha=0)
+    train_on, validate_on, loss = _data(images, variant, batch_size=batch_size, seed=seed)
     steps = (schedule_epochs or epochs) * len(train_on)
     rate = training.schedule(
         variant["schedule"],
@@ -412,6 +375,27 @@ def train(
     return model, history
 
 
+def _data(images: SplitImages, variant: Mapping[str, Any], *, batch_size: int, seed: int) -> tuple:
+    """Return what a variant is trained and stopped by, and the loss of their labels."""
+    crop = variant["crop_frames"] or None
+    settings = {"batch_size": batch_size, "crop": crop}
+    copies = variant["augment"] == "copies"
+    train_on = images.batches(PARTS[:1], copies=copies, shuffle_seed=seed, **settings)
+    middle = (images.shape[1] - crop) // 2 if crop else None
+    validate_on = images.batches(PARTS[1:2], crop_start=middle, **settings)
+    alpha = variant["online"]["mixup"] if variant["augment"] == "online" else 0
+    smoothing = variant["label_smoothing"]
+    if not alpha and not smoothing:
+        return train_on, validate_on, "sparse_categorical_crossentropy"
+    # Both need labels as probabilities.
+    n_genres, strength = len(images.genres), variant["strength"]
+    return (
+        augmentation.MixUp(train_on, n_genres, alpha=alpha, seed=seed, strength=strength),
+        augmentation.MixUp(validate_on, n_genres, alpha=0),
+        keras.losses.CategoricalCrossentropy(label_smoothing=smoothing),
+    )
+
+
 def class_weights(images: SplitImages) -> dict[int, float]:
     """Weigh genres by the inverse of their number of training tracks, with a mean of 1 a track."""
     labels = images.labels[images.parts == PARTS[0]]
@@ -423,13 +407,7 @@ def class_weights(images: SplitImages) -> dict[int, float]:
 def predict(
     model: keras.Model, images: SplitImages, variant: Mapping[str, Any], *, batch_size: int
 ) -> pd.DataFrame:
-    """Predict all of a split's tracks, by the mean over equally spaced crops of each.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `learners.training.predictions` returns it.
-    """
+    """Predict all of a split's tracks, by the mean over equally spaced crops of each."""
     crop = variant["crop_frames"] or None
     starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [None]
     predicted = [
@@ -448,16 +426,9 @@ def predict(
 
 
 def crop_starts(n_frames: int, crop: int, crops: int) -> list[int]:
-    """Return where equally spaced crops start; a single one is in the middle.
+    """Return where equally spaced crops start [frames]: from end to end, or one in the middle.
 
-    Parameters
-    ----------
-    n_frames
-        Length of the image.
-    crop
-        Length of a crop, at most that of the image.
-    crops
-        How many; the first is at the start and the last at the end.
+    An image has `n_frames`, and a crop the length `crop`, which is at most that.
     """
     spare = n_frames - crop
     starts = np.linspace(0, spare, crops) if crops > 1 else np.array([spare / 2])
@@ -471,7 +442,6 @@ def fit(
     variant: Mapping[str, Any],
     copies: str | Path | None = None,
     memory_mb: int,
-    report: Callable[[str], None],
     batch_size: int,
     **settings: Any,
 ) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame]:
@@ -481,12 +451,8 @@ def fit(
     ----------
     images, split, copies, memory_mb
         As for `open_split`.
-    variant, batch_size
+    variant, batch_size, **settings
         As for `train`.
-    report
-        Called with a line of text after each epoch.
-    **settings
-        Of `train`.
 
     Returns
     -------
@@ -500,6 +466,6 @@ def fit(
     """
     with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
         opened.require_parts()
-        model, history = train(opened, variant, batch_size=batch_size, report=report, **settings)
+        model, history = train(opened, variant, batch_size=batch_size, **settings)
         # Rows of a batch don't depend on each other, so prediction may read from disk.
         return model, history, predict(model, opened, variant, batch_size=batch_size)

@@ -1,6 +1,6 @@
 """The study's feed-forward networks on a feature matrix."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -49,28 +49,16 @@ def build(
     return keras.Model(features, genre, name="ffnn")
 
 
-class FeatureBatches(keras.utils.PyDataset):
-    """Batches of features and labels; a shuffled epoch's order follows from seed and epoch."""
+class FeatureBatches(training.Batches):
+    """Batches of features (n, d) and labels (n,)."""
 
-    def __init__(
-        self, x: np.ndarray, labels: np.ndarray, *, batch_size: int, shuffle_seed: int | None = None
-    ):
-        super().__init__()
-        self._x, self._labels, self._batch_size = x, labels, batch_size
-        self._order = training.EpochOrder(len(x), shuffle_seed)
+    def __init__(self, x: np.ndarray, labels: np.ndarray, **settings: Any):
+        super().__init__(labels, **settings)
+        self._x = x
 
-    def __len__(self) -> int:
-        """Return the number of batches of an epoch."""
-        return -(-len(self._x) // self._batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch: features (n, d) and labels (n,)."""
-        picked = self._order.rows[index * self._batch_size : (index + 1) * self._batch_size]
-        return self._x[picked], self._labels[picked]
-
-    def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
-        self._order.advance()
+    def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
+        """Return the features of some rows."""
+        return self._x[rows]
 
 
 def fit(
@@ -82,7 +70,6 @@ def fit(
     learning_rate: float,
     batch_size: int,
     seed: int,
-    report: Callable[[str], None],
     **settings: Any,
 ) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Train a network on a split and predict all of the split's tracks.
@@ -101,10 +88,8 @@ def fit(
         Tracks a step.
     seed
         Of the shuffling; `features.backend.configure` seeds the weights.
-    report
-        Called with a line of text after each epoch.
     **settings
-        Of `learners.training.train`: epochs, monitor, patience.
+        Of `learners.training.train`: epochs, monitor, patience, report.
 
     Returns
     -------
@@ -138,7 +123,6 @@ def fit(
         batches(PARTS[0], seed),
         batches(PARTS[1]),
         optimizer=keras.optimizers.Adam(learning_rate),
-        report=report,
         **settings,
     )
     scores = [(part, *model.evaluate(batches(part), verbose=0)) for part in PARTS]

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,7 @@ SCHEDULES = {"constant": 1.0, "cosine": 0.0}
 def require_parts(parts: np.ndarray, genres: np.ndarray) -> None:
     """Raise NotPossible unless a network can be trained, stopped and tested.
 
-    Parameters
-    ----------
-    parts, genres : text, shape (n,)
-        Of each track.
+    `parts` and `genres` are those of each track, text of shape (n,).
     """
     purposes = ("to learn from", "to stop the training by", "to test with")
     for part, purpose in zip(PARTS, purposes, strict=True):
@@ -43,28 +41,53 @@ def require_parts(parts: np.ndarray, genres: np.ndarray) -> None:
         raise NotPossible(f"genre {lacking[0]!r} has no track in the training part to learn from")
 
 
-class EpochOrder:
-    """The order of an epoch's rows: as they are, or shuffled by seed and epoch alone.
+class Batches(keras.utils.PyDataset, ABC):
+    """Batches of inputs and labels; the order of a shuffled epoch follows from seed and epoch.
 
     Parameters
     ----------
-    n
-        How many rows.
-    seed
-        None keeps their order.
+    labels : int, shape (n,)
+        Class of each row.
+    batch_size
+        Rows a batch.
+    shuffle_seed
+        Shuffles each epoch; None keeps the order.
+    **workers
+        Of `keras.utils.PyDataset`.
     """
 
-    def __init__(self, n: int, seed: int | None):
-        self._n, self._seed, self._epoch = n, seed, -1
-        self.advance()
+    def __init__(
+        self,
+        labels: np.ndarray,
+        *,
+        batch_size: int,
+        shuffle_seed: int | None = None,
+        **workers: int,
+    ):
+        super().__init__(**workers)
+        self._labels, self._batch_size, self._seed = np.asarray(labels), batch_size, shuffle_seed
+        self._epoch = -1
+        self.on_epoch_end()
 
-    def advance(self) -> None:
-        """Go on to the next epoch."""
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self._labels) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the inputs and labels of a batch."""
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self.inputs(rows, index), self._labels[rows]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
         self._epoch += 1
-        if self._seed is None:
-            self.rows = np.arange(self._n)
-        else:
-            self.rows = np.random.default_rng([self._seed, self._epoch]).permutation(self._n)
+        self._order = np.arange(len(self._labels))
+        if self._seed is not None:
+            self._order = np.random.default_rng([self._seed, self._epoch]).permutation(self._order)
+
+    @abstractmethod
+    def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
+        """Return the inputs of some rows, those of the batch `index`."""
 
 
 class Checkpoint:
@@ -164,29 +187,37 @@ def train(
     stopping = keras.callbacks.EarlyStopping(
         monitor=monitor, mode=IMPROVES[monitor], patience=patience, restore_best_weights=True
     )
-    kept = _Kept(checkpoint, stopping)
+    kept = _History(checkpoint, stopping)
+
+    def report_epoch(epoch: int, logs: dict) -> None:
+        report(
+            f"epoch {epoch + 1} of at most {epochs}: "
+            f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}, "
+            f"validation loss {logs['val_loss']:.3f}, accuracy {logs['val_accuracy']:.3f}"
+        )
+
     done = kept.restore(model)
     for _ in range(done):
         training.on_epoch_end()
     if kept.stopped or done >= epochs:
         model.set_weights(kept.best_weights)
-        return pd.DataFrame(kept.rows, columns=HISTORY)
-    if done:
-        report(f"goes on after epoch {done}, where it was interrupted")
-    model.fit(
-        training,
-        validation_data=validation,
-        initial_epoch=done,
-        epochs=epochs,
-        verbose=0,
-        shuffle=False,  # the data set shuffles itself
-        class_weight=class_weight,
-        callbacks=[stopping, kept, _reporter(report, epochs)],
-    )
+    else:
+        if done:
+            report(f"goes on after epoch {done}, where it was interrupted")
+        model.fit(
+            training,
+            validation_data=validation,
+            initial_epoch=done,
+            epochs=epochs,
+            verbose=0,
+            shuffle=False,  # the data set shuffles itself
+            class_weight=class_weight,
+            callbacks=[stopping, kept, keras.callbacks.LambdaCallback(on_epoch_end=report_epoch)],
+        )
     return pd.DataFrame(kept.rows, columns=HISTORY)
 
 
-class _Kept(keras.callbacks.Callback):
+class _History(keras.callbacks.Callback):
     """Keep the history and, where there is a checkpoint, the state after each epoch.
 
     It stands after early stopping in the list of callbacks, whose state it reads.
@@ -243,17 +274,6 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     return found | {f"optimizer_{n}": v for n, v in enumerate(model.optimizer.variables)}
 
 
-def _reporter(report: Callable[[str], None], epochs: int) -> keras.callbacks.Callback:
-    def line(epoch: int, logs: dict) -> None:
-        report(
-            f"epoch {epoch + 1} of at most {epochs}: "
-            f"loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.3f}, "
-            f"validation loss {logs['val_loss']:.3f}, accuracy {logs['val_accuracy']:.3f}"
-        )
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=line)
-
-
 def schedule(
     kind: str, *, learning_rate: float, steps: int, warmup: int = 0
 ) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -290,12 +310,8 @@ def schedule(
 def optimizer(learning_rate: Any, *, weight_decay: float) -> keras.optimizers.Optimizer:
     """Return AdamW (Loshchilov and Hutter, ICLR 2019) that decays the kernels alone.
 
-    Parameters
-    ----------
-    learning_rate
-        A number, or what `schedule` returns.
-    weight_decay
-        What a kernel loses a step, as a share of itself and of the learning rate; 0 is Adam.
+    `weight_decay` is what a kernel loses a step, as a share of itself and of the learning rate (a
+    number, or what `schedule` returns); 0 is Adam.
     """
     adam = keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
     adam.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -309,28 +325,19 @@ def save(model: keras.Model, path: str | Path) -> None:
 
 
 def predictions(
-    probabilities: np.ndarray,
-    *,
-    track_ids: np.ndarray,
-    parts: np.ndarray,
-    labels: np.ndarray,
-    genres: list[str],
+    probabilities: np.ndarray, *, labels: np.ndarray, genres: list[str], **tracks: np.ndarray
 ) -> pd.DataFrame:
-    """Put a learner's probabilities into the table that every learner ends in.
+    """Put a network's probabilities into the table that every learner ends in.
 
     Parameters
     ----------
     probabilities : float, shape (n, len(genres))
-    track_ids, parts : text, shape (n,)
     labels : int, shape (n,)
         Index of the true genre in `genres`.
     genres
         The classes, in the order of the columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        track_id, part, genre, predicted, and p_GENRE for each genre.
+    **tracks
+        track_ids, parts: as for `learners.prediction_table.make`.
 
     Raises
     ------
@@ -344,8 +351,7 @@ def predictions(
         )
     return prediction_table.make(
         probabilities,
-        track_ids=track_ids,
-        parts=parts,
         genres=np.asarray(genres, dtype=object)[labels],
         names=genres,
+        **tracks,
     )
