@@ -287,13 +287,7 @@ def save(model: Model, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Model:
-    """Read a model that `save` wrote.
-
-    Raises
-    ------
-    GenreflowError
-        As `learners.skops_files.read`.
-    """
+    """Read a model that `save` wrote; it raises what `learners.skops_files.read` does."""
     return skops_files.read(path, _model)
 
 

@@ -55,18 +55,13 @@ class Combiner:
     model: LogisticRegression | None
 
     def combine(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the probabilities of the ensemble.
+        """Return the probabilities of the ensemble, (n, genres) float64; rows sum to 1.
 
         Parameters
         ----------
         probabilities : (n, genres) float each
             By member, the columns in the order of `genres`; of a learner with several seeds their
             mean. Further learners are left out.
-
-        Returns
-        -------
-        (n, genres) float64
-            Rows sum to 1.
 
         Raises
         ------
@@ -133,22 +128,15 @@ class _Members:
 
 
 def average(entries: Iterable[Entry]) -> Result:
-    """Average the probabilities of learners.
-
-    Parameters
-    ----------
-    entries
-        The predictions of two or more learners on one split, with all their seeds.
+    """Average the probabilities of two or more learners on one split, with all their seeds.
 
     Raises
     ------
     GenreflowError
-        If there are fewer than two learners, a file is refused by
+        If there are fewer than two learners or more than one split, a file is refused by
         `learners.predictions.read_predictions`, or learners differ in a track's part or genre.
     NotPossible
         If a member couldn't be made, or one lacks tracks or genres that another has.
-    ValueError
-        If the entries are of more than one split.
     """
     members = _gather(list(entries))
     combiner = Combiner(list(members.probabilities), members.genres, None)
@@ -187,8 +175,6 @@ def stack(
         As `average`.
     NotPossible
         As `average`, and if a genre has fewer than two tracks (or groups) in validation.
-    ValueError
-        As `average`.
     """
     members = _gather(list(entries))
     held = (members.labels["part"] == "validation").to_numpy()
@@ -201,16 +187,21 @@ def stack(
     y = pd.Categorical(members.labels["genre"], members.genres).codes[held]
     tracks = members.labels.index[held]
     own = None if groups is None else np.array([groups[track] for track in tracks])
-    chosen = _folds(y, own, members.genres, folds, seed)
+    try:
+        chosen = grid_search.make_folds(y, own, members.genres, n_splits=folds, seed=seed)
+    except NotPossible as error:
+        raise NotPossible(
+            f"a stacked ensemble learns from the validation part, which is too small: {error}; or"
+            " use the average, which needs none"
+        ) from error
     codes = range(len(members.genres))
     tried = []
     for strength in sorted(strengths):
-        p = cross_val_predict(_regression(strength), x[held], y, cv=chosen, method="predict_proba")
-        tried.append((strength, float(log_loss(y, p, labels=codes)), p))
-    best, _, out_of_fold = min(tried, key=lambda trial: trial[1])
-    combiner = Combiner(
-        list(members.probabilities), members.genres, _regression(best).fit(x[held], y)
-    )
+        model = LogisticRegression(C=strength, max_iter=2000)
+        p = cross_val_predict(model, x[held], y, cv=chosen, method="predict_proba")
+        tried.append((strength, float(log_loss(y, p, labels=codes)), p, model))
+    _, _, out_of_fold, best = min(tried, key=lambda trial: trial[1])
+    combiner = Combiner(list(members.probabilities), members.genres, best.fit(x[held], y))
     combined = combiner.combine(members.probabilities)
     combined[held] = out_of_fold
     search = pd.DataFrame([trial[:2] for trial in tried], columns=["C", "log_loss"])
@@ -223,13 +214,7 @@ def save(combiner: Combiner, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> Combiner:
-    """Read a combiner that `save` wrote.
-
-    Raises
-    ------
-    GenreflowError
-        As `learners.skops_files.read`.
-    """
+    """Read a combiner that `save` wrote; it raises what `learners.skops_files.read` does."""
     return skops_files.read(path, _combiner)
 
 
@@ -240,30 +225,14 @@ def _combiner(content: Mapping[str, Any]) -> Combiner:
     return combiner
 
 
-def _regression(strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=2000)
-
-
 def _logarithms(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.log(np.maximum(np.hstack(list(arrays)), FLOOR))
-
-
-def _folds(
-    y: np.ndarray, groups, genres: list[str], folds: int, seed: int
-) -> list[grid_search.Fold]:
-    try:
-        return grid_search.make_folds(y, groups, genres, n_splits=folds, seed=seed)
-    except NotPossible as error:
-        raise NotPossible(
-            f"a stacked ensemble learns from the validation part, which is too small: {error}; or"
-            " use the average, which needs none"
-        ) from error
 
 
 def _gather(entries: list[Entry]) -> _Members:
     """Read all members, and average the seeds of each."""
     if len({entry.split for entry in entries}) > 1:
-        raise ValueError("an ensemble takes the entries of one split")
+        raise GenreflowError("an ensemble takes the predictions of one split")
     together: dict[str, list[Entry]] = {}
     for entry in entries:
         together.setdefault(entry.learner, []).append(entry)
@@ -271,16 +240,17 @@ def _gather(entries: list[Entry]) -> _Members:
         raise GenreflowError(
             f"an ensemble needs at least two learners, not {len(together)}: name more of them"
         )
-    frames = [(entry, _read(entry)) for own in together.values() for entry in own]
-    first, reference = frames[0]
+    first = entries[0]
+    reference = _read(first)
     genres = genres_of(reference)
-    for entry, frame in frames[1:]:
-        _check_alike(_name(entry), frame, _name(first), reference)
-    columns = [f"p_{genre}" for genre in genres]
-    p = {learner: [] for learner in together}
-    for entry, frame in frames:
-        p[entry.learner].append(frame.loc[reference.index, columns].to_numpy())
-    means = {learner: np.mean(arrays, axis=0) for learner, arrays in p.items()}
+    columns, means = [f"p_{genre}" for genre in genres], {}
+    for learner, own in together.items():
+        arrays = []
+        for entry in own:
+            frame = _read(entry)
+            _check_alike(_name(entry), frame, _name(first), reference)
+            arrays.append(frame.loc[reference.index, columns].to_numpy())
+        means[learner] = np.mean(arrays, axis=0)
     return _Members(reference[["part", "genre"]], genres, means)
 
 

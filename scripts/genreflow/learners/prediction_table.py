@@ -1,4 +1,7 @@
-"""The table that every learner ends in. A module of its own, for all learners depend on it."""
+"""The table that every learner ends in.
+
+A module of its own: what else `predictions` rests on must not make trained learners stale.
+"""
 
 from collections.abc import Sequence
 
@@ -15,7 +18,7 @@ def make(
     names: Sequence[str],
     predicted: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Put a learner's probabilities into the form of predictions.csv.
+    """Put a learner's probabilities into the form of predictions.csv, one row a track.
 
     Parameters
     ----------
@@ -27,11 +30,6 @@ def make(
         The genres, in the order of the columns.
     predicted : (n,) str, or None
         The learner's decision; None for the genre of the largest probability.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a track: track_id, part, genre, predicted, and p_GENRE for each genre.
     """
     if predicted is None:
         predicted = np.asarray(names, dtype=object)[probabilities.argmax(axis=1)]

@@ -1,6 +1,7 @@
 """The predictions.csv files, in which every learner ends: reading, checking, gathering them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,7 @@ from genreflow.runtime import outcomes
 LABELS = ("track_id", "part", "genre", "predicted")
 """The columns of predictions.csv before the probabilities."""
 
-_FOLD = re.compile(
-    r"(?P<family>cv-(?P<repeats>\d+)x(?P<folds>\d+))-r(?P<repeat>\d+)-f(?P<fold>\d+)"
-)
+_FOLD = re.compile(r"cv-\d+x\d+-r(?P<repeat>\d+)-f(?P<fold>\d+)")
 _MEND = "Remove the file and run the workflow again, which makes it anew."
 
 
@@ -47,19 +46,9 @@ class Entry:
 
     @classmethod
     def from_path(cls, path: str | Path, folder: str | Path) -> "Entry":
-        """Tell learner, split and seed by the place of a predictions.csv.
+        """Tell learner, split and seed by ``FOLDER/SPLIT/LEARNER/[seed-N/]predictions.csv``.
 
-        Parameters
-        ----------
-        path
-            ``FOLDER/SPLIT/LEARNER/[seed-N/]predictions.csv``
-        folder
-            The results of one corpus.
-
-        Raises
-        ------
-        GenreflowError
-            If the path isn't of this form.
+        It raises GenreflowError if the path isn't of this form.
         """
         found = Layout(folder).parse(path)
         return cls(found.learner, found.split, found.seed, path)
@@ -73,30 +62,21 @@ def marked(name: str, marks: Mapping[str, str] | None) -> str:
     name
         For example ``classify/vgg16/fc2/pca-0.90/svm-rbf``; the name of a feature matrix will do.
     marks
-        What to say, by a part of the path: ``{"vgg16": "random weights"}``.
-
-    Returns
-    -------
-    str
-        For example ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
+        What to say, by a part of the path: ``{"vgg16": "random weights"}`` gives
+        ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
     """
-    said = [text for part, text in (marks or {}).items() if f"/{part}/" in f"/{name}/"]
-    return f"{name} ({', '.join(dict.fromkeys(said))})" if said else name
+    texts = [text for part, text in (marks or {}).items() if f"/{part}/" in f"/{name}/"]
+    return f"{name} ({', '.join(dict.fromkeys(texts))})" if texts else name
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a predictions.csv and check it.
-
-    Parameters
-    ----------
-    path
-        A CSV with the columns `LABELS` and one ``p_GENRE`` a genre, one row a track.
+    """Read a predictions.csv, one row a track, and check it.
 
     Returns
     -------
     pandas.DataFrame
-        These columns in this order: the labels as text (so that id 000002 stays what it is),
-        the probabilities as float64.
+        The columns `LABELS` as text (so that id 000002 stays what it is), then one ``p_GENRE``
+        a genre as float64.
 
     Raises
     ------
@@ -227,17 +207,9 @@ def groups(entries: Iterable[Entry]) -> Iterator[Group]:
 def unmade(entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
     """Return why learners couldn't be made of their data, by split family and learner.
 
-    Parameters
-    ----------
-    entries
-        Of any learners; of those that were made nothing is returned. Whatever file a learner ends
-        in will do in the place of its predictions.
-
-    Returns
-    -------
-    dict of str
-        A learner that lacks one of its folds or seeds has no row of its own in any table, so that
-        the reason names the first that is lacking, unless all are for the same reason.
+    Whatever file a learner ends in will do in the place of its predictions. One that lacks one of
+    its folds or seeds has no row of its own in any table, so that the reason names the first that
+    is lacking, unless all are for the same reason.
     """
     reasons = {key: _reason(members) for key, members in sorted(_together(entries).items())}
     return {key: reason for key, reason in reasons.items() if reason}
@@ -334,31 +306,14 @@ def _scores(frame: pd.DataFrame, genres: list[str]) -> dict[str, np.ndarray]:
 
 def _check_complete(name: str, entries: list[Entry]) -> None:
     """Refuse a learner that is there twice, or a cross-validation in which folds are missing."""
-    seen = [(entry.seed, entry.split) for entry in entries]
-    twice = {key for key in seen if seen.count(key) > 1}
-    if twice:
-        seed, split = min(twice, key=str)
-        raise GenreflowError(
-            f"{name}: predictions are given twice for split {split}, seed {seed}. Give them once."
-        )
-    fold = _FOLD.fullmatch(entries[0].split)
-    if not fold:
-        return
-    wanted = {
-        (repeat, number)
-        for repeat in range(1, int(fold["repeats"]) + 1)
-        for number in range(1, int(fold["folds"]) + 1)
-    }
-    for seed in sorted({seed for seed, _ in seen}, key=str):
-        folds = (_FOLD.fullmatch(split) for own, split in seen if own == seed)
-        found = {(int(fold["repeat"]), int(fold["fold"])) for fold in folds}
-        if found != wanted:
-            repeat, number = min(found ^ wanted)
+    counts = Counter((entry.seed, entry.split) for entry in entries)
+    first = entries[0].split
+    wanted = splits.expand([splits.family(first)]) if _FOLD.fullmatch(first) else [first]
+    for seed, split in sorted({(seed, split) for seed, _ in counts for split in wanted}, key=str):
+        if counts[seed, split] != 1:
             raise GenreflowError(
-                f"{name}, seed {seed}: expected the folds 1 to {fold['folds']} of the repeats 1 to "
-                f"{fold['repeats']}; repeat {repeat}, fold {number} is "
-                f"{'missing' if (repeat, number) in wanted else 'too many'}. Run the workflow "
-                "until all folds are done."
+                f"{name}: expected the predictions of seed {seed} on {split} once, found them"
+                f" {counts[seed, split]} times. Run the workflow until all folds are done."
             )
 
 
