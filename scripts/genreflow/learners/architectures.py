@@ -1,20 +1,15 @@
 """The architectures of the CNN branch: networks from log-mel images to genres.
 
-Keras is imported when a network is built.
+Each is built for images of a `shape` (height, width) and a number of genres.
 """
-
-from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
-
-from genreflow.errors import GenreflowError
-
-if TYPE_CHECKING:
-    import keras
+from keras import layers
 
 GREY_LEVELS = 255
 """Loudest minus softest level of an image, which is a range of at most 80 dB."""
@@ -44,10 +39,6 @@ def simple(
 
     Parameters
     ----------
-    shape
-        Height and width of an image.
-    n_genres
-        Number of classes.
     geometry
         ``resized``: the image is resized bilinearly to 128 x 128, convolutions are unpadded,
         pooling is 2. ``full-time``: the image keeps its time axis, convolutions are padded,
@@ -62,9 +53,6 @@ def simple(
         Of the moving averages of batch normalisation. Keras's 0.99 needs some hundred steps
         before validation means anything, which a small corpus takes many epochs for.
     """
-    import keras
-    from keras import layers
-
     image = keras.Input((*shape, 1), name="image")
     x = layers.Rescaling(1 / 255, name="rescaling")(image)
     if geometry == "resized":
@@ -77,10 +65,7 @@ def simple(
         x = layers.BatchNormalization(momentum=momentum, name=f"norm_{number}")(x)
         x = layers.MaxPooling2D(POOLING[geometry], name=f"pool_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    # Softmax in float32: half precision loses small probabilities.
-    genre = layers.Dense(n_genres, activation="softmax", dtype="float32", name="genre")(x)
-    return keras.Model(image, genre, name="simple")
+    return _ended("simple", image, x, n_genres, dropout)
 
 
 def residual(
@@ -99,14 +84,10 @@ def residual(
     then come stages of residual blocks, each with twice the kernels of the one before on half
     the height and length. Of the mean over frequencies, the mean and the maximum over time
     describe the clip, as in the networks of Kong et al. (PANNs, TASLP 2020). So a clip's genre
-    doesn't depend on when something happens, and clips may have any length.
+    doesn't depend on when something happens, and images may have any width.
 
     Parameters
     ----------
-    shape
-        Height and width of an image; the network takes images of any width.
-    n_genres
-        Number of classes.
     width
         Kernels of the first stage.
     depth
@@ -118,9 +99,6 @@ def residual(
     momentum
         Of the moving averages of batch normalisation; see `simple`.
     """
-    import keras
-    from keras import layers
-
     image = keras.Input((shape[0], None, 1), name="image")
     x = layers.Rescaling(2 / GREY_LEVELS, offset=-1, name="rescaling")(image)
     x = _convolution(x, width, (5, 9), momentum=momentum, strides=(2, 4), name="stem")
@@ -134,10 +112,7 @@ def residual(
     mean = layers.GlobalAveragePooling2D(name="mean")(x)
     maximum = layers.GlobalMaxPooling2D(name="maximum")(x)
     x = layers.Concatenate(name="clip")([mean, maximum])
-    x = layers.Dropout(dropout, name="dropout")(x)
-    # Softmax in float32: half precision loses small probabilities.
-    genre = layers.Dense(n_genres, activation="softmax", dtype="float32", name="genre")(x)
-    return keras.Model(image, genre, name="residual")
+    return _ended("residual", image, x, n_genres, dropout)
 
 
 def _convolution(
@@ -149,8 +124,6 @@ def _convolution(
     name: str,
     strides: int | tuple[int, int] = 1,
 ) -> Any:
-    from keras import layers
-
     x = layers.Conv2D(
         kernels, size, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
     )(x)
@@ -158,8 +131,6 @@ def _convolution(
 
 
 def _block(x: Any, kernels: int, *, momentum: float, name: str) -> Any:
-    from keras import layers
-
     y = _convolution(x, kernels, 3, momentum=momentum, name=f"{name}_1")
     y = layers.ReLU(name=f"{name}_1_relu")(y)
     y = _convolution(y, kernels, 3, momentum=momentum, name=f"{name}_2")
@@ -181,12 +152,10 @@ def finetuned(
 ) -> keras.Model:
     """Build an image network up to a cut, of which the upper layers are trained further.
 
+    Images are resized to what the network takes.
+
     Parameters
     ----------
-    shape
-        Height and width of an image, which is resized to what the network takes.
-    n_genres
-        Number of classes.
     network, weights, preprocessing
         As for `features.image_networks.build`.
     cut
@@ -201,9 +170,6 @@ def finetuned(
     GenreflowError
         If there is no such network or layer, or the weights are of another network.
     """
-    import keras
-    from keras import layers
-
     from genreflow.features import image_networks
 
     # Drawn from the seeded generator, since building the network seeds anew.
@@ -228,9 +194,15 @@ def finetuned(
     x = keras.tree.flatten(base(backbone.preprocess(x)))[0]
     places = tuple(range(1, len(x.shape) - 1))
     x = keras.ops.mean(x, axis=places) if places else x
+    return _ended("finetuned", image, x, n_genres, dropout)
+
+
+def _ended(name: str, image: Any, x: Any, n_genres: int, dropout: float) -> keras.Model:
+    """Return the network from an image through features to the genres."""
     x = layers.Dropout(dropout, name="dropout")(x)
+    # Softmax in float32: half precision loses small probabilities.
     genre = layers.Dense(n_genres, activation="softmax", dtype="float32", name="genre")(x)
-    return keras.Model(image, genre, name="finetuned")
+    return keras.Model(image, genre, name=name)
 
 
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
@@ -246,16 +218,6 @@ A new network is one more entry: a function whose keyword-only arguments are key
 
 
 def settings_of(architecture: str) -> list[str]:
-    """Return the names of an architecture's settings.
-
-    Raises
-    ------
-    GenreflowError
-        If there is no such architecture.
-    """
-    if architecture not in ARCHITECTURES:
-        raise GenreflowError(
-            f"architecture {architecture!r} is none of {', '.join(sorted(ARCHITECTURES))}"
-        )
+    """Return the names of an architecture's settings."""
     parameters = inspect.signature(ARCHITECTURES[architecture]).parameters.values()
     return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]

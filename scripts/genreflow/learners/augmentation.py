@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers, ops
 
 from genreflow.learners.architectures import GREY_LEVELS
-from genreflow.learners.masked_copies import check_fill, silence
+from genreflow.learners.masked_copies import silence
 
 
 class _ImageLayer(layers.Layer):
@@ -84,7 +84,7 @@ class SpecMask(Augmentation):
     masks
         How many masks of each kind.
     fill
-        One of `learners.masked_copies.FILLS`.
+        As for `learners.masked_copies.masked`.
     invert
         Whether loud is dark.
     """
@@ -102,7 +102,6 @@ class SpecMask(Augmentation):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        check_fill(fill)
         self.frequency_mask, self.time_mask, self.masks = frequency_mask, time_mask, masks
         self.fill, self.invert = fill, invert
 

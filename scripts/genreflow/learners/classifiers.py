@@ -20,7 +20,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
-from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.learners import grid_search, prediction_table, skops_files
 from genreflow.learners import pca as components
@@ -207,7 +206,7 @@ def classify(
     Raises
     ------
     GenreflowError
-        If values are not finite, or a setting is unknown or out of range.
+        If values are not finite, or the grid has not what the classifier needs.
     NotPossible
         If a genre has nothing to learn from or too little for two folds, or there are too few or
         too many tracks for the classifier (`MAX_TRACKS`).
@@ -215,7 +214,8 @@ def classify(
     genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
     _require_finite(x, track_ids)
     learn = _tracks_to_learn_from(genres, parts, fit_on)
-    estimator = _estimator(classifier, grid, seed)
+    estimator = CLASSIFIERS[classifier](seed)
+    grid_search.check_grid(estimator, grid, classifier)
     _check_size(classifier, int(learn.sum()), x.shape[1])
 
     names, y = np.unique(genres[learn], return_inverse=True)
@@ -308,9 +308,6 @@ def _require_finite(x, track_ids) -> None:
 
 
 def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
-    allowed = [part for part in PARTS if part != "test"]
-    if not fit_on or set(fit_on) - set(allowed):
-        raise GenreflowError(f"fit_on is {list(fit_on)}: expected some of {', '.join(allowed)}")
     learn = np.isin(parts, list(fit_on))
     missing = sorted(set(genres) - set(genres[learn]))
     where = " and ".join(fit_on)
@@ -322,16 +319,6 @@ def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
     if len(set(genres[learn])) < 2:
         raise NotPossible(f"fewer than two genres in {where}: there is nothing to tell apart")
     return learn
-
-
-def _estimator(classifier, grid, seed) -> BaseEstimator:
-    if classifier not in CLASSIFIERS:
-        raise GenreflowError(
-            f"classifier {classifier!r}: expected one of {', '.join(sorted(CLASSIFIERS))}"
-        )
-    estimator = CLASSIFIERS[classifier](seed)
-    grid_search.check_grid(estimator, grid, classifier)
-    return estimator
 
 
 def _check_size(classifier, tracks, dimensions) -> None:

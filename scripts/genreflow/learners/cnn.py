@@ -102,10 +102,9 @@ class SplitImages:
     ----------
     datasets
         The images of the corpus, then the copies if there are any.
-    track_ids, parts, labels
-        One a track of the split: its id, its part, the number of its genre.
-    rows
-        The row of each in the first dataset.
+    track_ids, parts, labels, rows
+        One a track of the split: its id, its part, the number of its genre, its row in the first
+        dataset.
     copies
         The rows of copies, counted over both datasets, and their labels.
     genres

@@ -16,7 +16,7 @@ from genreflow.learners import training
 def build(
     scaling: tuple[np.ndarray, np.ndarray], n_genres: int, *, units: Sequence[int], l2: float
 ):
-    """Build a feed-forward network.
+    """Build a feed-forward network from features (n, d) as they are to probabilities.
 
     Parameters
     ----------
@@ -29,11 +29,6 @@ def build(
         Units of each hidden layer (ReLU); a softmax follows.
     l2
         Penalty on the squared weights of every layer, without the biases.
-
-    Returns
-    -------
-    keras.Model
-        From features as they are, shape (n, d), to probabilities.
     """
     mean, variance = scaling
     features = keras.Input(mean.shape, name="features")

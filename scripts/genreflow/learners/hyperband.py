@@ -85,14 +85,10 @@ def hyperband(
         The values that each hyper-parameter may have, of one type each.
     run
         Called with all trials that can be run at a time.
-    objective
-        A key of `learners.training.IMPROVES`.
-    max_epochs
-        Epochs of the longest trials.
+    objective, max_epochs, seed
+        As for `Task`.
     factor
         One of so many candidates goes on to so many times the epochs.
-    seed
-        Not negative.
 
     Returns
     -------
@@ -134,28 +130,21 @@ def hyperband(
 def _ask(oracle: HyperbandOracle, done: Mapping, names: Sequence[str]) -> list:
     """Ask for trials until there are none that can be run now."""
     asked: list = []
-    while True:
-        answer = oracle.create_trial(f"tuner{len(asked)}")
-        if answer.status != "RUNNING":
-            return asked
+    while (answer := oracle.create_trial(f"tuner{len(asked)}")).status == "RUNNING":
         values = answer.hyperparameters.get_config()["values"]
-        past = values.get("tuner/trial_id")
-        # A promoted trial is told the bracket that was opened last, not its own.
-        bracket = done[past][0].bracket if past else values["tuner/bracket"]
-        asked.append(
-            (
-                answer,
-                Trial(
-                    number=len(done) + len(asked),
-                    parameters={name: values[name] for name in names},
-                    bracket=bracket,
-                    round=values["tuner/round"],
-                    initial_epoch=values["tuner/initial_epoch"],
-                    epochs=values["tuner/epochs"],
-                    continues=done[past][0].number if past else None,
-                ),
-            )
+        past, _ = done.get(values.get("tuner/trial_id"), (None, None))
+        trial = Trial(
+            number=len(done) + len(asked),
+            parameters={name: values[name] for name in names},
+            # A promoted trial is told the bracket that was opened last, not its own.
+            bracket=past.bracket if past else values["tuner/bracket"],
+            round=values["tuner/round"],
+            initial_epoch=values["tuner/initial_epoch"],
+            epochs=values["tuner/epochs"],
+            continues=past.number if past else None,
         )
+        asked.append((answer, trial))
+    return asked
 
 
 def best(trials: pd.DataFrame, *, objective: str, names: Sequence[str]) -> dict[str, Any]:

@@ -8,16 +8,13 @@ positions are uniform; widths include the largest.
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
-from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import open_images
 from genreflow.runtime.files import atomic
-
-FILLS = ("mean", "zero")
-"""What a mask is filled with: the clip's mean level, or silence."""
 
 
 def silence(*, invert: bool) -> int:
@@ -25,39 +22,13 @@ def silence(*, invert: bool) -> int:
     return 255 if invert else 0
 
 
-def check_fill(fill: str) -> None:
-    """Refuse what isn't one of `FILLS`.
-
-    Raises
-    ------
-    GenreflowError
-        If it isn't.
-    """
-    if fill not in FILLS:
-        raise GenreflowError(f"fill {fill!r} of the masks is none of {', '.join(FILLS)}")
-
-
 def draw_masks(
     rng: np.random.Generator, *, size: int, widest: int, masks: int
 ) -> list[tuple[int, int]]:
-    """Draw masks along one axis.
+    """Draw masks along an axis of some size: first index of each, and the first behind it.
 
-    Parameters
-    ----------
-    rng
-        Drawn from.
-    size
-        Length of the axis.
-    widest
-        Widths are uniform in [0, widest], but no larger than the axis.
-    masks
-        How many.
-
-    Returns
-    -------
-    list of (int, int)
-        First masked index of each, and the first behind it; uniform among the places where the
-        mask fits.
+    Widths are uniform in [0, widest], but no larger than the axis; places are uniform among those
+    where the mask fits.
     """
     widths = rng.integers(0, min(widest, size), masks, endpoint=True)
     starts = rng.integers(0, size - widths, endpoint=True)
@@ -86,22 +57,16 @@ def masked(
         Which copy of which track this is.
     frames
         Columns that are audio; only these are masked, the rest is padding.
-    frequency_mask
-        Largest width of a frequency mask [mel bands].
-    time_mask
-        Largest width of a time mask [frames].
+    frequency_mask, time_mask
+        Largest width of a mask [mel bands, frames].
     masks
         How many masks of each kind.
     fill
-        One of `FILLS`; the mean is that of the audio before it is masked.
+        ``mean``, the audio's mean level before it is masked, or ``zero``, silence.
     invert
         Whether loud is dark.
     seed
         Not negative.
-
-    Returns
-    -------
-    numpy.ndarray of uint8, shape (n_mels, n_frames)
     """
     # A hash of the id, not the track's place, so that other tracks don't change the copy.
     rng = np.random.default_rng([seed, zlib.crc32(track_id.encode()), copy])
@@ -118,16 +83,7 @@ def masked(
 
 
 def write_copies(
-    path: str | Path,
-    shard: str | Path,
-    training: Collection[str],
-    *,
-    copies: int,
-    frequency_mask: int,
-    time_mask: int,
-    masks: int,
-    fill: str,
-    seed: int,
+    path: str | Path, shard: str | Path, training: Collection[str], *, copies: int, **settings: Any
 ) -> int:
     """Write masked copies of a shard's training tracks, in the format of a shard.
 
@@ -144,8 +100,8 @@ def write_copies(
         Ids of the split's training tracks, in this shard or not. No other track is copied.
     copies
         Copies of each track.
-    frequency_mask, time_mask, masks, fill, seed
-        As in `masked`.
+    **settings
+        frequency_mask, time_mask, masks, fill, seed: as in `masked`.
 
     Returns
     -------
@@ -155,16 +111,8 @@ def write_copies(
     Raises
     ------
     GenreflowError
-        If `fill` is unknown, or the shard is damaged.
+        If the shard is damaged.
     """
-    check_fill(fill)
-    settings = {
-        "frequency_mask": frequency_mask,
-        "time_mask": time_mask,
-        "masks": masks,
-        "fill": fill,
-        "seed": seed,
-    }
     with open_images(shard) as source, atomic(path) as part, h5py.File(part, "w") as file:
         images, track_ids = source["images"], source["track_id"].asstr()[:]
         wanted = set(training)
@@ -179,16 +127,14 @@ def write_copies(
             compression_opts=images.compression_opts,
         )
         for number, row in enumerate(rows):
-            image, frames = images[row], int(source["frames"][row])
+            own = {
+                "track_id": track_ids[row],
+                "frames": int(source["frames"][row]),
+                "invert": bool(source.attrs["invert"]),
+            }
             for copy in range(1, copies + 1):
-                copied[number * copies + copy - 1] = masked(
-                    image,
-                    track_id=track_ids[row],
-                    copy=copy,
-                    frames=frames,
-                    invert=bool(source.attrs["invert"]),
-                    **settings,
-                )
+                changed = masked(images[row], copy=copy, **own, **settings)
+                copied[number * copies + copy - 1] = changed
         for name in ("track_id", "genre", "frames"):
             column = source[name]
             file.create_dataset(name, data=np.repeat(column[:][rows], copies), dtype=column.dtype)

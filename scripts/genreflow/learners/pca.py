@@ -67,13 +67,7 @@ class Decomposition:
     variances: np.ndarray
 
     def components_for(self, share: float) -> int:
-        """Return how many components explain more than a share of the variance.
-
-        Raises
-        ------
-        GenreflowError
-            If `share` is not in (0, 1).
-        """
+        """Return how many components explain more than a share of the variance, in (0, 1)."""
         return _size(_cumulative(self.variances), share)
 
     def pipeline(self, share: float) -> Pipeline:
@@ -86,7 +80,7 @@ class Decomposition:
         Raises
         ------
         GenreflowError
-            If `share` is not in (0, 1), or needs more components than there are here.
+            If `share` needs more components than there are here.
         """
         size = self.components_for(share)
         if size > len(self.components):
@@ -126,11 +120,10 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
     Raises
     ------
     GenreflowError
-        If `share` is not in (0, 1), or a value is not finite.
+        If a value is not finite.
     NotPossible
         If there are fewer than two tracks, or no column varies.
     """
-    _check_share(share)
     if len(x) < 2:
         raise NotPossible(f"PCA needs two tracks at least to learn from, not {len(x)}")
     with threadpool_limits(threads):
@@ -146,18 +139,12 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
     return Decomposition(scaler, centre.astype(np.float32), components, variances)
 
 
-def _check_share(share: float) -> None:
-    if not 0 < share < 1:
-        raise GenreflowError(f"PCA with an explained variance of {share}: expected one in (0, 1)")
-
-
 def _cumulative(variances: np.ndarray) -> np.ndarray:
     return np.cumsum(variances / variances.sum())
 
 
 def _size(cumulative: np.ndarray, share: float) -> int:
     """Return how many components have more than a share of the variance together."""
-    _check_share(share)
     whole = np.searchsorted(cumulative, cumulative[-1])
     return int(min(np.searchsorted(cumulative, share, side="right"), whole)) + 1
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow.corpus.tracks import PARTS
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import NotPossible
 from genreflow.learners import prediction_table
 from genreflow.runtime.files import atomic
 
@@ -93,8 +93,8 @@ class Batches(keras.utils.PyDataset, ABC):
 class Checkpoint:
     """A file with the state of a training after its last whole epoch.
 
-    It can be more than weights: what the optimiser and the generators of random numbers hold,
-    the best weights so far, and how long ago that was.
+    That is more than weights: what the optimiser and the generators of random numbers hold, the
+    best weights so far, and how long ago that was. As a context it deletes the file at the end.
 
     Parameters
     ----------
@@ -154,10 +154,8 @@ def train(
         Network that ends in a softmax, with its first weights.
     training, validation
         `keras.utils.PyDataset` of inputs and labels, at their first epoch.
-    optimizer
-        Not used before.
-    loss
-        Cross-entropy of the labels that the data sets give.
+    optimizer, loss
+        The optimizer is not used before; the loss is a cross-entropy of the labels.
     epochs
         At most this many.
     monitor
@@ -169,8 +167,8 @@ def train(
     class_weight
         Weight of each class in the loss.
     checkpoint
-        Where the state of the training is kept: what it has already is not done again, and
-        the result is that of a training that was never interrupted.
+        What it holds is not done again, and the result is that of a training that was never
+        interrupted.
 
     Returns
     -------
@@ -287,18 +285,9 @@ def schedule(
         A key of `SCHEDULES`: ``constant``, or ``cosine``, which ends at 0.
     learning_rate
         The highest.
-    steps
-        Steps of the whole training, warm-up included.
-    warmup
-        Steps in which the rate rises from 0.
-
-    Raises
-    ------
-    GenreflowError
-        If there is no such schedule.
+    steps, warmup
+        Steps of the whole training, and how many of these the rate rises in, from 0.
     """
-    if kind not in SCHEDULES:
-        raise GenreflowError(f"schedule {kind!r} is none of {', '.join(SCHEDULES)}")
     rise = {"initial_learning_rate": 0.0, "warmup_target": learning_rate, "warmup_steps": warmup}
     return keras.optimizers.schedules.CosineDecay(
         decay_steps=max(steps - warmup, 1),
