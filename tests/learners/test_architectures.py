@@ -40,13 +40,6 @@ def test_the_default_network_is_small_and_takes_clips_of_any_length():
         assert model.compute_output_shape((5, 128, frames, 1)) == (5, 8)
 
 
-def test_a_network_of_twice_the_width_and_depth_stays_below_a_million():
-    model = architectures.residual(
-        (128, 1280), 8, width=32, depth=2, stages=3, dropout=0.2, momentum=0.9
-    )
-    assert 200_000 < model.count_params() < 1_000_000
-
-
 def test_the_prediction_does_not_depend_on_when_something_happens():
     model = architectures.residual(SHAPE, 3, **TINY)
     # Far from the ends, and shifted by a multiple of the stem's and the pools' strides.
@@ -79,15 +72,6 @@ def test_the_network_of_the_study(geometry):
     assert model.get_layer("dropout").rate == 0.2
     assert model.input_shape == (None, 128, 1280, 1)
     assert model.output_shape == (None, 8)
-
-
-def test_the_blocks_are_in_the_order_of_the_study():
-    model = architectures.simple(IMAGE, 3, geometry="full-time", **SMALL)
-    kinds = [type(layer).__name__ for layer in model.layers]
-    block = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
-    assert kinds == ["InputLayer", "Rescaling", *block, *block, "Flatten", "Dropout", "Dense"]
-    assert {model.get_layer(f"conv_{n}").activation for n in (1, 2)} == {keras.activations.relu}
-    assert model.layers[-1].activation is keras.activations.softmax
 
 
 def test_grey_levels_enter_from_0_to_1_and_are_resized_bilinearly():
@@ -134,11 +118,6 @@ def test_the_configuration_has_the_settings_of_each_architecture(architecture):
     (section,) = [kind for kind in Variant.__subclasses__() if kind().architecture == architecture]
     own = set(section.all_keys()) - set(Variant.all_keys()) - {"architecture"}
     assert own == set(architectures.settings_of(architecture))
-
-
-def test_an_unknown_architecture_is_refused():
-    with pytest.raises(GenreflowError, match=r"'rezidual'.*residual, simple"):
-        architectures.settings_of("rezidual")
 
 
 # fine-tuning

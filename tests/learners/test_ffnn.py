@@ -102,15 +102,6 @@ def test_same_seed_same_predictions_and_another_seed_others():
     assert not one.equals(other)
 
 
-def test_best_weights_are_restored():
-    x, split = corpus()
-    x = np.random.default_rng(1).permutation(x)  # nothing to learn: validation gets worse
-    _, history, _, scores = fit(x, split, epochs=40, learning_rate=0.05)
-    found = scores.set_index("part").loc["validation", "loss"]
-    assert len(history) < 40
-    assert found == pytest.approx(history["val_loss"].min(), rel=1e-4)
-
-
 @pytest.mark.parametrize(
     ("lost", "said"),
     [

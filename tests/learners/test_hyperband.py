@@ -158,8 +158,9 @@ def searched(task, *, workers=1):
     keras.backend.clear_session()
     backend.configure(threads=1, seed=0)
     lines = []
-    space = cnn.spread(REAL, task.variant)
-    found = search.search(task, space, factor=2, workers=workers, say=lines.append)
+    found, winner = search.search(task, REAL, factor=2, workers=workers, say=lines.append)
+    names = ["filters_1", "filters_2", "learning_rate"]
+    assert winner == search.best(found, objective=task.objective, names=names)
     return found, lines
 
 
@@ -240,7 +241,7 @@ def test_a_candidate_that_cannot_be_built_loses_and_is_noted(files, tmp_path):
     variant = {**VARIANT, "geometry": "resized", "filters": [2, 2, 2], "kernel_size": None}
     keras.backend.clear_session()
     backend.configure(threads=1, seed=0)
-    found = search.search(
+    found, winner = search.search(
         task(files, tmp_path, variant=variant, objective="val_accuracy", max_epochs=3),
         space,
         factor=3,
@@ -252,4 +253,4 @@ def test_a_candidate_that_cannot_be_built_loses_and_is_noted(files, tmp_path):
     assert (found.loc[failed, "score"] == 0).all()
     assert found.loc[failed, "note"].str.contains("too small for the network").all()
     assert (found.loc[~failed, "note"] == "").all()
-    assert search.best(found, objective="val_accuracy", names=["kernel_size"]) == {"kernel_size": 3}
+    assert winner == {"kernel_size": 3}

@@ -1,20 +1,14 @@
-import importlib
-import sys
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers, pca
-from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
-SHAPES = [(60, 200), (200, 60), (120, 120), (2, 5), (40, 1), (1100, 30), (30, 1100)]
+SHAPES = [(60, 200), (200, 60), (120, 120), (2, 5), (1100, 30), (30, 1100)]
 
 
 def features(tracks, columns, seed=0):
@@ -137,7 +131,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "pca.h5"
     with pytest.raises(GenreflowError, match="no such decomposition"):
         pca.load(path)
-    pca.save(pca.decompose(features(60, 200), share=0.95), path)
+    pca.save(pca.decompose(features(60, 200), share=0.95), path, {})
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(GenreflowError, match=r"pca\.h5: not a whole decomposition"):
         pca.load(path)
@@ -149,18 +143,16 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("x", "share", "message"),
+    ("x", "message"),
     [
-        (features(20, 30), 1.0, "explained variance of 1.0: expected one in"),
-        (features(20, 30), 0, "explained variance of 0: expected one in"),
-        (features(1, 30), 0.9, "PCA needs two tracks at least to learn from, not 1"),
-        (np.ones((20, 30), np.float32), 0.9, "none varies"),
-        (np.where(np.eye(20, 30) > 0, np.nan, 1), 0.9, "not finite"),
+        (features(1, 30), "PCA needs two tracks at least to learn from, not 1"),
+        (np.ones((20, 30), np.float32), "none varies"),
+        (np.where(np.eye(20, 30) > 0, np.nan, 1), "not finite"),
     ],
 )
-def test_bad_input_is_named(x, share, message):
+def test_bad_input_is_named(x, message):
     with pytest.raises(GenreflowError, match=message):
-        pca.decompose(x, share=share)
+        pca.decompose(x, share=0.9)
 
 
 def test_a_model_file_holds_an_ordinary_pipeline_of_half_the_size(tmp_path):
@@ -189,41 +181,3 @@ def test_a_model_file_holds_an_ordinary_pipeline_of_half_the_size(tmp_path):
     np.testing.assert_array_equal(again.predict(x)[1], result.model.predict(x)[1])
     components = 4 * prepared["pca"].n_components_ * 900
     assert components < (tmp_path / "model.skops").stat().st_size < 2 * components + 100_000
-
-
-def test_in_float32_the_subspaces_are_those_of_scikit_learns_float32_too():
-    x = features(200, 400)
-    found = pca.decompose(x, share=0.99)
-    for share in (0.9, 0.99):
-        plain = Pipeline([("s", StandardScaler()), ("p", PCA(share))]).fit(x)["p"]
-        assert plain.components_.dtype == np.float32
-        ours = found.pipeline(share)["pca"].components_
-        assert ours.shape == plain.components_.shape
-        assert np.rad2deg(subspace_angles(ours.T, plain.components_.T).max()) < 0.1
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    monkeypatch.delitem(sys.modules, "pca", raising=False)
-    return importlib.import_module("pca")
-
-
-@pytest.mark.parametrize("size", [1, 20])
-def test_the_benchmark_measures_principal_angles(benchmark, size):
-    rng = np.random.default_rng(0)
-    a = np.linalg.qr(rng.normal(size=(90, size)))[0]
-    b = np.linalg.qr(a + 0.01 * rng.normal(size=a.shape))[0]
-    angle = np.rad2deg(subspace_angles(a, b).max())
-    assert benchmark.largest_angle(a.T, b.T) == pytest.approx(angle)
-    assert angle > 1
-
-
-def test_the_benchmark_finds_the_same(benchmark, monkeypatch, capsys):
-    monkeypatch.setattr(
-        sys, "argv", ["pca.py", "--tracks", "60", "--columns", "150", "--threads", "1"]
-    )
-    assert benchmark.main() == 0
-    assert "times as fast; the same" in capsys.readouterr().out
-    monkeypatch.setattr(benchmark.pca, "dsyrk", lambda *_, c, **__: np.eye(len(c)))
-    assert benchmark.main() == 1

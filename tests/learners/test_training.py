@@ -2,7 +2,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow.errors import GenreflowError
 from genreflow.features import backend
 from genreflow.learners import training
 
@@ -82,34 +81,6 @@ def test_the_history_has_a_row_an_epoch():
     )
 
 
-def test_the_loss_is_the_cross_entropy():
-    model = network()
-    train(model, epochs=1)
-    data = Points(1, 60)
-    probabilities = model.predict(data, verbose=0)
-    entropy = -np.mean(np.log(probabilities[np.arange(60), data.y]))
-    assert model.evaluate(data, verbose=0)[0] == pytest.approx(entropy, rel=1e-4)
-
-
-def test_a_saved_model_predicts_the_same(tmp_path):
-    model = network()
-    train(model, epochs=2)
-    training.save(model, tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    data = Points(1, 60)
-    one, other = (m.predict(data, verbose=0) for m in (model, loaded))
-    np.testing.assert_array_equal(one, other)
-
-
-def test_a_model_that_cannot_be_saved_leaves_the_old_one(tmp_path):
-    path = tmp_path / "model.keras"
-    path.write_bytes(b"old")
-    with pytest.raises(AttributeError):
-        training.save(None, path)
-    assert path.read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
-
-
 def test_predictions_are_a_row_a_track():
     table = training.predictions(
         np.array([[0.1, 0.9], [0.8, 0.2], [0.5, 0.5]]),
@@ -131,27 +102,6 @@ def test_predictions_are_a_row_a_track():
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
 
 
-def test_an_order_without_a_seed_stays():
-    order = training.EpochOrder(5, None)
-    for _ in range(3):
-        assert list(order.rows) == [0, 1, 2, 3, 4]
-        order.advance()
-
-
-def test_an_order_follows_from_seed_and_epoch():
-    def epochs(seed):
-        order = training.EpochOrder(20, seed)
-        found = []
-        for _ in range(3):
-            found.append(tuple(int(row) for row in order.rows))
-            order.advance()
-        return found
-
-    assert epochs(1) == epochs(1)
-    assert len({*epochs(1), *epochs(2)}) == 6
-    assert all(sorted(rows) == list(range(20)) for rows in epochs(1))
-
-
 # schedules
 
 
@@ -171,11 +121,6 @@ def test_a_constant_rate_may_warm_up():
     np.testing.assert_allclose(rates("constant", steps=20), 0.1)
     warmed = rates("constant", steps=20, warmup=4)
     np.testing.assert_allclose(warmed, [0, 0.025, 0.05, 0.075, *[0.1] * 17], atol=1e-7)
-
-
-def test_an_unknown_schedule_is_refused():
-    with pytest.raises(GenreflowError, match=r"'linear'.*constant, cosine"):
-        training.schedule("linear", learning_rate=0.1, steps=10)
 
 
 def test_weight_decay_shrinks_kernels_alone():
