@@ -12,10 +12,10 @@ with logged(snakemake.log[0]):
     entries = [Entry.from_path(path, params.results) for path in input.predictions]
     costs = {}
     if input.latency and not outcomes.reason_of(input.latency):
-        timed = metrics.inference_by_learner(read_csv(input.latency))
+        timed = metrics.latency_by_learner(read_csv(input.latency))
         costs = {
             "parameters": timed["parameters"].dropna().to_dict(),
-            "inference_seconds": timed["seconds"].to_dict(),
+            "latency_seconds": timed["seconds"].to_dict(),
         }
     comparison = metrics.comparison(
         entries,

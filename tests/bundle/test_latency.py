@@ -93,7 +93,7 @@ def test_parameters_of_two_networks_add_up(corpus):
 
 
 def test_the_comparison_gets_medians_from_decoded_clips(timed):
-    found = metrics.inference_by_learner(timed)
+    found = metrics.latency_by_learner(timed)
     assert found["seconds"].to_dict() == {name: steps for name, (steps, _) in STEPS.items()}
     assert found.loc["cnn/whole", "parameters"] == rows(timed, "model")["parameters"]["cnn/whole"]
 

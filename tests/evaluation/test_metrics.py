@@ -168,14 +168,14 @@ class TestComparison:
             fma_small=False,
             marks={"simple": "random weights"},
             parameters={"cnn/simple": 735944},
-            inference_seconds={"cnn/simple": 0.01234},
+            latency_seconds={"cnn/simple": 0.01234},
         )
-        costs = table.set_index("learner")[["parameters", "inference_seconds"]]
+        costs = table.set_index("learner")[["parameters", "latency_seconds"]]
         assert costs.loc["cnn/simple (random weights)"].tolist() == [735944, 0.01234]
         assert costs.loc["b"].isna().all()
         ((_, shown),) = cells(metrics.to_markdown(table.sort_values("learner")))
         assert shown["Parameters"] == "735,944"
-        assert shown["Inference, ms a clip"] == "12.3"
+        assert shown["Latency, ms a clip"] == "12.3"
 
 
 class TestRecall:
@@ -419,7 +419,7 @@ class TestNotPossible:
 
     def test_they_come_last_with_their_reason_and_no_numbers(self, tmp_path):
         settings = {"marks": {"ffnn": "random weights"}, "parameters": {"a": 7, "ffnn/4": 9}}
-        settings |= {"fma_small": True, "inference_seconds": {"ffnn/4": 1.0}}
+        settings |= {"fma_small": True, "latency_seconds": {"ffnn/4": 1.0}}
         entries = [unmade(tmp_path), *self.OTHERS]
         table = metrics.comparison(entries, **settings, left_out={"cnn/big": "no weights"})
         alone = metrics.comparison(self.OTHERS, **settings)

@@ -67,10 +67,10 @@ def test_latency_is_timed_and_compared(whole_demo):
     comparison["learner"] = comparison["learner"].str.removesuffix(" (random weights)")
     comparison = comparison.set_index("learner")
     assert set(comparison.index) == set(LEARNERS)
-    assert comparison["inference_seconds"].to_dict() == pytest.approx(
+    assert comparison["latency_seconds"].to_dict() == pytest.approx(
         by_step.loc[list(LEARNERS), "clip"].to_dict()
     )
     assert comparison.loc["cnn/simple", "parameters"] == 735_944
     report = (whole_demo / RESULTS / "report.html").read_text()
-    assert "Inference times, learners" in report
+    assert "Latency, learners" in report
     assert "735,944" in (whole_demo / RESULTS / "tables/comparison.md").read_text()

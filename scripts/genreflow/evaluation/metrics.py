@@ -93,7 +93,7 @@ def comparison(
     fma_small: bool,
     marks: Mapping[str, str] | None = None,
     parameters: Mapping[str, int] | None = None,
-    inference_seconds: Mapping[str, float] | None = None,
+    latency_seconds: Mapping[str, float] | None = None,
     left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare learners, each split by itself.
@@ -106,7 +106,7 @@ def comparison(
         Whether the corpus is FMA small, on which the study's numbers were measured.
     marks
         As for `learners.predictions.marked`, which the learners' names go through.
-    parameters, inference_seconds, left_out
+    parameters, latency_seconds, left_out
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
 
@@ -120,7 +120,7 @@ def comparison(
         interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and
         fold_mean (its mean over the folds of all repeats, each counting the same), NaN where there
         is one only; macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part);
-        baseline; parameters and inference_seconds, NA where not given; with `fma_small` published,
+        baseline; parameters and latency_seconds, NA where not given; with `fma_small` published,
         the study's test accuracy on this very split, or NaN; last reason, why a learner couldn't
         be made: it comes after the others of its split, and has NA everywhere else. All shares
         between 0 and 1.
@@ -136,7 +136,7 @@ def comparison(
         columns=["split", "learner", *_COUNTS, *_MEASURES],
     ).astype(dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_MEASURES, float))
     table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
-    table["inference_seconds"] = table["learner"].map(inference_seconds or {}).astype(float)
+    table["latency_seconds"] = table["learner"].map(latency_seconds or {}).astype(float)
     if fma_small:
         numbers = [
             published_results.value(row.learner, row.split, "test") for row in table.itertuples()
@@ -168,7 +168,7 @@ def made(table: pd.DataFrame) -> pd.DataFrame:
     return rows.astype({name: int for name in _COUNTS if name in rows})
 
 
-def inference_by_learner(table: pd.DataFrame) -> pd.DataFrame:
+def latency_by_learner(table: pd.DataFrame) -> pd.DataFrame:
     """Return parameters and seconds (the median on the processor, from decoded audio) by learner.
 
     Parameters
@@ -280,7 +280,7 @@ _SHOWN = {
     "fold_sd": ("SD over folds, points", markdown.percent),
     "repeat_sd": ("SD over repeats, points", markdown.percent),
     "parameters": ("Parameters", lambda value: f"{value:,}"),
-    "inference_seconds": ("Inference, ms a clip", lambda value: f"{1000 * value:.1f}"),
+    "latency_seconds": ("Latency, ms a clip", lambda value: f"{1000 * value:.1f}"),
     "seeds": ("Seeds", str),
     "folds": ("Folds", str),
     "tracks": ("Test tracks", str),

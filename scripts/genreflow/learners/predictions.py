@@ -308,7 +308,7 @@ def _check_complete(name: str, entries: list[Entry]) -> None:
     """Refuse a learner that is there twice, or a cross-validation in which folds are missing."""
     counts = Counter((entry.seed, entry.split) for entry in entries)
     first = entries[0].split
-    wanted = splits.expand([splits.family(first)]) if _FOLD.fullmatch(first) else [first]
+    wanted = split_names.expand([split_names.family(first)]) if _FOLD.fullmatch(first) else [first]
     for seed, split in sorted({(seed, split) for seed, _ in counts for split in wanted}, key=str):
         if counts[seed, split] != 1:
             raise GenreflowError(

@@ -20,7 +20,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from genreflow.corpus import splits
+from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import costs, metrics
 from genreflow.layout import PREDICTIONS, Layout

@@ -95,14 +95,14 @@ def pairs(tests: pd.DataFrame | None) -> Table | None:
 
 
 def further(tables: Mapping[str, pd.DataFrame], marks: Mapping[str, str] | None) -> list[Table]:
-    """Lay out all other tables, by name; a table of inference times comes last, in two parts."""
+    """Lay out all other tables, by name; a table of latencies comes last, in two parts."""
     captioned = {name.replace("_", " ").capitalize(): own for name, own in tables.items()}
-    if "step" in captioned.get("Inference", ()):
-        captioned |= _inference(captioned.pop("Inference"), marks)
+    if "step" in captioned.get("Latency", ()):
+        captioned |= _latency(captioned.pop("Latency"), marks)
     return [table(_split_last(own), caption=caption) for caption, own in captioned.items()]
 
 
-def _inference(found: pd.DataFrame, marks: Mapping[str, str] | None) -> dict[str, pd.DataFrame]:
+def _latency(found: pd.DataFrame, marks: Mapping[str, str] | None) -> dict[str, pd.DataFrame]:
     """Lay out what `bundle.latency.measure` found: steps, and learners with a row each."""
     rows = found.assign(
         learner=[marked(name, marks) for name in found["name"]],
@@ -117,8 +117,8 @@ def _inference(found: pd.DataFrame, marks: Mapping[str, str] | None) -> dict[str
     wide = medians.assign(clip_95th_percentile=slowest)
     columns = ["model", "clip", "clip_95th_percentile", "file"]
     return {
-        f"Inference times, steps, {where}": steps[["step", "of", "device", "median", "p95"]],
-        f"Inference times, learners, median {where}": wide[columns].reset_index(),
+        f"Latency, steps, {where}": steps[["step", "of", "device", "median", "p95"]],
+        f"Latency, learners, median {where}": wide[columns].reset_index(),
     }
 
 

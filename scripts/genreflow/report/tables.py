@@ -23,7 +23,7 @@ _HEADINGS = {
     "interval": "95 % interval",
     "tracks": "Test tracks",
     "support": "Test tracks",
-    "inference_seconds": "Inference, s a clip",
+    "latency_seconds": "Latency, s a clip",
     "only_learner": "Only the learner right",
     "only_other": "Only the other right",
     "p": "p",
