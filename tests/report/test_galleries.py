@@ -190,6 +190,8 @@ class TestCopies:
         rows = galleries.copies(images, shards)
         assert [label.rsplit(" ", 1)[0] for label in rows] == list(GENRES)
         assert len(galleries.copies(images, shards, count=2)) == 2
+        # Lots decide, not the order of the files.
+        assert galleries.copies(images, shards[::-1]).keys() == rows.keys()
         for label, shown in rows.items():
             assert [caption for caption, _ in shown] == ["original", "copy 1", "copy 2"]
             track = label.rsplit(" ", 1)[1]
