@@ -158,7 +158,6 @@ def _dots(axes: Axes, places: pd.Series, trials: pd.DataFrame) -> None:
 def _star(axes: Axes, places: pd.Series, best: pd.Series) -> None:
     """Mark the best trial."""
     style = {"s": 130, "marker": "*", "color": "#F0E442", "edgecolor": "black", "lw": 0.8}
-    axes.margins(y=0.1)
     axes.scatter(places[best.name], best["score"], zorder=5, label="best trial", **style)
 
 
@@ -190,5 +189,6 @@ def _effect(axes: Axes, trials: pd.DataFrame, best: pd.Series, name: str) -> Non
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
     _dots(axes, places, given)
     axes.set_title(shortened(name), fontsize=9)
+    axes.margins(y=0.1)
     if best.name in places.index:
         _star(axes, places, best)
