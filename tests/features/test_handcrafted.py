@@ -46,12 +46,9 @@ def compare(samples: np.ndarray, rate: int, rates: str, *, atol: float = 1e-6) -
     values = handcrafted.extract(samples, rate, rates=rates)
     # For a row that does not vary scipy gives no number; FMA's table, older, has these.
     constant = {"skew": 0, "kurtosis": -3}
-    expected = np.array(
-        [
-            constant[column[1]] if np.isnan(expected[column]) else expected[column]
-            for column in columns
-        ]
-    )
+    expected = np.array([expected[column] for column in columns])
+    lacking = np.isnan(expected)
+    expected[lacking] = [constant[columns[place][1]] for place in np.flatnonzero(lacking)]
     wrong = ~np.isclose(values, expected, rtol=1e-4, atol=atol)
     assert not wrong.any(), [
         (columns[i], float(values[i]), float(expected[i])) for i in np.flatnonzero(wrong)
@@ -89,22 +86,19 @@ def test_the_rates_differ_in_the_five_features_that_were_not_told_the_rate():
     samples = music(44100, 1)
     native = handcrafted.extract(samples, 44100)
     reference = handcrafted.extract(samples, 44100, rates="reference")
-    differing = {
-        column[0]
-        for column, one, other in zip(handcrafted.columns(), native, reference, strict=True)
-        if one != other
-    }
-    assert differing == {
+    differing = np.array(handcrafted.columns())[native != reference, 0]
+    assert set(differing) == {
         "chroma_stft",
         "spectral_bandwidth",
         "spectral_centroid",
         "spectral_contrast",
         "spectral_rolloff",
     }
-    at_22050 = handcrafted.extract(music(22050, 1), 22050)
-    np.testing.assert_array_equal(
-        at_22050, handcrafted.extract(music(22050, 1), 22050, rates="reference")
+    native, reference = (
+        handcrafted.extract(music(22050, 1), 22050, rates=rates)
+        for rates in ("native", "reference")
     )
+    np.testing.assert_array_equal(native, reference)
 
 
 def test_the_columns_are_fmas():
@@ -192,26 +186,19 @@ def test_silence_gives_finite_numbers_without_warnings():
         warnings.simplefilter("error")
         values = handcrafted.extract(np.zeros(44100, np.float32), 44100, features=everything)
     assert np.isfinite(values).all()
-    values = dict(zip(handcrafted.columns(everything), values, strict=True))
-    assert values["mfcc", "skew", "01"] == 0
-    assert values["mfcc", "kurtosis", "01"] == -3
-    assert values["mfcc", "std", "01"] == 0
-    assert values["rmse", "max", "01"] == 0
-    assert values["onset_rate", "mean", "01"] == 0
+    values = {
+        " ".join(one): x for one, x in zip(handcrafted.columns(everything), values, strict=True)
+    }
+    assert values["mfcc kurtosis 01"] == -3
+    zeros = ("mfcc skew 01", "mfcc std 01", "rmse max 01", "onset_rate mean 01")
+    assert [values[name] for name in zeros] == [0] * 4
 
 
 @pytest.mark.parametrize("level", [1e-7, 1.0])
 def test_a_constant_row_has_no_skew(level):
     values = handcrafted.extract(np.full(44100, level, np.float32), 44100, features=["zcr"])
-    assert dict(zip(sorted(handcrafted.STATISTICS), values, strict=True)) == {
-        "kurtosis": -3,
-        "max": 0,
-        "mean": 0,
-        "median": 0,
-        "min": 0,
-        "skew": 0,
-        "std": 0,
-    }
+    expected = dict.fromkeys(sorted(handcrafted.STATISTICS), 0) | {"kurtosis": -3}
+    assert dict(zip(expected, values, strict=True)) == expected
 
 
 @pytest.mark.parametrize(
