@@ -58,7 +58,7 @@ def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
         try:
             computed = features.extract([clip for _, clip in batch])
         except Unusable as error:
-            left_out[batch[0][0]] = str(error)
+            left_out |= {track_id: str(error) for track_id, _ in batch}
             continue
         except GenreflowError as error:
             raise GenreflowError(f"at track {batch[0][0]}: {error}") from None
