@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow.bundle import bundles
+from genreflow.bundle import bundles, choice
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.features import matrices
 from genreflow.features.feature_set import Part
@@ -343,12 +343,10 @@ def test_the_best_on_validation_is_chosen(tmp_path):
         write(tmp_path, "classify/b", with_validation(8)),
         write(tmp_path, "classify/c", with_validation(7)),
     ]
-    assert bundles.choose(paths, folder=tmp_path) == paths[1]
-    assert bundles.choose(paths, folder=tmp_path, seen=["classify/b"]) == paths[2]
-    assert bundles.choose(paths, folder=tmp_path, name="classify/a") == paths[0]
-    assert (
-        bundles.choose(paths, folder=tmp_path, name="classify/b", seen=["classify/b"]) == paths[1]
-    )
+    assert choice.choose(paths, folder=tmp_path) == paths[1]
+    assert choice.choose(paths, folder=tmp_path, seen=["classify/b"]) == paths[2]
+    assert choice.choose(paths, folder=tmp_path, name="classify/a") == paths[0]
+    assert choice.choose(paths, folder=tmp_path, name="classify/b", seen=["classify/b"]) == paths[1]
 
 
 def test_of_equals_the_one_with_the_lower_log_loss_is_chosen(tmp_path):
@@ -357,7 +355,7 @@ def test_of_equals_the_one_with_the_lower_log_loss_is_chosen(tmp_path):
         write(tmp_path, "classify/b", with_validation(8, sure=0.7)),
         write(tmp_path, "classify/c", with_validation(8, sure=0.99)),
     ]
-    assert bundles.choose(paths, folder=tmp_path) == paths[1]
+    assert choice.choose(paths, folder=tmp_path) == paths[1]
 
 
 def test_seeds_are_averaged_and_then_the_best_is_taken(tmp_path):
@@ -365,19 +363,19 @@ def test_seeds_are_averaged_and_then_the_best_is_taken(tmp_path):
         *(write(tmp_path, "cnn/a", with_validation(h), seed=s) for s, h in enumerate((9, 3))),
         *(write(tmp_path, "cnn/b", with_validation(h), seed=s) for s, h in enumerate((6, 8, 7))),
     ]
-    assert bundles.choose(paths, folder=tmp_path) == paths[3]
-    assert bundles.choose(paths, folder=tmp_path, name="cnn/a") == paths[0]
+    assert choice.choose(paths, folder=tmp_path) == paths[3]
+    assert choice.choose(paths, folder=tmp_path, name="cnn/a") == paths[0]
 
 
 def test_what_cant_be_chosen_from_is_refused(tmp_path):
     first = write(tmp_path, "classify/a", with_validation(5))
     other = write(tmp_path, "classify/a", with_validation(6), split="grouped")
     with pytest.raises(GenreflowError, match="grouped, official"):
-        bundles.choose([first, other], folder=tmp_path)
+        choice.choose([first, other], folder=tmp_path)
     with pytest.raises(GenreflowError, match=r"'classify/z'.*classify/a"):
-        bundles.choose([first], folder=tmp_path, name="classify/z")
+        choice.choose([first], folder=tmp_path, name="classify/z")
     with pytest.raises(GenreflowError, match="name the one"):
-        bundles.choose([first], folder=tmp_path, seen=["classify/a"])
+        choice.choose([first], folder=tmp_path, seen=["classify/a"])
 
 
 def test_a_learner_that_is_not_possible_is_never_chosen(tmp_path):
@@ -387,17 +385,17 @@ def test_a_learner_that_is_not_possible_is_never_chosen(tmp_path):
         write(tmp_path, "cnn/b", with_validation(2), seed=0),
     ]
     outcomes.write_reason(paths[1], "it diverged")
-    assert bundles.choose(paths, folder=tmp_path) == paths[2]
+    assert choice.choose(paths, folder=tmp_path) == paths[2]
     with pytest.raises(NotPossible, match=r"^cnn/a can't be made .*: seed 1: it diverged$"):
-        bundles.choose(paths, folder=tmp_path, name="cnn/a")
+        choice.choose(paths, folder=tmp_path, name="cnn/a")
 
 
 def test_without_validation_a_learner_has_to_be_named(tmp_path):
     table = with_validation(5)
     path = write(tmp_path, "classify/a", table[table["part"] == "test"])
     with pytest.raises(GenreflowError, match="validation part"):
-        bundles.choose([path], folder=tmp_path)
-    assert bundles.choose([path], folder=tmp_path, name="classify/a") == path
+        choice.choose([path], folder=tmp_path)
+    assert choice.choose([path], folder=tmp_path, name="classify/a") == path
 
 
 def test_crops_are_those_of_the_learner_or_of_its_search(finished):
@@ -411,6 +409,10 @@ def test_crops_are_those_of_the_learner_or_of_its_search(finished):
     winner.write_text("{crop_frames: 320, width: 16}")
     searched = bundles.model_of(wide, *settings)
     assert (searched.crop_frames, searched.crops) == (320, 5)
-    outcomes.write_reason(winner, "it diverged")
+
+
+@pytest.mark.parametrize("lost", ["model.skops", "search/winner.yaml"])
+def test_a_learner_that_is_not_possible_is_not_bundled(finished, lost):
+    outcomes.write_reason(f"{finished.root}/official/cnn/wide/{lost}", "it diverged")
     with pytest.raises(NotPossible, match="it diverged"):
-        bundles.model_of(wide, *settings)
+        bundles.model_of(finished.fitted("official", "cnn/wide"), LEARNER, finished, {})

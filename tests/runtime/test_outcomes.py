@@ -1,6 +1,5 @@
 import pytest
-from genreflow.bundle import bundles
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import NotPossible
 from genreflow.learners import classifiers, ensembles, pca
 from genreflow.learners.predictions import read_predictions
 from genreflow.runtime import outcomes
@@ -45,17 +44,9 @@ def test_a_file_that_is_not_there_holds_no_reason(tmp_path):
         ("combiner.skops", ensembles.load),
         ("pca.h5", pca.load),
         ("pca.h5", lambda path: pca.read_curve(path, [0.9])),
-        ("model.keras", lambda path: bundles.model_file(bundles.Run(path.parent, "cnn/a"))),
     ],
 )
 def test_no_reader_takes_a_reason_for_what_it_stands_for(tmp_path, name, read):
     outcomes.write_reason(tmp_path / name, REASON)
     with pytest.raises(NotPossible, match=f"^{SAID}$"):
         read(tmp_path / name)
-
-
-def test_a_search_without_a_winner_leads_to_its_reason(tmp_path):
-    folder = tmp_path / "official/cnn/tuned"
-    outcomes.write_reason(folder / "search/winner.yaml", REASON)
-    with pytest.raises(GenreflowError, match=SAID):
-        bundles.runs_of(folder / "seed-0/predictions.csv", folder=tmp_path)

@@ -12,7 +12,7 @@ runs no code when it is loaded is up to how its members are loaded (`bundle.pred
 import hashlib
 import shutil
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
@@ -27,9 +27,9 @@ from genreflow.bundle.description import (
     Model,
     parse,
 )
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import GenreflowError
 from genreflow.features import shards
-from genreflow.features.feature_set import SOURCE
+from genreflow.features.feature_set import SOURCE, Part
 from genreflow.layout import COMBINER, Fitted, Layout
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import write_json, write_text
@@ -68,10 +68,15 @@ class Bundle(Description):
     folder: Path
 
     @property
+    def parts(self) -> list[Part]:
+        """What all models take."""
+        return [part for model in self.models for part in model.features]
+
+    @property
     def uses_keras(self) -> bool:
         """Whether Keras is needed, which then is to be configured before a model is loaded."""
-        parts = [part for model in self.models for part in model.features]
-        by_keras = any(part.feature_set(folder=str(self.folder)).uses_keras for part in parts)
+        sets = [part.feature_set(folder=str(self.folder)) for part in self.parts]
+        by_keras = any(one.uses_keras for one in sets)
         return by_keras or any(model.file.endswith(".keras") for model in self.models)
 
     def other_versions(self) -> list[str]:
@@ -342,10 +347,10 @@ def read(folder: str | Path) -> Bundle:
 
 def _check_members(bundle: Bundle) -> None:
     wanted = {model.file for model in bundle.models} | ({bundle.combiner} - {None})
-    for part in (part for model in bundle.models for part in model.features if part.network):
-        folder = not Path(part.network).suffix
-        wanted.add(f"{part.network}/network.json" if folder else part.network)
-    if unlisted := sorted((wanted | set(_files(bundle.folder))) - set(bundle.members)):
+    wanted |= {part.network for part in bundle.parts if part.network}
+    folders = {str(Path(name).parent) for name in bundle.members}
+    files = set(_files(bundle.folder))
+    if unlisted := sorted((wanted | files) - (bundle.members.keys() | folders)):
         raise GenreflowError(
             f"{bundle.folder / unlisted[0]} is not among the members that {_DESCRIPTION} lists: "
             "export the bundle anew"
@@ -366,96 +371,3 @@ def _check_member(path: Path, expected: str) -> None:
             f"{path} has the SHA-256 {found}, expected {expected}: it was changed or is not whole. "
             "Get the bundle again"
         )
-
-
-def choose(
-    predictions: Sequence[str | Path],
-    *,
-    folder: str | Path,
-    name: str = "",
-    seen: Collection[str] = (),
-) -> Path:
-    """Choose the learner to predict with, by the validation part alone.
-
-    The learner with the highest validation accuracy, a mean over its seeds; of equals the one
-    with the lowest log loss there; then its seed by the same.
-
-    Parameters
-    ----------
-    predictions
-        The predictions.csv of the learners on one split, with all their seeds.
-    folder
-        The results of the corpus, below which the place of each tells learner, split and seed.
-    name
-        Of the learner that is wanted; "" for the best.
-    seen
-        Learners that learned from the validation part, which are chosen by name only.
-
-    Returns
-    -------
-    pathlib.Path
-        The predictions.csv of the chosen run.
-
-    Raises
-    ------
-    GenreflowError
-        If there is nothing to choose from, no learner has that name, a file is of another split
-        than the first, or no track is in the validation part.
-    NotPossible
-        If the one that is named couldn't be made of its data. The best is one of those that could.
-    """
-    from genreflow.learners.predictions import Entry, unmade
-
-    entries = [Entry.from_path(path, folder) for path in predictions]
-    reasons = {learner: reason for (_, learner), reason in unmade(entries).items()}
-    if name in reasons:
-        raise NotPossible(f"{name} can't be made of these data: {reasons[name]}")
-    entries = [entry for entry in entries if entry.learner not in reasons]
-    splits = sorted({entry.split for entry in entries})
-    if len(splits) > 1:
-        raise GenreflowError(
-            f"learners on the splits {', '.join(splits)} can't be ranked against each other: "
-            "choose on one of them"
-        )
-    learners: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.learner not in seen or entry.learner == name:
-            learners.setdefault(entry.learner, []).append(entry)
-    if name and name not in learners:
-        raise GenreflowError(
-            f"there is no learner {name!r} to predict with; there are {', '.join(learners)}"
-        )
-    if not learners:
-        raise GenreflowError(
-            "there is no learner that validation can tell anything about: name the one to predict "
-            "with"
-        )
-    considered = {name: learners[name]} if name else learners
-    if name and len(learners[name]) == 1:
-        return Path(learners[name][0].predictions)
-    scores = {learner: [_score(entry) for entry in own] for learner, own in considered.items()}
-    best = max(scores, key=lambda learner: tuple(map(_mean, zip(*scores[learner], strict=True))))
-    chosen = max(range(len(scores[best])), key=scores[best].__getitem__)
-    return Path(considered[best][chosen].predictions)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _score(entry: Any) -> tuple[float, float]:
-    """Return accuracy and minus the log loss on validation: what is more is better."""
-    import numpy as np
-
-    from genreflow.learners.predictions import read_predictions
-
-    table = read_predictions(entry.predictions)
-    held = table[table["part"] == "validation"]
-    if held.empty:
-        raise GenreflowError(
-            f"{entry.predictions}: no track is in the validation part, by which the best learner "
-            "is chosen: name the one to predict with"
-        )
-    own = np.array([row[f"p_{row['genre']}"] for _, row in held.iterrows()])
-    loss = -np.log(np.maximum(own, np.finfo(float).eps)).mean()
-    return float((held["genre"] == held["predicted"]).mean()), -float(loss)

@@ -138,7 +138,7 @@ def _licences(bundle: Bundle, predictions: pd.DataFrame, tracks: str | Path | No
         "them may be used for; none of their audio is in here. The code of genreflow is "
         "MIT-licensed."
     )
-    if any(part.network for model in bundle.models for part in model.features):
+    if any(part.network for part in bundle.parts):
         text += " The network that makes its features has the licence of whoever trained it."
     if tracks is None:
         return text

@@ -1,0 +1,92 @@
+"""Which learner to bundle: the one that is named, or the best by the validation part alone."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from genreflow.errors import GenreflowError, NotPossible
+from genreflow.learners.predictions import Entry, read_predictions, unmade
+
+
+def choose(
+    predictions: Sequence[str | Path],
+    *,
+    folder: str | Path,
+    name: str = "",
+    seen: Collection[str] = (),
+) -> Path:
+    """Choose the learner to predict with, by the validation part alone.
+
+    The learner with the highest validation accuracy, a mean over its seeds; of equals the one
+    with the lowest log loss there; then its seed by the same.
+
+    Parameters
+    ----------
+    predictions
+        The predictions.csv of the learners on one split, with all their seeds.
+    folder
+        The results of the corpus, below which the place of each tells learner, split and seed.
+    name
+        Of the learner that is wanted; "" for the best.
+    seen
+        Learners that learned from the validation part, which are chosen by name only.
+
+    Returns
+    -------
+    pathlib.Path
+        The predictions.csv of the chosen run.
+
+    Raises
+    ------
+    GenreflowError
+        If there is nothing to choose from, no learner has that name, a file is of another split
+        than the first, or no track is in the validation part.
+    NotPossible
+        If the one that is named couldn't be made of its data. The best is one of those that could.
+    """
+    entries = [Entry.from_path(path, folder) for path in predictions]
+    reasons = {learner: reason for (_, learner), reason in unmade(entries).items()}
+    if name in reasons:
+        raise NotPossible(f"{name} can't be made of these data: {reasons[name]}")
+    entries = [entry for entry in entries if entry.learner not in reasons]
+    splits = sorted({entry.split for entry in entries})
+    if len(splits) > 1:
+        raise GenreflowError(
+            f"learners on the splits {', '.join(splits)} can't be ranked against each other: "
+            "choose on one of them"
+        )
+    learners: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.learner not in seen or entry.learner == name:
+            learners.setdefault(entry.learner, []).append(entry)
+    if name and name not in learners:
+        raise GenreflowError(
+            f"there is no learner {name!r} to predict with; there are {', '.join(learners)}"
+        )
+    if not learners:
+        raise GenreflowError(
+            "there is no learner that validation can tell anything about: name the one to predict "
+            "with"
+        )
+    own = {name: learners[name]} if name else learners
+    if name and len(own[name]) == 1:
+        return Path(own[name][0].predictions)
+    scores = {learner: [_score(entry) for entry in seeds] for learner, seeds in own.items()}
+    best = max(scores, key=lambda learner: tuple(np.mean(scores[learner], axis=0)))
+    seed = max(range(len(scores[best])), key=scores[best].__getitem__)
+    return Path(own[best][seed].predictions)
+
+
+def _score(entry: Entry) -> tuple[float, float]:
+    """Return accuracy and minus the log loss on validation: what is more is better."""
+    table = read_predictions(entry.predictions)
+    held = table[table["part"] == "validation"]
+    if held.empty:
+        raise GenreflowError(
+            f"{entry.predictions}: no track is in the validation part, by which the best learner "
+            "is chosen: name the one to predict with"
+        )
+    own = np.array([row[f"p_{row['genre']}"] for _, row in held.iterrows()])
+    loss = -np.log(np.maximum(own, np.finfo(float).eps)).mean()
+    return float((held["genre"] == held["predicted"]).mean()), -float(loss)
