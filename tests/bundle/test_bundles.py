@@ -17,6 +17,7 @@ from genreflow.features.feature_set import Part
 from genreflow.layout import Layout
 from genreflow.learners import classifiers
 from genreflow.runtime import outcomes
+from made.onnx_networks import write_onnx
 from made.predictions import GENRES, drawn_predictions
 from sklearn.metrics import log_loss
 from statsmodels.stats.proportion import proportion_confint
@@ -136,30 +137,42 @@ def test_the_same_run_gives_the_same_bytes(tmp_path, finished, exported):
         assert (tmp_path / "bundle" / file).read_bytes() == (exported / file).read_bytes()
 
 
+def audio_network(path, **settings):
+    digest = bundles.sha256(write_onnx(path, **settings))
+    settings = {"cuts": {"bands": "frames"}, "input": "waveform", "sample_rate": 8000}
+    return Part("onnx", "ear", "bands", settings | {"sha256": digest, "dtype": "float32"})
+
+
 @pytest.mark.parametrize("engine", ["openvino", "keras"])
 def test_networks_of_joined_features_are_carried_once(tmp_path, finished, engine):
     folder, onnx = tmp_path / "networks" / "vgg16", tmp_path / "a b.onnx"
-    folder.mkdir(parents=True)
-    onnx.write_text("of audio")
     prepared = {"engine": engine, "precision": "float32", "cuts": {}, "image_shape": [1, 1]}
-    (folder / "network.json").write_text(json.dumps(prepared | {"agreement": {}}))
+    prepared |= {"agreement": {}, "settings": {"network": "VGG16"}}
+    placed(folder / "network.json").write_text(json.dumps(prepared))
     for name in ("network.xml", "network.bin", ".snakemake_timestamp"):
         (folder / name).write_text(name)
-    audio = {"cuts": {"last": "x"}, "sha256": "0" * 64, "input": "waveform", "dtype": "float32"}
     parts = [Part("keras", "vgg16", cut, {"dtype": "float16"}) for cut in ("fc1", "fc2")]
-    parts.append(Part("onnx", "musicnn", "last", audio))
-    write_matrix(finished, "joined", *parts)
-    networks = {"vgg16": str(folder), "musicnn": str(onnx), "other": "not needed"}
+    write_matrix(finished, "joined", *parts, audio_network(onnx))
+    networks = {"vgg16": str(folder), "ear": str(onnx), "other": "not needed"}
     made = export(tmp_path / "bundle", finished, [model(finished, networks, matrix="joined")])
     assert bundles.read(tmp_path / "bundle") == made
     files = [f"networks/vgg16/network.{end}" for end in ("json", "xml", "bin")]
-    assert set(made.members) == {MODEL, *files, "networks/musicnn.onnx"}
-    places = ["networks/vgg16", "networks/vgg16", "networks/musicnn.onnx"]
-    assert [one.network for one in made.models[0].features] == places
-    assert [one.output for one in made.models[0].features] == ["fc1", "fc2", "last"]
+    assert set(made.members) == {MODEL, *files, "networks/ear.onnx"}
+    found = [(one.output, one.network) for one in made.parts]
+    places = ["networks/vgg16", "networks/vgg16", "networks/ear.onnx"]
+    assert found == list(zip(["fc1", "fc2", "bands"], places, strict=True))
     assert made.images == IMAGES and made.clip == 29.7
     assert made.uses_keras is (engine == "keras")
-    assert "licence of whoever trained it" in (tmp_path / "bundle" / "README.md").read_text()
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert "VGG16, ear.onnx: the networks of its features have the licences of those who" in card
+
+
+def test_a_network_with_weights_in_another_file_is_refused(tmp_path, finished):
+    apart = {"save_as_external_data": True, "location": "weights", "size_threshold": 0}
+    write_matrix(finished, "ear/bands", audio_network(tmp_path / "ear.onnx", **apart))
+    found = model(finished, {"ear": str(tmp_path / "ear.onnx")}, matrix="ear/bands")
+    with pytest.raises(GenreflowError, match="features ear doesn.t work alone.*one file"):
+        export(tmp_path / "bundle", finished, [found])
 
 
 def test_features_that_audio_cant_be_turned_into_are_refused(finished):
@@ -295,7 +308,7 @@ def test_the_model_card_has_the_numbers(bundle):
     assert f"| {loss:.3f}" in card
     assert "demo" in card and "official" in card and "mfcc" not in card
     assert "| CC BY" in card and f"| {len(table) // 3} " in card
-    assert "random" not in card and NOTE not in card and "trained it" not in card
+    assert "random" not in card and NOTE not in card and "networks of its" not in card
 
 
 def test_the_model_card_says_what_the_numbers_are_worth(tmp_path, finished):

@@ -9,7 +9,6 @@ from pathlib import Path
 import imageio_ffmpeg
 import keras
 import numpy as np
-import onnx
 import pandas as pd
 import soundfile
 from genreflow.audio import formats
@@ -25,6 +24,7 @@ from genreflow.learners import classifiers, cnn, ensembles, ffnn, training
 from genreflow.learners.learner import Learner
 from genreflow.learners.predictions import Entry
 from made.images import SETTINGS, VARIANT
+from made.onnx_networks import write_onnx
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts"
@@ -109,27 +109,6 @@ def write_network(path, seed):
             layers.GlobalAveragePooling2D(name="pool"),
         ]
     ).save(path)
-    return str(path)
-
-
-def write_onnx(path):
-    """Write a network of waveforms: the energy in five bands, over time."""
-    make, floats = onnx.helper.make_node, onnx.TensorProto.FLOAT
-    time = np.arange(64) * np.hanning(64)
-    bands = np.sin(np.outer([0.05, 0.2, 0.5, 1, 2], time)).astype(np.float32)
-    graph = onnx.helper.make_graph(
-        [
-            make("Conv", ["samples", "bands"], ["filtered"], strides=[32]),
-            make("Abs", ["filtered"], ["energy"]),
-            make("Transpose", ["energy"], ["frames"], perm=[0, 2, 1]),
-        ],
-        "ear",
-        [onnx.helper.make_tensor_value_info("samples", floats, ["batch", 1, "n"])],
-        [onnx.helper.make_tensor_value_info("frames", floats, ["batch", "frames", 5])],
-        [onnx.numpy_helper.from_array(bands[:, np.newaxis], "bands")],
-    )
-    opset = [onnx.helper.make_opsetid("", 17)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
     return str(path)
 
 

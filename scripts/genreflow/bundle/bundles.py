@@ -206,7 +206,8 @@ def export(
         del described["folder"]
         write_json(described, part / _DESCRIPTION)
         parse(part / _DESCRIPTION)
-        text = card.write(bundle, table, corpus=corpus, note=note, marks=marks, tracks=tracks)
+        about = {"networks": _networks(part, bundle.parts), "note": note, "marks": marks}
+        text = card.write(bundle, table, corpus=corpus, tracks=tracks, **about)
         write_text(part / _CARD, text)
     return bundle
 
@@ -252,6 +253,20 @@ def _add_network(part: Path, name: str, network: Path) -> str:
             if path.is_file() and not path.name.startswith("."):
                 _copy(path, part / target / path.name)
     return target
+
+
+def _networks(folder: Path, parts: Sequence[Part]) -> list[str]:
+    """Return what the networks are called that were copied, which are to work without the rest."""
+    names = []
+    for part in (part for part in parts if part.network):
+        try:
+            names.append(part.feature_set(folder=str(folder)).about["network"])
+        except GenreflowError as error:
+            raise GenreflowError(
+                f"the network of the features {part.name} doesn't work alone ({error}): a network "
+                "in ONNX has to be one file, with all its weights"
+            ) from None
+    return sorted(set(names))
 
 
 def image_settings(images: str | Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 After M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +21,7 @@ def write(
     predictions: pd.DataFrame,
     *,
     corpus: str,
+    networks: Sequence[str] = (),
     note: str = "",
     marks: Mapping[str, str] | None = None,
     tracks: str | Path | None = None,
@@ -35,6 +36,8 @@ def write(
         Of the learner, on all tracks of the split.
     corpus
         Name of the corpus.
+    networks
+        What the networks are called whose outputs are features.
     note
         What must stand by every number of this corpus.
     marks
@@ -61,7 +64,7 @@ def write(
         "## Limits",
         _limits(bundle, name, note),
         "## Licences",
-        _licences(bundle, predictions, tracks),
+        _licences(networks, predictions, tracks),
         "## Use",
         _use(bundle),
         "## Made with",
@@ -132,14 +135,17 @@ def _limits(bundle: Bundle, name: str, note: str) -> str:
     return "\n".join(f"- {line}" for line in said)
 
 
-def _licences(bundle: Bundle, predictions: pd.DataFrame, tracks: str | Path | None) -> str:
+def _licences(networks: Sequence[str], predictions: pd.DataFrame, tracks: str | Path | None) -> str:
     text = (
         "The tracks that it was trained on keep their licences, which may restrict what a model of "
         "them may be used for; none of their audio is in here. The code of genreflow is "
         "MIT-licensed."
     )
-    if any(part.network for part in bundle.parts):
-        text += " The network that makes its features has the licence of whoever trained it."
+    if networks:
+        text += (
+            f" {markdown.escape(', '.join(networks))}: the networks of its features have the "
+            "licences of those who trained them."
+        )
     if tracks is None:
         return text
     manifest = read_table(tracks)
