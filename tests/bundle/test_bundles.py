@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow.bundle import bundles, choice
+from genreflow.bundle import bundles
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.features import matrices
 from genreflow.features.feature_set import Part
@@ -171,7 +171,7 @@ def test_a_network_with_weights_in_another_file_is_refused(tmp_path, finished):
     apart = {"save_as_external_data": True, "location": "weights", "size_threshold": 0}
     write_matrix(finished, "ear/bands", audio_network(tmp_path / "ear.onnx", **apart))
     found = model(finished, {"ear": str(tmp_path / "ear.onnx")}, matrix="ear/bands")
-    with pytest.raises(GenreflowError, match="features ear doesn.t work alone.*one file"):
+    with pytest.raises(GenreflowError, match=r"features ear doesn't work alone.*one file"):
         export(tmp_path / "bundle", finished, [found])
 
 
@@ -322,93 +322,6 @@ def test_a_fold_of_a_cross_validation_can_be_exported(tmp_path, finished):
     fold = finished.fitted("cv-1x5-r1-f02", NAME)
     shutil.copytree(finished.fitted("official", NAME).folder, fold.folder)
     assert export(tmp_path / "bundle", finished, chosen={"split": fold.split}).split == fold.split
-
-
-def write(folder, learner, table, *, split="official", seed=None):
-    place = folder / split / learner / (f"seed-{seed}" if seed is not None else "")
-    place.mkdir(parents=True)
-    table.to_csv(place / "predictions.csv", index=False)
-    return place / "predictions.csv"
-
-
-def with_validation(hits, sure=0.6):
-    """Make predictions of ten validation tracks, the first so many of them right."""
-    genres = [GENRES[n % 3] for n in range(10)]
-    predicted = [g if n < hits else GENRES[(n + 1) % 3] for n, g in enumerate(genres)]
-    table = pd.DataFrame(
-        {
-            "track_id": [str(n) for n in range(10)],
-            "part": "validation",
-            "genre": genres,
-            "predicted": predicted,
-        }
-    )
-    for genre in GENRES:
-        table[f"p_{genre}"] = [sure if genre == p else (1 - sure) / 2 for p in predicted]
-    # All of the test part right for whoever is worst on validation: it must not count.
-    test = table.assign(part="test", genre=predicted if hits < 5 else genres)
-    return pd.concat([table, test.assign(track_id=[f"t{n}" for n in range(10)])])
-
-
-def test_the_best_on_validation_is_chosen(tmp_path):
-    paths = [
-        write(tmp_path, "classify/a", with_validation(4)),
-        write(tmp_path, "classify/b", with_validation(8)),
-        write(tmp_path, "classify/c", with_validation(7)),
-    ]
-    assert choice.choose(paths, folder=tmp_path) == paths[1]
-    assert choice.choose(paths, folder=tmp_path, seen=["classify/b"]) == paths[2]
-    assert choice.choose(paths, folder=tmp_path, name="classify/a") == paths[0]
-    assert choice.choose(paths, folder=tmp_path, name="classify/b", seen=["classify/b"]) == paths[1]
-
-
-def test_of_equals_the_one_with_the_lower_log_loss_is_chosen(tmp_path):
-    paths = [
-        write(tmp_path, "classify/a", with_validation(8, sure=0.4)),
-        write(tmp_path, "classify/b", with_validation(8, sure=0.7)),
-        write(tmp_path, "classify/c", with_validation(8, sure=0.99)),
-    ]
-    assert choice.choose(paths, folder=tmp_path) == paths[1]
-
-
-def test_seeds_are_averaged_and_then_the_best_is_taken(tmp_path):
-    paths = [
-        *(write(tmp_path, "cnn/a", with_validation(h), seed=s) for s, h in enumerate((9, 3))),
-        *(write(tmp_path, "cnn/b", with_validation(h), seed=s) for s, h in enumerate((6, 8, 7))),
-    ]
-    assert choice.choose(paths, folder=tmp_path) == paths[3]
-    assert choice.choose(paths, folder=tmp_path, name="cnn/a") == paths[0]
-
-
-def test_what_cant_be_chosen_from_is_refused(tmp_path):
-    first = write(tmp_path, "classify/a", with_validation(5))
-    other = write(tmp_path, "classify/a", with_validation(6), split="grouped")
-    with pytest.raises(GenreflowError, match="grouped, official"):
-        choice.choose([first, other], folder=tmp_path)
-    with pytest.raises(GenreflowError, match=r"'classify/z'.*classify/a"):
-        choice.choose([first], folder=tmp_path, name="classify/z")
-    with pytest.raises(GenreflowError, match="name the one"):
-        choice.choose([first], folder=tmp_path, seen=["classify/a"])
-
-
-def test_a_learner_that_is_not_possible_is_never_chosen(tmp_path):
-    paths = [
-        write(tmp_path, "cnn/a", with_validation(9), seed=0),
-        write(tmp_path, "cnn/a", with_validation(9), seed=1),
-        write(tmp_path, "cnn/b", with_validation(2), seed=0),
-    ]
-    outcomes.write_reason(paths[1], "it diverged")
-    assert choice.choose(paths, folder=tmp_path) == paths[2]
-    with pytest.raises(NotPossible, match=r"^cnn/a can't be made .*: seed 1: it diverged$"):
-        choice.choose(paths, folder=tmp_path, name="cnn/a")
-
-
-def test_without_validation_a_learner_has_to_be_named(tmp_path):
-    table = with_validation(5)
-    path = write(tmp_path, "classify/a", table[table["part"] == "test"])
-    with pytest.raises(GenreflowError, match="validation part"):
-        choice.choose([path], folder=tmp_path)
-    assert choice.choose([path], folder=tmp_path, name="classify/a") == path
 
 
 def test_crops_are_those_of_the_learner_or_of_its_search(finished):
