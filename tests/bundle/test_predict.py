@@ -27,7 +27,7 @@ from genreflow.learners import classifiers
 from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS, sound
 
 PROBABILITIES = [f"p_{genre}" for genre in GENRES]
-EAR = "classify/ear/bands/all/lda"
+EAR, JOINT = "classify/ear/bands/all/lda", "classify/joined/all/all/svm-rbf"
 
 
 @pytest.mark.parametrize(
@@ -235,13 +235,13 @@ def changed(bundle, target, change):
     return bundle
 
 
-def poisoned(bundle, target, make):
+def poisoned(bundle, target, make, file=""):
     """Copy a bundle, put another model in the place of its own, and adjust the hash."""
 
     def change(bundle, content):
-        file = content["models"][0]["file"]
-        make(bundle / file)
-        content["members"][file] = bundles.sha256(bundle / file)
+        member = file or content["models"][0]["file"]
+        make(bundle / member)
+        content["members"][member] = bundles.sha256(bundle / member)
 
     return changed(bundle, target, change)
 
@@ -289,6 +289,10 @@ def test_a_keras_model_cant_run_code(bundled, tmp_path, poison):
     bundle = poisoned(bundled("cnn/whole"), tmp_path / "bundle", lambda path: poison(path, mark))
     with pytest.raises(GenreflowError, match=r"model\.keras can't be loaded"):
         Predictor(bundle)
+    network = "networks/slow/network.keras"
+    bundle = poisoned(bundled(JOINT), tmp_path / "b", lambda path: poison(path, mark), network)
+    with pytest.raises(GenreflowError, match=r"networks/slow can't be run"):
+        Predictor(bundle)
     assert not mark.exists()
 
 
@@ -331,12 +335,17 @@ def test_trees_that_refer_to_what_isnt_there_are_refused(bundled, tmp_path, fiel
         Predictor(bad)
 
 
-def test_a_member_that_is_no_model_is_refused(bundled, tmp_path):
-    for name in ("cnn/whole", LOGISTIC):
-        target = tmp_path / name.replace("/", "+")
-        bundle = poisoned(bundled(name), target, lambda path: path.write_bytes(b"x" * 99))
-        with pytest.raises(GenreflowError, match="models/1/model"):
-            Predictor(bundle)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        *(("cnn/whole", "models/1/model.keras"), (LOGISTIC, "models/1/model.skops")),
+        *((EAR, "networks/ear.onnx"), (JOINT, "networks/tiny/network.xml")),
+    ],
+)
+def test_a_member_that_is_no_model_is_refused(bundled, tmp_path, name, file):
+    bundle = poisoned(bundled(name), tmp_path / "b", lambda path: path.write_bytes(b"x" * 99), file)
+    with pytest.raises(GenreflowError, match=file.removesuffix("/network.xml")):
+        Predictor(bundle)
 
 
 def test_an_output_that_a_network_does_not_have_is_a_reason(bundled, corpus, tmp_path):

@@ -23,7 +23,7 @@ from genreflow.audio.wav import FULL_SCALE
 from genreflow.bundle import bundles
 from genreflow.bundle.predicted import safe
 from genreflow.errors import GenreflowError
-from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, Sound
+from genreflow.features.feature_set import IMAGE, SOURCE, WAV, FeatureSet, Part, Sound
 from genreflow.learners import models
 
 SHORTEST_REST = 2.0
@@ -178,7 +178,7 @@ def _decoded(bundle: bundles.Bundle, path: str | Path, needs: set[str]) -> "dict
     return found
 
 
-def _one_by_one(features: Any, needed: dict[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+def _one_by_one(features: FeatureSet, needed: dict[str, Sequence[Any]]) -> dict[str, np.ndarray]:
     """Compute features without a network, a window at a time."""
     rows = [features.features([clip]) for clip in needed[features.needs]]
     return {output: np.concatenate([row[output] for row in rows]) for output in rows[0]}
@@ -237,6 +237,23 @@ def _log_mel(bundle: bundles.Bundle) -> Any:
     return _made(spectrograms.Settings(**bundle.images))
 
 
+def _tried(part: Part, bundle: bundles.Bundle, threads: int) -> FeatureSet:
+    """Return a feature set whose network has run once, on silence: what can't is refused here."""
+    one = part.feature_set(threads=threads, folder=str(bundle.folder))
+    rate = bundle.images["sample_rate"]
+    silence = Sound(np.zeros(round(bundle.clip * rate), np.int16), rate)
+    try:
+        one.features(
+            [_log_mel(bundle).image(silence.samples)[0] if one.needs == IMAGE else silence]
+        )
+    except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
+        raise GenreflowError(
+            f"{bundle.folder / part.network} can't be run: {' '.join(str(error).split())[:500]}. "
+            "Get the bundle again"
+        ) from None
+    return one
+
+
 class Predictor:
     """A bundle that is loaded and ready.
 
@@ -264,7 +281,7 @@ class Predictor:
             (model, load_model(folder / model.file, model)) for model in self.bundle.models
         ]
         self._sets = {
-            key: part.feature_set(threads=threads, folder=str(folder))
+            key: _tried(part, self.bundle, threads)
             for key, part in parts_of(self.bundle.models).items()
             if part.network
         }
