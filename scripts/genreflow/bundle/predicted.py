@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,52 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from genreflow.bundle.prediction import Prediction
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted for a file.
+
+    Attributes
+    ----------
+    file
+        As it was given.
+    genres
+        In the order of the probabilities.
+    starts, ends : (windows,) float64
+        Of each window [s].
+    by_window : (windows, genres) float64
+        Their probabilities.
+    reason
+        Why there are no windows: the file can't be used. "" if there are.
+    """
+
+    file: str
+    genres: tuple[str, ...]
+    starts: np.ndarray
+    ends: np.ndarray
+    by_window: np.ndarray
+    reason: str = ""
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The mean over windows, (genres,) float64; NaN without windows."""
+        if self.reason:
+            return np.full(len(self.genres), np.nan)
+        return self.by_window.mean(axis=0)
+
+    @property
+    def predicted(self) -> str:
+        """The most probable genre, "" without windows."""
+        return "" if self.reason else self.genres[int(self.probabilities.argmax())]
+
+    @property
+    def ranked(self) -> np.ndarray:
+        """The windows, those first that speak most for the predicted genre."""
+        own = self.by_window[:, int(self.probabilities.argmax())] if not self.reason else []
+        return np.argsort(-np.asarray(own), kind="stable")
 
 
-def table(predictions: "Iterable[Prediction]") -> "pd.DataFrame":
+def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     """Return one row a file.
 
     Returns
@@ -40,7 +83,7 @@ def table(predictions: "Iterable[Prediction]") -> "pd.DataFrame":
     )
 
 
-def segments(predictions: "Iterable[Prediction]") -> "pd.DataFrame":
+def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     """Return one row a window.
 
     Returns
@@ -76,7 +119,7 @@ def _columns(genres: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
     return {f"p_{genre}": value for genre, value in zip(genres, values, strict=True)}
 
 
-def _strongest(one: "Prediction") -> str:
+def _strongest(one: Prediction) -> str:
     window = one.ranked[0]
     return f"{_clock(one.starts[window])}-{_clock(one.ends[window])}"
 

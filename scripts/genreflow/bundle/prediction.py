@@ -21,7 +21,7 @@ from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.bundle import bundles
-from genreflow.bundle.predicted import safe
+from genreflow.bundle.predicted import Prediction, safe
 from genreflow.errors import GenreflowError
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, FeatureSet, Part, Sound
 from genreflow.learners import models
@@ -31,50 +31,6 @@ SHORTEST_REST = 2.0
 
 BATCH = 16
 """Windows that a network gets at a time, which bounds the memory for a long file."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What is predicted for a file.
-
-    Attributes
-    ----------
-    file
-        As it was given.
-    genres
-        In the order of the probabilities.
-    starts, ends : (windows,) float64
-        Of each window [s].
-    by_window : (windows, genres) float64
-        Their probabilities.
-    reason
-        Why there are no windows: the file can't be used. "" if there are.
-    """
-
-    file: str
-    genres: tuple[str, ...]
-    starts: np.ndarray
-    ends: np.ndarray
-    by_window: np.ndarray
-    reason: str = ""
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """The mean over windows, (genres,) float64; NaN without windows."""
-        if self.reason:
-            return np.full(len(self.genres), np.nan)
-        return self.by_window.mean(axis=0)
-
-    @property
-    def predicted(self) -> str:
-        """The most probable genre, "" without windows."""
-        return "" if self.reason else self.genres[int(self.probabilities.argmax())]
-
-    @property
-    def ranked(self) -> np.ndarray:
-        """The windows, those first that speak most for the predicted genre."""
-        own = self.by_window[:, int(self.probabilities.argmax())] if not self.reason else []
-        return np.argsort(-np.asarray(own), kind="stable")
 
 
 @dataclass(frozen=True)
