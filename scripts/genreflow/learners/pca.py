@@ -134,7 +134,7 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
             lengths = np.sqrt(variances[: vectors.shape[1]] * (len(x) - 1))
             components = _of_columns(x, scaler, centre, vectors / lengths)
     _, components = svd_flip(
-        None, components.astype(np.float32, copy=False), u_based_decision=False
+        None, np.ascontiguousarray(components, np.float32), u_based_decision=False
     )
     return Decomposition(scaler, centre.astype(np.float32), components, variances)
 

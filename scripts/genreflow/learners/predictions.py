@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from genreflow.runtime import outcomes
 LABELS = ("track_id", "part", "genre", "predicted")
 """The columns of predictions.csv before the probabilities."""
 
-_FOLD = re.compile(r"cv-\d+x\d+-r(?P<repeat>\d+)-f(?P<fold>\d+)")
+_FOLD = re.compile(r"cv-(\d+)x(\d+)-r(\d+)-f(\d+)")
 _MEND = "Remove the file and run the workflow again, which makes it anew."
 
 
@@ -267,7 +268,7 @@ def _group(learner: str, split: str, entries: list[Entry]) -> Group:
                 f"{source}: its genres are {', '.join(own)}, but other predictions of {name} have "
                 f"{', '.join(genres)}. {_MEND}"
             )
-        fold = _FOLD.fullmatch(entry.split)
+        _, _, repeat, fold = _place(entry.split)
         # Categories, for a large corpus comes again with every fold of every repeat.
         piece = frame[["track_id"]].assign(
             part=pd.Categorical(frame["part"], PARTS),
@@ -275,8 +276,8 @@ def _group(learner: str, split: str, entries: list[Entry]) -> Group:
             predicted=pd.Categorical(frame["predicted"], genres),
             **_scores(frame, genres),
             seed=-1 if entry.seed is None else entry.seed,
-            repeat=int(fold["repeat"]) if fold else 1,
-            fold=int(fold["fold"]) if fold else 1,
+            repeat=repeat,
+            fold=fold,
         )
         pieces.append(piece)
     group = Group(learner, split, genres, pd.concat(pieces, ignore_index=True))
@@ -304,16 +305,23 @@ def _scores(frame: pd.DataFrame, genres: list[str]) -> dict[str, np.ndarray]:
     }
 
 
+def _place(split: str) -> tuple[int, int, int, int]:
+    """Return how many repeats and folds a split is of, and its own repeat and fold."""
+    fold = _FOLD.fullmatch(split)
+    return tuple(map(int, fold.groups())) if fold else (1, 1, 1, 1)
+
+
 def _check_complete(name: str, entries: list[Entry]) -> None:
     """Refuse a learner that is there twice, or a cross-validation in which folds are missing."""
-    counts = Counter((entry.seed, entry.split) for entry in entries)
-    first = entries[0].split
-    wanted = split_names.expand([split_names.family(first)]) if _FOLD.fullmatch(first) else [first]
-    for seed, split in sorted({(seed, split) for seed, _ in counts for split in wanted}, key=str):
-        if counts[seed, split] != 1:
+    counts = Counter((entry.seed, *_place(entry.split)[2:]) for entry in entries)
+    repeats, folds, _, _ = _place(entries[0].split)
+    seeds = dict.fromkeys(entry.seed for entry in entries)
+    for seed, repeat, fold in product(seeds, range(1, repeats + 1), range(1, folds + 1)):
+        if counts[seed, repeat, fold] != 1:
             raise GenreflowError(
-                f"{name}: expected the predictions of seed {seed} on {split} once, found them"
-                f" {counts[seed, split]} times. Run the workflow until all folds are done."
+                f"{name}, seed {seed}: expected the predictions of repeat {repeat}, fold {fold}"
+                f" once, found them {counts[seed, repeat, fold]} times. Run the workflow until all"
+                " folds are done."
             )
 
 
