@@ -40,12 +40,8 @@ class _ImageLayer(layers.Layer):
 class Augmentation(_ImageLayer, ABC):
     """Base of the layers that change images in training alone.
 
-    Parameters
-    ----------
-    strength
-        Scales what the layer does, from 0 (nothing) to 1.
-    seed
-        Of what it draws. Layers of different kinds draw differently from the same seed.
+    `strength` scales what the layer does, from 0 (nothing) to 1; `seed` is that of what it draws.
+    Layers of different kinds draw differently from the same seed.
     """
 
     settings = ("strength", "seed")
@@ -133,10 +129,8 @@ class TimeShift(Augmentation):
     A clip is cut out of a piece at an arbitrary place, so the only new thing is one seam;
     shifting in silence or cropping would lose music.
 
-    Parameters
-    ----------
-    share
-        Largest shift, in either direction, as a share of the length; scaled by `strength`.
+    `share` is the largest shift, in either direction, as a share of the length; it is scaled by
+    `strength`.
     """
 
     settings = (*Augmentation.settings, "share")
@@ -158,11 +152,8 @@ class TimeShift(Augmentation):
 class Gain(Augmentation):
     """Make each image louder or softer as a whole, within the range of grey levels.
 
-    Parameters
-    ----------
-    levels
-        Largest offset, in either direction [grey levels: 3.2 are a decibel where the clip's range
-        is 80 dB]; scaled by `strength`.
+    `levels` is the largest offset, in either direction [grey levels: 3.2 are a decibel where the
+    clip's range is 80 dB]; it is scaled by `strength`.
     """
 
     settings = (*Augmentation.settings, "levels")
@@ -185,12 +176,7 @@ class DynamicRange(_ImageLayer):
     It is what a smaller dynamic range of the spectrogram would have been; levels below it are
     silence. Unlike augmentation it works at inference too.
 
-    Parameters
-    ----------
-    share
-        Of the range of levels, in (0, 1].
-    invert
-        Whether loud is dark.
+    `share` is that part of the range, in (0, 1], and `invert` whether loud is dark.
     """
 
     settings = ("share", "invert")
@@ -238,15 +224,8 @@ def examples(
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Return what each kind of augmentation does to a batch of images, by its name.
 
-    Parameters
-    ----------
-    settings, invert, seed
-        As for `augmenting`; mixup: alpha of `MixUp`.
-
-    Returns
-    -------
-    dict
-        Functions from images uint8, shape (n, n_mels, n_frames, 1), to grey levels of that shape.
+    `settings` are those of `augmenting`, and mixup: alpha of `MixUp`. The functions take images
+    uint8, shape (n, n_mels, n_frames, 1), and return grey levels of that shape.
     """
 
     def changed(images: np.ndarray, *, layer: Augmentation) -> np.ndarray:

@@ -100,8 +100,7 @@ class Result:
     predictions
         One row a track, as any learner's predictions.csv.
     search
-        One row a value of C that was tried: C, log_loss (cross-validated within validation);
-        None for an average.
+        By each C that was tried, log_loss: cross-validated within validation. None for an average.
     """
 
     combiner: Combiner

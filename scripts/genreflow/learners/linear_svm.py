@@ -23,15 +23,7 @@ MAX_NEWTON_STEPS = 200
 def coordinates(x: np.ndarray) -> np.ndarray:
     """Return tracks with a last column for the intercept, in no more dimensions than tracks.
 
-    Parameters
-    ----------
-    x : (n, d) float
-        Scaled features.
-
-    Returns
-    -------
-    (n, min(n, d + 1)) float64
-        Rows have the inner products of those with the intercept.
+    From (n, d) scaled features to (n, min(n, d + 1)) float64, of the same inner products.
     """
     x = _with_intercept(x)
     return qr(x.T, mode="r", overwrite_a=True)[0][: len(x)].T if x.shape[1] > len(x) else x
@@ -55,26 +47,11 @@ def fit(model: LinearSVC, x: np.ndarray, y: np.ndarray, class_weight: str | None
 def solve(
     x: np.ndarray, y: np.ndarray, costs: Sequence[float], class_weight: str | None
 ) -> dict[float, np.ndarray]:
-    """Solve the problem of each genre (a single one for two genres) for each C.
+    """Solve the problem of each genre (a single one for two genres) for each C, rising.
 
-    Class weights count as in liblinear: for the genre itself, and with more than two genres not for
-    the rest.
-
-    Parameters
-    ----------
-    x : (n, d) float64
-        What `coordinates` returned, or rows of it.
-    y : (n,) int
-        Genre codes.
-    costs
-        The values of C, rising.
-    class_weight
-        ``"balanced"`` or None.
-
-    Returns
-    -------
-    dict
-        By C the weights, (genres or 1, d) float64.
+    `x` are rows of what `coordinates` returned, `y` genre codes. The result has by C the weights,
+    (genres or 1, d) float64. Class weights count as in liblinear: for the genre itself, and with
+    more than two genres not for the rest.
     """
     classes = np.unique(y)
     share = compute_class_weight(class_weight, classes=classes, y=y)

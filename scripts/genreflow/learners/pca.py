@@ -31,15 +31,7 @@ BLOCK = 1024
 
 
 class Curve(NamedTuple):
-    """How the share of variance grows with the number of components.
-
-    Attributes
-    ----------
-    cumulative : (m,) float64
-        The share that the first 1, 2, ... components explain together.
-    sizes
-        The number of components that each share asked for needs.
-    """
+    """The share that the first 1, 2, ... components explain together, and how many shares need."""
 
     cumulative: np.ndarray
     sizes: dict[float, int]
