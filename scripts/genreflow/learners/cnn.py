@@ -152,18 +152,14 @@ class SplitImages:
 def open_split(
     images: str | Path, split: pd.DataFrame, *, memory_mb: int, copies: str | Path | None = None
 ) -> Iterator[SplitImages]:
-    """Open the images of a split.
+    """Open the images of a split, with columns track_id and part.
 
     Parameters
     ----------
-    images
-        The joined log-mel images.
-    split
-        Columns track_id and part.
+    images, copies
+        The joined log-mel images, and the joined masked copies of the split's training tracks.
     memory_mb
         The images of a part are held in memory up to this much [MB].
-    copies
-        The joined masked copies of the split's training tracks.
 
     Raises
     ------
@@ -219,20 +215,8 @@ def _check_copies(copied: np.ndarray, training_ids: set[str], path: str | Path |
         )
 
 
-def spread(space: Mapping[str, Sequence[Any]], variant: Mapping[str, Any]) -> dict[str, list]:
-    """Give each layer a hyper-parameter of its own where a setting has a value for each layer."""
-    found: dict[str, list] = {}
-    for name, values in space.items():
-        if isinstance(variant.get(name), list | tuple):
-            layers = range(1, len(variant[name]) + 1)
-            found |= {f"{name}_{layer}": list(values) for layer in layers}
-        else:
-            found[name] = list(values)
-    return found
-
-
 def with_values(variant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a variant with hyper-parameters as `spread` names them put in."""
+    """Return a variant with hyper-parameters put in; NAME_1, NAME_2... are those of layers."""
     changed = dict(variant)
     for name, setting in variant.items():
         if isinstance(setting, list | tuple) and f"{name}_1" in values:
@@ -245,10 +229,7 @@ def with_values(variant: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
 def completed(variant: Mapping[str, Any], *, winner: str = "", weights: str = "") -> dict[str, Any]:
     """Return a variant with what files hold: the values that a search found, and weights.
 
-    Raises
-    ------
-    NotPossible
-        If the search couldn't be made of its data.
+    It raises NotPossible if the search couldn't be made of its data.
     """
     changed = dict(variant)
     if winner:
@@ -446,12 +427,7 @@ def fit(
 ) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame]:
     """Train a variant on a split and predict all of the split's tracks.
 
-    Parameters
-    ----------
-    images, split, copies, memory_mb
-        As for `open_split`.
-    variant, batch_size, **settings
-        As for `train`.
+    `images`, `split`, `copies` and `memory_mb` are as for `open_split`, the rest as for `train`.
 
     Returns
     -------

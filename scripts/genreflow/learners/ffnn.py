@@ -77,10 +77,8 @@ def fit(
         Columns track_id, part, genre; one row a track of `x`.
     units, l2
         As for `build`.
-    learning_rate
-        Of Adam.
-    batch_size
-        Tracks a step.
+    learning_rate, batch_size
+        Of Adam; tracks a step.
     seed
         Of the shuffling; `features.backend.configure` seeds the weights.
     **settings

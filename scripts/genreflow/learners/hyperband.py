@@ -264,7 +264,7 @@ def search(
     task
         What the trials share.
     space
-        The values of each setting of the variant; see `learners.cnn.spread`.
+        The values of each setting of the variant; see `spread`.
     factor
         As for `hyperband`.
     workers
@@ -287,7 +287,7 @@ def search(
     with task.open() as images:
         images.require_parts()
     notes: dict[int, str] = {}
-    space = cnn.spread(space, task.variant)
+    space = spread(space, task.variant)
 
     def run(trials: Sequence[Trial]) -> list[float]:
         missing = [trial for trial in trials if task.record(trial) is None]
@@ -307,6 +307,18 @@ def search(
         trials = hyperband(space, run, objective=task.objective, **limits)
     winner = best(trials, objective=task.objective, names=list(space))
     return trials.assign(note=trials["trial"].map(notes)), winner
+
+
+def spread(space: Mapping[str, Sequence[Any]], variant: Mapping[str, Any]) -> dict[str, list]:
+    """Give each layer a hyper-parameter of its own where a setting has a value for each layer."""
+    found: dict[str, list] = {}
+    for name, values in space.items():
+        if isinstance(variant.get(name), list | tuple):
+            layers = range(1, len(variant[name]) + 1)
+            found |= {f"{name}_{layer}": list(values) for layer in layers}
+        else:
+            found[name] = list(values)
+    return found
 
 
 def _line(trial: Trial, record: Mapping[str, Any], objective: str) -> str:
