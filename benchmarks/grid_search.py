@@ -19,8 +19,7 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from genreflow.config import complete
-from genreflow.learners import grid_search
-from genreflow.learners.classifiers import CLASSIFIERS
+from genreflow.learners import estimators, grid_search
 
 GENRES = 8
 INFORMATIVE = 40
@@ -54,7 +53,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     args = arguments()
     x, y = make_tracks(args.tracks, args.dimensions, args.seed)
-    estimator = CLASSIFIERS[args.classifier](args.seed)
+    estimator = estimators.known()[args.classifier].make(args.seed)
     candidates = complete({})["classify"]["grids"][args.classifier]
     names = [f"genre {number}" for number in range(GENRES)]
     folds = grid_search.make_folds(y, None, names, n_splits=args.folds, seed=args.seed)

@@ -52,7 +52,9 @@ rule classify:
         runtime=1440,
     params:
         classify=STAGES.classifier,
-        code=code("classify.py"),
+        code=lambda wildcards: code(
+            "classify.py", estimators.path_of(wildcards.classifier)
+        ),
     message:
         "Fit classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier} on {wildcards.split}"
     script:

@@ -20,6 +20,7 @@ from genreflow import split_names
 from genreflow.corpus import readers, tracks
 from genreflow.errors import GenreflowError
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
+from genreflow.learners import estimators
 from genreflow.plan import plan, stages
 from genreflow.report import ending
 from genreflow.runtime import digest, files, locks, patches, watch

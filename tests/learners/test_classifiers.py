@@ -9,7 +9,7 @@ import skops.io
 from genreflow.config import complete
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.learners import classifiers as module
-from genreflow.learners import grid_search, linear_svm
+from genreflow.learners import estimators, grid_search, linear_svm
 from genreflow.learners.classifiers import load, preprocessing, save
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
@@ -180,7 +180,7 @@ def test_the_linear_model_is_the_optimum_of_linear_svc(classes, dimensions):
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-@pytest.mark.parametrize("classifier", module.CLASSIFIERS)
+@pytest.mark.parametrize("classifier", estimators.known())
 def test_the_prediction_is_the_classifiers_own_and_has_the_largest_probability(classifier, classes):
     data = corpus(classes=classes)
     result = classify(*data, classifier=classifier, grid=SMALL.get(classifier), folds=5)
@@ -286,7 +286,7 @@ def test_the_search_on_components_is_that_of_plain_scikit_learn_within_folds_too
     pd.testing.assert_frame_equal(outside.predictions, ready.predictions)
 
 
-@pytest.mark.parametrize("classifier", module.CLASSIFIERS)
+@pytest.mark.parametrize("classifier", estimators.known())
 def test_a_seed_fixes_the_tables_whatever_the_number_of_threads(classifier):
     grid = SMALL.get(classifier)
     first, second = (
@@ -297,7 +297,7 @@ def test_a_seed_fixes_the_tables_whatever_the_number_of_threads(classifier):
     pd.testing.assert_frame_equal(first.search.table, second.search.table)
 
 
-@pytest.mark.parametrize("classifier", module.CLASSIFIERS)
+@pytest.mark.parametrize("classifier", estimators.known())
 def test_a_model_comes_back_from_its_file(classifier, tmp_path):
     data = corpus()
     model = classify(*data, classifier=classifier, grid=SMALL.get(classifier), folds=3).model

@@ -3,10 +3,13 @@
 import re
 
 import harness
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from conftest import TINY, merged
 from genreflow import config
+from genreflow.corpus.tracks import read_listing
 
 PAGE = harness.ROOT / "docs" / "extending.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -17,8 +20,14 @@ MADE = [
     "grouped/classify/handcrafted/all/nearest/predictions.csv",
     "grouped/classify/handcrafted/all/svm-rbf/predictions.csv",
     "grouped/ensemble/mine/predictions.csv",
+    "features/handcrafted.csv",
+    "report.html",
+    "tables/latency.csv",
 ]
 """What the examples add. The backbone of its example has weights that can't be had offline."""
+
+NEW = "classify/loudness/level/all/nearest"
+"""A learner of which both the features and the classifier are new."""
 
 
 def blocks(language):
@@ -62,15 +71,22 @@ def settings():
     whole = TINY
     for _, text in blocks("yaml"):
         example = yaml.safe_load(text)
-        if "transfer" not in example:
+        if "EfficientNetB0" not in text:
             whole = merged(whole, example)
     members = ["cnn/wide", "classify/handcrafted/all/svm-rbf"]
     assert whole["ensembles"]["members"]["mine"]["of"][1] == members[1]
-    return merged(whole, {"ensembles": {"members": {"mine": {"of": members}}}})
+    return merged(
+        whole,
+        {
+            "ensembles": {"members": {"mine": {"of": members}}},
+            "latency": {"clips": 2},
+            "predict": {"learner": NEW, "path": "audio"},
+        },
+    )
 
 
 def test_the_backbone_of_the_example_is_valid():
-    (text,) = [text for _, text in blocks("yaml") if "transfer" in text]
+    (text,) = [text for _, text in blocks("yaml") if "EfficientNetB0" in text]
     whole = merged(yaml.safe_load((harness.ROOT / "config.yaml").read_text()), yaml.safe_load(text))
     assert "avg_pool" in config.complete(whole)["transfer"]["backbones"]["efficientnetb0"]["cuts"]
 
@@ -78,9 +94,31 @@ def test_the_backbone_of_the_example_is_valid():
 @pytest.mark.slow
 def test_every_example_runs(extended, finished):
     (finished / "more.yaml").write_text(yaml.safe_dump(settings()))
-    targets = [f"results/tiny/{path}" for path in MADE]
+    targets = [*(f"results/tiny/{path}" for path in MADE), "predict"]
     done = harness.snakemake(finished, *targets, "--configfile", "more.yaml", root=extended)
     assert done.returncode == 0, done.stderr
-    assert [path for path in targets if not (finished / path).exists()] == []
+    results = finished / "results/tiny"
+    assert [path for path in MADE if not (results / path).exists()] == []
     header = (finished / "results/tiny/features/handcrafted.csv").read_text().splitlines()[0]
     assert "crest" in header
+    compared = pd.read_csv(results / "tables/comparison.csv").set_index("learner")
+    assert compared.loc[NEW, "test_accuracy"] >= 0
+    assert NEW in (results / "report.html").read_text()
+    timed = pd.read_csv(results / "tables/latency.csv")
+    assert set(timed["step"][timed["name"] == NEW]) == {"model", "clip", "file"}
+    assert "loudness" in set(timed["name"])
+    assert_predicted_as_in_the_corpus(finished)
+
+
+def assert_predicted_as_in_the_corpus(workdir):
+    """Check that the new learner's bundle says of the corpus's files what its predictions say."""
+    results = workdir / "results/tiny"
+    listing = read_listing(results / "corpus/listing.json")
+    files = {track.path: track.track_id for track in listing.tracks}
+    told = pd.read_csv(results / "predicted/predictions.csv", dtype={"file": str})
+    told.index = told["file"].map(files)
+    corpus = pd.read_csv(results / f"grouped/{NEW}/predictions.csv", dtype={"track_id": str})
+    corpus = corpus.set_index("track_id")
+    genres = [name for name in corpus if name.startswith("p_")]
+    found = told.loc[corpus.index, genres]
+    np.testing.assert_allclose(found, corpus[genres], atol=1e-6)

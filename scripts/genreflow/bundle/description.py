@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from genreflow.errors import GenreflowError
-from genreflow.features.feature_set import IMAGE, SOURCE, Part, checked_settings
+from genreflow.features.feature_set import IMAGE, SOURCE, Part, checked_settings, known_kinds
 
 FORMAT = 2
 """Of bundle.json; a bundle of another one is refused."""
@@ -25,9 +25,6 @@ MAX_BYTES = 2**22
 
 MAX_PIXELS = 2**26
 """Of an image, which is made in memory for each window of a file."""
-
-_WITHOUT_NETWORK = ("handcrafted",)
-"""The kinds of features that need none. Others would look for theirs outside of the bundle."""
 
 _BOTH_WAYS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Change the direction of writing, so that a text is shown as another one."""
@@ -110,7 +107,8 @@ def _of_its_kind(part: _Strict) -> Part:
     for place, text in _texts("settings", settings):
         if not (0 < len(text) <= 200 and _is_printable(text)):
             raise ValueError(f"{place}: expected 1 to 200 characters, none a control character")
-    if bool(part.network) == (part.kind in _WITHOUT_NETWORK):
+    # One without its network would look for it outside of the bundle.
+    if bool(part.network) != known_kinds()[part.kind].has_network:
         raise ValueError("network: expected a file or folder of the bundle, and none without need")
     return Part(**asdict(part) | {"settings": settings})
 

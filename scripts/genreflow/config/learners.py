@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from genreflow.config.base import (
     ClassWeight,
@@ -26,6 +26,7 @@ from genreflow.config.base import (
     matching,
     nearest,
 )
+from genreflow.learners import estimators
 
 
 class Variant(Section):
@@ -227,31 +228,22 @@ class Ffnn(Section):
 Grid = dict[str, Annotated[list[Any], Field(min_length=1)]]
 
 
-class Grids(Section):
+class _OfAll(Section):
     """What the grid search tries for each parameter of a classifier."""
 
-    svm_linear: Grid = Field({"C": [0.01, 0.1, 1, 10]}, alias="svm-linear")
-    """Of the linear SVM: the study's."""
-    svm_rbf: Grid = Field(
-        {"C": [0.01, 0.1, 1, 10], "gamma": [0.01, 0.001, 0.0001]}, alias="svm-rbf"
-    )
-    """Of the SVM with an RBF kernel: the study's."""
-    mlp: Grid = {
-        "hidden_layer_sizes": [[512, 256], [512, 32], [512]],
-        "alpha": [0.01, 0.03, 0.05],
-    }
-    """Of the multi-layer perceptron: the study's."""
-    logistic_regression: Grid = Field({"C": [0.001, 0.01, 0.1, 1]}, alias="logistic-regression")
-    """Of logistic regression."""
-    lda: Grid = {"shrinkage": ["auto"]}
-    """Of linear discriminant analysis."""
-    gradient_boosting: Grid = Field(
-        {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [7, 31]}, alias="gradient-boosting"
-    )
-    """Of gradient boosting."""
 
+Grids = create_model(
+    "Grids",
+    __base__=_OfAll,
+    __doc__=_OfAll.__doc__,
+    **{
+        name.replace("-", "_"): (Grid, Field(one.GRID, alias=name, description=one.__doc__))
+        for name, one in estimators.known().items()
+    },
+)
+"""The default of each classifier is its own."""
 
-Classifier = Literal[tuple(Grids.all_keys())]
+Classifier = Literal[tuple(estimators.known())]
 
 
 class Classify(Section):
@@ -262,10 +254,8 @@ class Classify(Section):
         Set[Annotated[Literal["all"] | Share, expected("all, or a share between 0 and 1")]],
     ] = {}
     """The feature matrices, each with the shares of variance that PCA keeps; all: no PCA."""
-    run: Set[Classifier] = Grids.all_keys()
-    """Which classifiers, on the hand-crafted features: svm-linear, svm-rbf, mlp,
-    logistic-regression, lda (linear discriminant analysis with shrinkage: strong where there are
-    few tracks), gradient-boosting."""
+    run: Set[Classifier] = list(estimators.known())
+    """Which classifiers, on the hand-crafted features: those of classify.grids."""
     grids: Grids = Grids()
     """What the grid search tries for each parameter of a classifier."""
     folds: Whole = Field(3, ge=2)

@@ -84,6 +84,9 @@ def _json(default: Any) -> str:
 
 def _meanings(section: type[Section]) -> dict[str, str]:
     """Return the text below each key of a section."""
+    described = {key: field.description for key, field in section.model_fields.items()}
+    if described and all(described.values()):
+        return described
     module = ast.parse(inspect.getsource(sys.modules[section.__module__]))
     (lines,) = [
         node.body

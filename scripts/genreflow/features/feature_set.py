@@ -68,6 +68,8 @@ class FeatureSet(ABC):
     Settings: ClassVar[type[Settings]]
     batch: ClassVar[int] = 1
     """Clips that are faster together."""
+    has_network: ClassVar[bool] = False
+    """Whether it runs a network."""
     from_audio: ClassVar[bool] = True
     """Whether new audio can be turned into such features."""
     memory_mb: ClassVar[int] = 3000

@@ -1,6 +1,6 @@
 """Classic classifiers on any feature matrix: scaler, optional PCA, classifier, by grid search."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,39 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.learners import grid_search, prediction_table, skops_files
+from genreflow.learners import estimators, grid_search, prediction_table, skops_files
 from genreflow.learners import pca as components
 from genreflow.limits import MAX_TRACKS
-
-CLASSIFIERS: dict[str, Callable[[int], BaseEstimator]] = {
-    "svm-linear": lambda seed: LinearSVC(dual="auto", random_state=seed),
-    "svm-rbf": lambda seed: SVC(kernel="rbf", random_state=seed),
-    "mlp": lambda seed: MLPClassifier(
-        activation="relu",
-        solver="adam",
-        learning_rate_init=1e-4,
-        batch_size=32,
-        max_iter=200,
-        early_stopping=True,
-        random_state=seed,
-    ),
-    "logistic-regression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
-    "gradient-boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
-    "lda": lambda _: LinearDiscriminantAnalysis(solver="lsqr"),
-}
-"""What makes each unfitted classifier from a seed."""
-
 
 _NAMED = 5
 
@@ -180,7 +155,7 @@ def classify(
     genres, parts, track_ids : (n,) str
         One row a track of `x`.
     classifier
-        A key of `CLASSIFIERS`.
+        One of `learners.estimators`.
     grid
         Values to try for each parameter of the classifier.
     groups : (n,) int, or None
@@ -214,7 +189,7 @@ def classify(
     genres, parts, track_ids = (np.asarray(a, dtype=str) for a in (genres, parts, track_ids))
     _require_finite(x, track_ids)
     learn = _tracks_to_learn_from(genres, parts, fit_on)
-    estimator = CLASSIFIERS[classifier](seed)
+    estimator = estimators.known()[classifier].make(seed)
     grid_search.check_grid(estimator, grid, classifier)
     _check_size(classifier, int(learn.sum()), x.shape[1])
 
@@ -322,8 +297,7 @@ def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
 
 
 def _check_size(classifier, tracks, dimensions) -> None:
-    sizes = {"svm-rbf": tracks, "svm-linear": min(tracks, dimensions), "lda": dimensions}
-    size = sizes.get(classifier, 0)
+    size = estimators.square(classifier, tracks, dimensions)
     if size > MAX_TRACKS:
         raise NotPossible(
             f"{classifier} on {tracks} tracks x {dimensions} dimensions needs a matrix of"

@@ -30,6 +30,8 @@ class Learner:
         The feature matrix that it takes; "" if it takes images, or is an ensemble.
     sets
         The feature sets behind the matrix, by name.
+    classifier
+        The name of the classifier of scikit-learn that is fitted; "" for others.
     members
         The learners that it combines.
     how
@@ -52,6 +54,7 @@ class Learner:
     model: str
     matrix: str = ""
     sets: Sequence[str] = ()
+    classifier: str = ""
     members: Sequence[str] = ()
     how: str = ""
     is_seeded: bool = False
@@ -140,6 +143,7 @@ def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learne
                     CLASSIFIER,
                     matrix=matrix,
                     sets=names,
+                    classifier=classifier,
                     downloads=[file for name in names for file in sets[name].downloads],
                     is_random=any(sets[name].is_random for name in names),
                     learns_from_validation="validation" in config["classify"]["fit_on"],

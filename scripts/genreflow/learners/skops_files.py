@@ -9,14 +9,9 @@ import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from genreflow.errors import GenreflowError
+from genreflow.learners import estimators
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import atomic
-
-TRUSTED = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-)
-"""Types that a file may hold beyond those that skops itself takes for harmless."""
 
 T = TypeVar("T")
 
@@ -42,13 +37,13 @@ def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     ------
     GenreflowError
         If the file is missing, truncated, not a model of this project, or holds types that are not
-        in `TRUSTED`.
+        trusted by any of `learners.estimators`.
     NotPossible
         If the model couldn't be made of its data.
     """
     outcomes.require(path)
     try:
-        return build(skops.io.load(path, trusted=list(TRUSTED)))
+        return build(skops.io.load(path, trusted=_trusted()))
     except FileNotFoundError as error:
         raise GenreflowError(f"{path}: there is no such model file; train it first") from error
     except UntrustedTypesFoundException as error:
@@ -57,3 +52,8 @@ def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
         raise GenreflowError(
             f"{path}: not a whole model file of this workflow ({error}); delete it and train again"
         ) from error
+
+
+def _trusted() -> list[str]:
+    """Return the types that a file may hold beyond those that skops takes for harmless."""
+    return [kind for one in estimators.known().values() for kind in getattr(one, "TRUSTED", ())]

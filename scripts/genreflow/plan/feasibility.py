@@ -13,6 +13,7 @@ from genreflow import split_names
 from genreflow.corpus import groups
 from genreflow.corpus.tracks import PARTS, Track
 from genreflow.errors import GenreflowError
+from genreflow.learners import estimators
 from genreflow.learners.learner import Learner
 from genreflow.limits import MAX_TRACKS
 
@@ -222,7 +223,7 @@ def reasons_against(
     for name, learner in asked.items():
         if reason := (
             _lacks(learner, lacking)
-            or _too_large(config, name, families, genres)
+            or _too_large(config, learner, families, genres)
             or _no_ensemble(config, learner, asked, reasons, families, genres)
         ):
             reasons[name] = reason
@@ -239,11 +240,14 @@ def _lacks(learner: Learner, lacking: Collection[str]) -> str:
     )
 
 
-def _too_large(config: Config, name: str, families: Sequence[str], genres: Genres) -> str:
-    """Say that an RBF SVM would be fitted on too many tracks on every split."""
-    if not name.endswith("/svm-rbf"):
+def _too_large(config: Config, learner: Learner, families: Sequence[str], genres: Genres) -> str:
+    """Say that a classifier's matrix of tracks would be too large on every split."""
+    if not learner.classifier:
         return ""
-    sizes = [_learned_from(config, family, genres) for family in families]
+    sizes = [
+        estimators.square(learner.classifier, _learned_from(config, family, genres), 0)
+        for family in families
+    ]
     least = min(sizes) * (1 - config["corpus"]["max_excluded"])
     if least <= MAX_TRACKS:
         return ""

@@ -58,6 +58,7 @@ class ImageNetwork(FeatureSet):
     kind = "keras"
     Settings: ClassVar = Settings
     needs = IMAGE
+    has_network = True
     batch = 8
 
     @classmethod

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from genreflow.config.base import Number, Positive, Problem, Text, matching
 from genreflow.config.features import Backbone, Cuts
@@ -62,12 +62,19 @@ class Settings(feature_set.Settings):
     pooling: Literal["mean", "flatten"] | None = None
     dtype: Literal["float16", "float32"]
 
+    @model_validator(mode="after")
+    def _rate_of_waveforms(self) -> Self:
+        if self.input == "waveform" and self.sample_rate is None:
+            raise ValueError("expected the sample_rate of the waveform")
+        return self
+
 
 class OnnxNetwork(FeatureSet):
     """A network in ONNX: its file is the ``network``."""
 
     kind = "onnx"
     Settings: ClassVar = Settings
+    has_network = True
 
     @classmethod
     def planned(cls, name: str, backbone: Mapping[str, Any], config: Mapping[str, Any]) -> Planned:

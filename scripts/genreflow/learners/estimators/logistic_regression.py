@@ -1,0 +1,12 @@
+"""Logistic regression."""
+
+from typing import Any
+
+GRID = {"C": [0.001, 0.01, 0.1, 1]}
+
+
+def make(seed: int) -> Any:
+    """Return the unfitted classifier."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000, random_state=seed)
