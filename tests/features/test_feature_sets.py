@@ -121,7 +121,7 @@ def of_corpus(folder, parts, corpus):
     found = []
     for part in parts:
         features = part.feature_set(folder=str(folder))
-        taken = shards.clips_of(features, list(FILES), corpus[features.needs], sample_rate=RATE)
+        taken = features.clips(list(FILES), corpus[features.needs], sample_rate=RATE)
         assert shards.write(folder / "shard.h5", features, taken) == len(FILES)
         matrix = folder / f"matrix-{part.output}.h5"
         shards.gather([folder / "shard.h5"], part.output, matrix=matrix, left_out=folder / "out")

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import soxr
 from genreflow.errors import GenreflowError
-from genreflow.features import matrices, shards
+from genreflow.features import image_clips, matrices, shards, wav_clips
 from genreflow.features.feature_set import Part
 from made.networks import sha256, write_filters, write_image_shard, write_onnx, write_product
 from onnx import helper
@@ -41,7 +41,7 @@ def wavs(tmp_path, lengths, rate=RATE):
         soundfile.write(tmp_path / f"{number}.wav", values, rate, "PCM_16")
         tracks.append((f"t{number}", tmp_path / f"{number}.wav"))
         samples[f"t{number}"] = values / 32768
-    return shards.wavs(tracks, sample_rate=rate), samples
+    return wav_clips.wavs(tracks, sample_rate=rate), samples
 
 
 def frames(samples, filters):
@@ -109,7 +109,7 @@ def test_a_network_may_take_log_mel_images(tmp_path, shape):
     eyes = write_product(tmp_path / "image.onnx", weights, shape)
     pictures = RNG.integers(0, 256, (3, 8, 12), dtype=np.uint8)
     images = dict(zip("abc", pictures, strict=True))
-    clips = shards.images(write_image_shard(tmp_path / "images.h5", images, (8, 12)))
+    clips = image_clips.images(write_image_shard(tmp_path / "images.h5", images, (8, 12)))
     features = feature_set(eyes, "embedding", input="image")
     assert shards.write(tmp_path / "0.h5", features, clips) == 3
     expected = pictures.reshape(3, -1) @ weights

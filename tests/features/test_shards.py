@@ -17,6 +17,7 @@ from genreflow.features import (
     matrices,
     preparation,
     shards,
+    source_clips,
     spectrograms,
 )
 from genreflow.features.feature_set import Part
@@ -60,7 +61,7 @@ def clips(tmp_path_factory):
 
 
 def write_sounds(path, clips, names):
-    found = shards.clips_of(HANDCRAFTED, names, [clips[one] for one in names], sample_rate=0)
+    found = HANDCRAFTED.clips(names, [clips[one] for one in names], sample_rate=0)
     shards.write(path, HANDCRAFTED, found)
     return path
 
@@ -102,7 +103,7 @@ def test_a_clip_that_changes_while_it_is_read_stops_the_job(tmp_path, clips):
         yield "2", clips["2"]
 
     with pytest.raises(GenreflowError, match=r"changing\.wav changed .* run again"):
-        shards.write(tmp_path / "0.h5", HANDCRAFTED, shards.sources(tracks(), duration=2))
+        shards.write(tmp_path / "0.h5", HANDCRAFTED, source_clips.sources(tracks(), duration=2))
     assert not (tmp_path / "0.h5").exists()
 
 
@@ -145,7 +146,7 @@ def prepared(tmp_path_factory):
 def extract(tmp_path, images, features):
     paths = [tmp_path / "features" / f"{n}.h5" for n in range(len(images))]
     counts = [
-        shards.write(path, features, shards.clips_of(features, [], [shard], sample_rate=0))
+        shards.write(path, features, features.clips([], [shard], sample_rate=0))
         for path, shard in zip(paths, images, strict=True)
     ]
     return paths, counts

