@@ -48,17 +48,23 @@ def made(workdir):
     return {output: (known[output]["rule"], reading[output]) for output in known}
 
 
+def pieces(output):
+    """Return the names of the folders and the file of an output, below those of its corpus."""
+    return [piece.split(".")[0] for piece in output.split("/")[2:]]
+
+
 def with_followers(workdir, *stages):
     """Return rules and all that depends on them in a finished run.
 
-    A stage is a rule, or RULE/PART for those of its outputs that have PART in their paths.
+    A stage is a rule, or RULE/PART for those of its outputs that have PART in their paths below the corpus's.
     """
     outputs = made(workdir)
+    named = [stage.partition("/") for stage in stages]
     waiting = [
         output
         for output, (rule, _) in outputs.items()
-        for name, _, part in (stage.partition("/") for stage in stages)
-        if rule == name and part in ("", *(piece.split(".")[0] for piece in output.split("/")))
+        for name, _, part in named
+        if rule == name and part in ("", *pieces(output))
     ]
     found = set()
     while waiting:
@@ -66,7 +72,7 @@ def with_followers(workdir, *stages):
         if output not in found:
             found.add(output)
             waiting.extend(outputs[output][1])
-    return {outputs[output][0] for output in found} | {stage.partition("/")[0] for stage in stages}
+    return {outputs[output][0] for output in found} | {name for name, *_ in named}
 
 
 def rules_of(jobs):

@@ -425,7 +425,8 @@ def with_table(template, tmp_path_factory):
     ]
     lines = [",".join(map(str, row)) for row in [("path", "genre", "artist", "title"), *rows]]
     (folder / "tracks.csv").write_text("\n".join(lines) + "\n")
-    shutil.copy(folder / "results" / "tiny" / "features" / "handcrafted.csv", folder)
+    table = folder / "results" / "tiny" / "features" / "handcrafted.csv"
+    shutil.copy(table, folder / "features.csv")
     return folder
 
 
