@@ -56,7 +56,7 @@ def pieces(output):
 def with_followers(workdir, *stages):
     """Return rules and all that depends on them in a finished run.
 
-    A stage is a rule, or RULE/PART for those of its outputs that have PART in their paths below the corpus's.
+    A stage is a rule, or RULE/PART for those of its outputs with PART among their `pieces`.
     """
     outputs = made(workdir)
     named = [stage.partition("/") for stage in stages]
