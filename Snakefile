@@ -1,5 +1,5 @@
-# What a run makes, from audio files to tables. Each stage has a file below rules/; everything
-# that a rule computes itself (lists of inputs, names, settings) stands in rules/common.smk.
+# What a run makes, from audio files to tables. Each stage has a file below rules/. What rules read and
+# depend on is worked out in scripts/genreflow/plan; rules/common.smk makes the plan.
 
 from snakemake.utils import min_version
 
