@@ -11,6 +11,7 @@ import pytest
 import yaml
 from genreflow import config
 from genreflow.corpus import demo
+from imports import modules
 from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +137,42 @@ def test_links_within_the_repository_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+LIBRARY = ROOT / "scripts/genreflow"
+
+
+def test_code_that_the_pages_name_is_there():
+    for page in PAGES:
+        named = re.findall(r"`([\w.-]+/[\w./-]+\.(?:py|sh|smk))`", page.read_text(encoding="utf-8"))
+        for name in named:
+            places = (ROOT / name, LIBRARY / name)
+            assert any(path.exists() for path in places), f"{page.name} names {name}"
+
+
+def test_a_clip_is_followed_through_rules_scripts_and_modules_that_are_there():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(
+        r"^\| (.*?) \| (.*?) \| (.*?) \|", page.split("## A ")[1], flags=re.MULTILINE
+    )[1:]
+    texts = [path.read_text(encoding="utf-8") for path in ROOT.glob("rules/*.smk")]
+    known = {name for text in texts for name in re.findall(r"(?:rule| as) (\w+)(?::| with)", text)}
+    assert len(steps) > 15
+    for step in steps:
+        rules, scripts, paths = (re.findall(r"`([\w/.]+)`", cell) for cell in step)
+        assert rules and set(rules) <= known
+        used = {name for one in scripts if one.endswith(".py") for name in modules(one)}
+        named = [f"genreflow.{path[:-3].replace('/', '.')}" for path in paths if path[-1] != "/"]
+        assert scripts == ["wav.sh"] or (named and set(named) <= used), step
+
+
+def test_the_tree_of_the_library_is_whole():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    told = set(
+        re.findall(r"(?<= )(\w+)(?:/|\.py) ", page.split("the library\n")[1].split("tests/")[0])
+    )
+    there = {path.stem for path in LIBRARY.iterdir()} - {"__init__", "__pycache__"}
+    assert told == there
 
 
 def test_every_dependency_has_a_reason_in_readme():
