@@ -3,7 +3,7 @@
 
 
 rule wav:
-    """Resample one clip to a 16-bit mono WAV; one that can't be decoded gets no frames."""
+    """Resample a clip to a 16-bit mono WAV; without samples if it can't be decoded."""
     input:
         source=STAGES.source,
     output:

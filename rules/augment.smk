@@ -1,5 +1,5 @@
 rule augmented_shard:
-    """Make masked copies of the images of a shard's training tracks (SpecAugment)."""
+    """Make masked copies of a shard's training images (SpecAugment)."""
     input:
         shard=layout.spectrogram_shard("{shard}"),
         split=layout.split("{split}"),
@@ -19,7 +19,7 @@ rule augmented_shard:
         augment=STAGES.masked_copies,
         code=code("augmented_shard.py"),
     message:
-        "Mask copies of shard {wildcards.shard}, {wildcards.split}"
+        "Make masked copies of shard {wildcards.shard} for {wildcards.split}"
     script:
         "../scripts/augmented_shard.py"
 
@@ -35,7 +35,7 @@ use rule spectrograms as augmented with:
     benchmark:
         layout.benchmark("augmented", "{split}")
     message:
-        "Join the masked copies, {wildcards.split}"
+        "Join the masked copies for {wildcards.split}"
 
 
 rule copies_gallery:
@@ -66,13 +66,13 @@ rule copies_gallery:
         note=PLAN.note,
         code=code("copies_gallery.py"),
     message:
-        "Draw masked copies, {wildcards.split}"
+        "Draw masked copies for {wildcards.split}"
     script:
         "../scripts/copies_gallery.py"
 
 
 rule online_gallery:
-    """Show what augmentation while training makes of images."""
+    """Show how images are augmented while a network trains."""
     input:
         images=layout.spectrograms,
         shards=STAGES.spectrogram_shards,
@@ -100,6 +100,6 @@ rule online_gallery:
         note=PLAN.note,
         code=code("online_gallery.py"),
     message:
-        "Draw augmented images, {wildcards.split}"
+        "Draw augmented images for {wildcards.split}"
     script:
         "../scripts/online_gallery.py"

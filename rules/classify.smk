@@ -2,7 +2,7 @@ FITTED = layout.fitted("{split}", "classify/{features}/{pca}/{classifier}")
 
 
 rule pca:
-    """Find the principal components of a split's training tracks: once for all shares."""
+    """Find the principal components of features on a split, once for all shares of variance."""
     input:
         matrix=layout.features("{features}"),
         split=layout.split("{split}"),
@@ -29,7 +29,7 @@ rule pca:
 
 
 rule classify:
-    """Choose a classifier's parameters by cross-validation on training, fit it, and predict."""
+    """Choose a classifier's parameters by cross-validation, fit it, and predict the split's tracks."""
     input:
         matrix=layout.features("{features}"),
         tracks=layout.tracks,
@@ -62,7 +62,7 @@ rule classify:
 
 
 rule classify_table:
-    """List each classifier's dimensions, best parameters, cross-validated and test accuracy."""
+    """Compare the classifiers: dimensions, best parameters, cross-validated and test accuracy."""
     input:
         STAGES.fits,
     output:
@@ -91,7 +91,7 @@ rule classify_table:
 
 
 rule explained_variance:
-    """Draw how much of the variance the components of each feature matrix explain."""
+    """Draw how much variance the first components of each feature matrix explain."""
     input:
         STAGES.decompositions,
     output:
@@ -118,6 +118,6 @@ rule explained_variance:
         note=PLAN.notes,
         code=code("explained_variance.py"),
     message:
-        "Draw the explained variances on {wildcards.family}"
+        "Draw the explained variance on {wildcards.family}"
     script:
         "../scripts/explained_variance.py"

@@ -38,7 +38,7 @@ rule cnn:
 
 
 rule cnn_search:
-    """Search the hyper-parameters of a variant of the CNN on a split, by Hyperband."""
+    """Search for the best hyper-parameters of a variant of the CNN on a split, by Hyperband."""
     input:
         images=layout.spectrograms,
         shards=STAGES.spectrogram_shards,

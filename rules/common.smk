@@ -1,5 +1,5 @@
-# Reads the configuration and the tracks, and makes the plan, of which the rules take their inputs,
-# params and patterns (scripts/genreflow/plan).
+# Reads the configuration and the tracks, and makes the plan (scripts/genreflow/plan). The rules take
+# their inputs, params and patterns from it.
 
 import gc
 import json
@@ -108,12 +108,12 @@ if workflow.is_main_process and "fetch" not in sys.argv:
 
 
 def code(*sources):
-    """Hash scripts and the library modules they use: the param by which edits make stale."""
+    """Hash scripts and the library modules that they use; outputs of other code are stale."""
     return digest.code(*(Path(workflow.basedir) / "scripts" / one for one in sources))
 
 
 def one_of(names):
-    """Return the pattern of some names; of none it matches nothing."""
+    """Return a pattern that matches these names, and nothing if there are none."""
     return "|".join(names) or "(?!)"
 
 
@@ -143,7 +143,7 @@ def more_memory_by_attempt():
 
 
 def memory_of_attempt(megabytes):
-    """Return a function of the attempt."""
+    """Return how much memory each attempt gets [MB]."""
     return lambda wildcards, attempt: megabytes * attempt
 
 

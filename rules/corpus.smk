@@ -96,7 +96,7 @@ rule audit:
 
 
 rule manifest:
-    """List the tracks to be used, and those left out with the reason."""
+    """List the tracks that are used, and those that are left out with the reason."""
     input:
         audits=STAGES.audits,
         listing=layout.listing,

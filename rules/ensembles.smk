@@ -25,6 +25,6 @@ rule ensemble:
         seed=config["seed"],
         code=code("ensemble.py"),
     message:
-        "Combine ensemble/{wildcards.ensemble} on {wildcards.split}"
+        "Combine the members of ensemble/{wildcards.ensemble} on {wildcards.split}"
     script:
         "../scripts/ensemble.py"

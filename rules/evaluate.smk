@@ -1,5 +1,5 @@
 rule latency:
-    """Time the prediction of single clips by each learner, with the machine to itself."""
+    """Measure how long each learner takes to predict a clip, with the machine to itself."""
     input:
         predictions=STAGES.timed_predictions,
         models=STAGES.timed_models,
@@ -16,7 +16,7 @@ rule latency:
         layout.benchmark("latency")
     conda:
         "../envs/genreflow.yaml"
-    # All there are, so that nothing else runs and is timed with it. Of a cluster, no number is known.
+    # All cores, so that nothing else runs meanwhile. On a cluster, their number isn't known.
     threads: workflow.resource_settings.cores or config["latency"]["threads"]
     resources:
         mem_mb=6000,
@@ -33,7 +33,7 @@ rule latency:
         note=PLAN.notes,
         code=code("latency.py", *STAGES.modules),
     message:
-        "Time the prediction of clips"
+        "Measure the latency of the learners"
     script:
         "../scripts/latency.py"
 
@@ -85,7 +85,7 @@ rule tables:
 
 
 rule accuracy_figure:
-    """Draw the test accuracy of each learner with its interval."""
+    """Draw each learner's test accuracy with its interval."""
     input:
         layout.table("comparison"),
     output:
@@ -148,7 +148,7 @@ rule calibration_figure:
 
 
 rule confusion_matrices:
-    """Draw which genres each learner takes for which, on the test part of a split."""
+    """Draw which genres each learner mixes up, on the test part of a split."""
     input:
         STAGES.predictions_of_family,
     output:
@@ -188,7 +188,7 @@ rule confusion_matrices:
 
 
 rule learning_curves:
-    """Draw each network's loss and accuracy over the epochs, all seeds and folds together."""
+    """Draw each network's loss and accuracy over the epochs, of all seeds and folds in one figure."""
     input:
         STAGES.histories_of_family,
     output:

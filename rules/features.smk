@@ -1,5 +1,5 @@
 rule network:
-    """Build a network up to the deepest of its outputs, and choose what runs it fastest."""
+    """Build a network up to its deepest output, and choose what runs it fastest."""
     input:
         network=STAGES.network_file,
         weights=STAGES.weights_file,
@@ -29,7 +29,7 @@ rule network:
 
 
 rule feature_shard:
-    """Compute the features of a shard's tracks, those of all outputs of a feature set in one pass."""
+    """Compute the features of a shard's tracks, all outputs of a feature set in one pass."""
     input:
         clips=STAGES.clips_of_shard,
         network=STAGES.network,
@@ -57,7 +57,7 @@ rule feature_shard:
 
 
 rule feature_matrix:
-    """Join the shards of an output of a feature set into one matrix."""
+    """Join the shards of one output of a feature set into a matrix."""
     input:
         STAGES.feature_shards,
     output:
@@ -113,7 +113,7 @@ rule joined_features:
 if config["handcrafted"]["source"] == "published":
 
     rule published_features:
-        """Take the corpus's hand-crafted features from a table in FMA's format."""
+        """Read the corpus's hand-crafted features from a table in FMA's format."""
         input:
             listing=layout.listing,
             table=config["handcrafted"]["table"],

@@ -32,7 +32,7 @@ rule ffnn:
 
 
 rule ffnn_table:
-    """Compare the feed-forward networks by loss and accuracy, as the study's tables 1 and 2."""
+    """Compare the feed-forward networks by loss and accuracy, as tables 1 and 2 of the study do."""
     input:
         STAGES.scores,
     output:

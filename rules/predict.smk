@@ -1,5 +1,5 @@
 rule export:
-    """Bundle the best learner of the first split, or the one that is named, in one folder."""
+    """Put the best learner of the first split, or the one that is named, into a folder to take along."""
     input:
         predictions=STAGES.candidate_predictions,
         members=STAGES.candidate_members,
@@ -41,7 +41,7 @@ rule export:
 
 
 rule predict:
-    """Predict the genres of new audio by the bundled learner."""
+    """Predict the genres of new audio with the bundled learner."""
     input:
         bundle=layout.bundle,
         audio=audio_to_predict,

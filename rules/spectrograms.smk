@@ -51,7 +51,7 @@ rule spectrograms:
 
 
 rule genre_gallery:
-    """Show clips of each genre: how much they differ within it."""
+    """Show some clips of each genre, and how much they differ."""
     input:
         images=layout.spectrograms,
         shards=STAGES.spectrogram_shards,
