@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import keras
 import numpy as np
-from genreflow.features import engines, image_networks, network_shards
+from genreflow.features import engines, image_networks, preparation
 from genreflow.features.engines import openvino
 from genreflow.features.spectrograms import Settings
 
@@ -215,7 +215,7 @@ def main() -> int:
         f"{args.images} images of {SHAPE[0]} x {SHAPE[1]}; {args.rounds} rounds, "
         f"{args.threads} threads, {processor()}, load {os.getloadavg()[0]:.1f}"
     )
-    images = np.resize(network_shards.trial_images(STUDY), (args.images, *SHAPE))
+    images = np.resize(preparation.trial_images(STUDY), (args.images, *SHAPE))
     faster = {name: measure(name, images, args.rounds, args.threads) for name in BACKBONES}
     best = engines.precisions()[0]
     ratio = faster["VGG16"][f"OpenVINO, {best}, one pass"]
