@@ -22,7 +22,7 @@ def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISH
     Parameters
     ----------
     files
-        As `genreflow.plan.downloads` returns them.
+        As `genreflow.plan.plan.downloads` returns them.
     table
         The published files, for whoever has a copy of them elsewhere.
 

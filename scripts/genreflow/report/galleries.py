@@ -131,8 +131,8 @@ def online(
     changes
         What augments, by the name that stands above its image. Each takes a batch of all
         chosen images, uint8, shape (n, n_mels, n_frames, 1), and returns one of that shape in
-        grey levels, as the functions of `learners.augmentation.shown`. The padding of short clips
-        is there, for they take it for audio.
+        grey levels, as the functions of `learners.augmentation.examples`. The padding of short
+        clips is there, for they take it for audio.
     count, seed
         As in `copies`.
 
