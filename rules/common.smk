@@ -23,7 +23,7 @@ from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
 from genreflow.learners import estimators
 from genreflow.plan import plan, stages
 from genreflow.report import ending
-from genreflow.runtime import digest, files, locks, patches, watch
+from genreflow.runtime import digest, files, locks, patches, orphans
 
 # Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
 gc.set_threshold(200_000, 100, 100)
@@ -33,7 +33,7 @@ os.environ.update(
     FFMPEG=imageio_ffmpeg.get_ffmpeg_exe(),
     GENREFLOW_SCRIPTS=str(Path(workflow.basedir) / "scripts"),
 )
-os.environ[watch.RUN] = str(os.getpid())
+os.environ[orphans.RUN] = str(os.getpid())
 patches.apply()
 
 

@@ -14,7 +14,7 @@ with logged(snakemake.log[0], visible=True) as say:
         jobs=snakemake.threads,
         report=say,
     )
-    say(predicted.shown(found))
+    say(predicted.to_text(found))
     if found["reason"].astype(bool).all():
         raise GenreflowError(
             f"{snakemake.params.path}: no file could be predicted; the table says why"

@@ -94,6 +94,6 @@ def test_what_gives_no_file_is_refused(tmp_path, below):
 
 
 def test_a_line_says_what_was_passed_over():
-    line = collect.said({".jpg": 12, "": 1, collect.SYSTEM: 30})
+    line = collect.describe({".jpg": 12, "": 1, collect.SYSTEM: 30})
     assert line.endswith("30 of the system, 12 .jpg, 1 without an ending")
-    assert collect.said({}) == ""
+    assert collect.describe({}) == ""

@@ -20,7 +20,7 @@ import skops.io
 import soundfile
 from genreflow.audio import collect
 from genreflow.bundle import bundles, predict
-from genreflow.bundle.predicted import safe, segments, table
+from genreflow.bundle.predicted import escaped, segments, table
 from genreflow.bundle.prediction import Predictor, predict_files, windows
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers
@@ -156,9 +156,9 @@ def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeyp
 
 
 def test_control_characters_of_names_dont_reach_the_terminal():
-    assert safe("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
-    assert safe(os.fsdecode(b"M\xfcsik.mp3")) == "M\\xfcsik.mp3"
-    assert safe("Mu\u0308sik \u97f3\u697d-1.mp3") == "Mu\u0308sik \u97f3\u697d-1.mp3"
+    assert escaped("a\x1b[2Jb\n\u202ec") == "a\\x1b[2Jb\\n\\u202ec"
+    assert escaped(os.fsdecode(b"M\xfcsik.mp3")) == "M\\xfcsik.mp3"
+    assert escaped("Mu\u0308sik \u97f3\u697d-1.mp3") == "Mu\u0308sik \u97f3\u697d-1.mp3"
 
 
 COMMAND_LINE = """

@@ -110,7 +110,7 @@ def asked_for(paths: Iterable[str | Path]) -> Found:
             if not found.files:
                 raise GenreflowError(
                     f"{str(path)!r} has no audio files: expected {', '.join(sorted(SUFFIXES))}. "
-                    f"{said(found.passed_over)}"
+                    f"{describe(found.passed_over)}"
                 )
             files += found.files
             passed_over.update(found.passed_over)
@@ -139,7 +139,7 @@ def _listed(path: Path) -> Iterator[Path]:
             yield path.parent / line
 
 
-def said(passed_over: Mapping[str, int]) -> str:
+def describe(passed_over: Mapping[str, int]) -> str:
     """Say in a line what was passed over; "" if nothing was."""
     if not passed_over:
         return ""

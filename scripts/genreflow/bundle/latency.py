@@ -26,7 +26,7 @@ import pandas as pd
 from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.bundle import bundles
-from genreflow.bundle.prediction import input_of, key_of, load_model, parts_of
+from genreflow.bundle.prediction import input_of, load_model, parts_of, set_key
 from genreflow.evaluation import markdown
 from genreflow.features import spectrograms
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Sound
@@ -242,7 +242,7 @@ def _parameters(model: bundles.Model) -> int | None:
         count = part.feature_set().parameters(part.output)
         if count is None:
             return None
-        key = key_of(part)
+        key = set_key(part)
         deepest[key] = max(count, deepest.get(key, 0))
     return sum(deepest.values())
 

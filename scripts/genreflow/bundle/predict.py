@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from genreflow.audio import collect
 from genreflow.bundle import bundles
-from genreflow.bundle.predicted import segments, shown, table
+from genreflow.bundle.predicted import segments, table, to_text
 from genreflow.bundle.prediction import Clips, Predictor, predict_files, prepare
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic
@@ -116,7 +116,7 @@ def run(
     asked = collect.asked_for(paths)
     files = asked.files
     if asked.passed_over:
-        report(collect.said(asked.passed_over))
+        report(collect.describe(asked.passed_over))
     if not files:
         raise GenreflowError("there is nothing to predict: name audio files, a folder or a list")
     read = bundles.read(bundle)
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if given.output is None:
-        print(shown(found))
+        print(to_text(found))
     return 0 if (found["reason"] == "").any() else 1
 
 

@@ -64,15 +64,15 @@ def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     pandas.DataFrame
         file, predicted, p_GENRE for each genre, windows (how many), strongest (the window that
         speaks most for the predicted genre, as m:ss-m:ss), reason (why there is no prediction).
-        Texts are `safe`.
+        Texts are `escaped`.
     """
     import pandas as pd
 
     return pd.DataFrame(
         [
             {
-                "file": safe_path(one.file),
-                "predicted": safe(one.predicted),
+                "file": escaped_path(one.file),
+                "predicted": escaped(one.predicted),
                 **_columns(one.genres, one.probabilities),
                 "windows": len(one.starts),
                 "strongest": "" if one.reason else _strongest(one),
@@ -90,7 +90,7 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         file, start, end [s], p_GENRE for each genre, predicted (the genre of the whole file), rank
-        (1 for the window that speaks most for it). Texts are `safe`.
+        (1 for the window that speaks most for it). Texts are `escaped`.
     """
     import pandas as pd
 
@@ -102,11 +102,11 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
         rank[one.ranked] = np.arange(1, len(rank) + 1)
         rows += [
             {
-                "file": safe_path(one.file),
+                "file": escaped_path(one.file),
                 "start": round(float(one.starts[window]), 3),
                 "end": round(float(one.ends[window]), 3),
                 **_columns(one.genres, one.by_window[window]),
-                "predicted": safe(one.predicted),
+                "predicted": escaped(one.predicted),
                 "rank": rank[window],
             }
             for window in range(len(rank))
@@ -129,7 +129,7 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-def safe(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text that a terminal and a spreadsheet show as it is.
 
     Control characters and bytes that aren't UTF-8 are written as escapes. What a spreadsheet would
@@ -139,8 +139,8 @@ def safe(text: str) -> str:
     return f"'{plain}" if _begins_formula(plain) else plain
 
 
-def safe_path(path: str) -> str:
-    """Return a path as `safe` does, but with ``./`` in front, so that it stays the same path."""
+def escaped_path(path: str) -> str:
+    """Return a path as `escaped` does, but with ``./`` in front, so that it stays the same path."""
     plain = _printable(path)
     return f"./{plain}" if _begins_formula(plain) else plain
 
@@ -157,7 +157,7 @@ def _begins_formula(text: str) -> bool:
     return unicodedata.normalize("NFKC", text[:1]) in ("=", "+", "-", "@")
 
 
-def shown(found: "pd.DataFrame") -> str:
+def to_text(found: "pd.DataFrame") -> str:
     """Return a table of `table` in columns for a terminal."""
     probabilities = found.filter(regex="^p_")
     rows = found[["file", "predicted", "windows", "strongest", "reason"]]

@@ -21,7 +21,7 @@ from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.bundle import bundles
-from genreflow.bundle.predicted import Prediction, safe
+from genreflow.bundle.predicted import Prediction, escaped
 from genreflow.errors import GenreflowError
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, FeatureSet, Part, Sound
 from genreflow.learners import models
@@ -44,7 +44,7 @@ class Clips:
     needed
         What is needed of each window, by what feature sets call it.
     features
-        By what `key_of` gives for a feature set without a network: its features of the windows, by
+        By what `set_key` gives for a feature set without a network: its features of the windows, by
         output. They need no model, so that other processes compute them.
     """
 
@@ -67,14 +67,14 @@ class Clips:
         )
 
 
-def key_of(part: Part) -> str:
+def set_key(part: Part) -> str:
     """Return what stands for a feature set; its outputs have the same."""
     return json.dumps({**asdict(part), "output": ""}, sort_keys=True)
 
 
 def parts_of(read: Iterable[bundles.Model]) -> dict[str, Part]:
     """Return a part of each feature set that models take."""
-    return {key_of(part): part for model in read for part in model.features}
+    return {set_key(part): part for model in read for part in model.features}
 
 
 def prepare(
@@ -112,7 +112,7 @@ def prepare(
         make = _log_mel(bundle)
         needed[IMAGE] = np.stack([make.image(clip.samples)[0] for clip in needed[WAV]])
     found = {
-        key_of(one): _one_by_one(one.feature_set(), needed) for one in parts if not one.network
+        set_key(one): _one_by_one(one.feature_set(), needed) for one in parts if not one.network
     }
     later = {IMAGE} | {one.feature_set().needs for one in parts if one.network}
     return Clips(
@@ -310,7 +310,7 @@ def input_of(
     needed
         As of `Clips`.
     features
-        By `key_of` of each feature set, the features of its outputs, as they are stored.
+        By `set_key` of each feature set, the features of its outputs, as they are stored.
 
     Returns
     -------
@@ -327,7 +327,7 @@ def input_of(
         return needed[IMAGE][..., np.newaxis]
     found = []
     for part in model.features:
-        computed = features[key_of(part)]
+        computed = features[set_key(part)]
         if part.output not in computed:
             raise GenreflowError(
                 f"the features {part.name} have no output {part.output!r}, only "
@@ -398,11 +398,11 @@ def predict_files(
             said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
         except GenreflowError as error:
             nothing = np.empty(0)
-            reason = said = safe(str(error))
+            reason = said = escaped(str(error))
             one = Prediction(
                 str(path), predictor.bundle.genres, nothing, nothing, np.empty((0, 0)), reason
             )
-        report(f"{number} of {len(paths)}: {safe(str(path))}: {safe(said)}")
+        report(f"{number} of {len(paths)}: {escaped(str(path))}: {escaped(said)}")
         found.append(one)
     return found
 

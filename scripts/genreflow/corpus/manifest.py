@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from genreflow.audio.collect import said
+from genreflow.audio.collect import describe
 from genreflow.corpus.tracks import Listing, Track, read_listing
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import read_table, write_csv, write_json
@@ -126,5 +126,5 @@ def write_manifest(
     return (
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "
         f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
-        f"{said(listed.passed_over)}"
+        f"{describe(listed.passed_over)}"
     ).rstrip()

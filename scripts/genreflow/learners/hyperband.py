@@ -27,7 +27,7 @@ from keras_tuner.oracles import HyperbandOracle
 from genreflow.errors import GenreflowError
 from genreflow.features import backend
 from genreflow.learners import cnn, training
-from genreflow.runtime import watch
+from genreflow.runtime import orphans
 from genreflow.runtime.files import read_table, write_json
 
 COLUMNS = ["trial", "bracket", "round", "continues", "initial_epoch", "epochs", "score"]
@@ -352,5 +352,5 @@ def _runner(task: Task, workers: int, stack: ExitStack) -> Callable[[Sequence[Tr
 
 
 def _start_process(task: Task) -> None:
-    watch.end_with(os.getppid())
+    orphans.end_with(os.getppid())
     backend.configure(threads=task.threads, seed=task.seed, precision=task.precision)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.runtime import outcomes, watch
+from genreflow.runtime import orphans, outcomes
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
@@ -44,7 +44,7 @@ def logged(
     callable
         Says a line on the terminal and in the log, for jobs that take long.
     """
-    watch.end_with_run()
+    orphans.end_with_run()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)

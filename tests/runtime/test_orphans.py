@@ -10,9 +10,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 JOB = """
 import ctypes, signal, time
-from genreflow.runtime import watch
-watch.INTERVAL, watch.GRACE = 0.05, {grace}
-watch.end_with_run()
+from genreflow.runtime import orphans
+orphans.INTERVAL, orphans.GRACE = 0.05, {grace}
+orphans.end_with_run()
 runs = lambda: print("runs", flush=True)
 {block}
 """
