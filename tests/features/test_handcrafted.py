@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from genreflow.audio.decode import native
 from genreflow.errors import GenreflowError
-from genreflow.features import handcrafted
+from genreflow.features import analysis, handcrafted
 from made import naive_features
 from made.clips import music
 
@@ -166,8 +166,8 @@ def test_the_tuning_of_a_chord_is_found(cents):
     time = np.arange(44100) / 44100
     pitches = 440 * 2 ** ((np.array([0, 4, 7, 16]) + cents / 100) / 12)
     samples = np.sin(2 * np.pi * pitches[:, None] * time).sum(axis=0).astype(np.float32)
-    clip = handcrafted.Analysis(samples, 44100)
-    tuning = handcrafted.estimate_tuning(clip.magnitude, 44100)
+    clip = analysis.Analysis(samples, 44100)
+    tuning = analysis.estimate_tuning(clip.magnitude, 44100)
     assert tuning == librosa.estimate_tuning(y=samples, sr=44100)
     assert tuning == pytest.approx(cents / 100, abs=0.05)
 
@@ -176,7 +176,7 @@ def test_the_tuning_of_a_chord_is_found(cents):
 def test_the_constant_q_transform_equals_librosas(tuning):
     samples = music(32000, 1)
     expected = np.abs(librosa.cqt(samples, sr=32000, n_bins=84, tuning=tuning))
-    values = handcrafted.constant_q(samples, 32000, tuning=tuning)
+    values = analysis.constant_q(samples, 32000, tuning=tuning)
     np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-6 * expected.max())
 
 
