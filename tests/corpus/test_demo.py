@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import soundfile as sf
 from genreflow.corpus import demo
-from genreflow.corpus.synthesis import STYLES, render
+from genreflow.corpus.styles import STYLES
+from genreflow.corpus.synthesis import render
 from genreflow.errors import GenreflowError
 
 SMALL = {"genres": 2, "clips_per_genre": 10, "seed": 3}

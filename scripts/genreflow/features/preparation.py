@@ -7,7 +7,8 @@ import numpy as np
 import soxr
 
 from genreflow.audio.wav import FULL_SCALE
-from genreflow.corpus import synthesis
+from genreflow.corpus.styles import STYLES
+from genreflow.corpus.synthesis import render
 from genreflow.features import engines, spectrograms
 
 TRIAL_RATE, TRIAL_SECONDS = 22050, 30
@@ -96,8 +97,8 @@ def trial_images(settings: spectrograms.Settings) -> np.ndarray:
     """
     log_mel = spectrograms.LogMel(settings)
     images = []
-    for number, genre in enumerate(list(synthesis.STYLES)[: engines.BATCH_SIZE]):
-        clip = synthesis.render(
+    for number, genre in enumerate(list(STYLES)[: engines.BATCH_SIZE]):
+        clip = render(
             genre,
             seed=0,
             artist=number,
