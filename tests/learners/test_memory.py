@@ -89,7 +89,7 @@ def corpora(tmp_path_factory):
 
 def trained(corpora, memory_mb):
     code = (
-        f"from features import test_memory; test_memory.train_within_limit(*{corpora}, {memory_mb})"
+        f"from learners import test_memory; test_memory.train_within_limit(*{corpora}, {memory_mb})"
     )
     tests, scripts = Path(__file__).parents[1], Path(__file__).parents[2] / "scripts"
     return subprocess.run(
