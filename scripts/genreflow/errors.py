@@ -1,4 +1,7 @@
-"""The exceptions that are meant for users."""
+"""The exceptions that are meant for users, and what their messages need."""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 
 class GenreflowError(Exception):
@@ -21,3 +24,14 @@ class Unusable(GenreflowError):  # noqa: N818 (an outcome, not a fault)
 
     The message is the reason. The clip is left out, counted and named.
     """
+
+
+def nearest_first(word: str, known: Iterable[str], *, likeness: float = 0) -> list[str]:
+    """Return the known words that are like a word by so much (0-1), those most like it first.
+
+    Capitals don't count.
+    """
+    by_word = {one: SequenceMatcher(None, one.lower(), word.lower()).ratio() for one in known}
+    return sorted(
+        (one for one in by_word if by_word[one] >= likeness), key=by_word.get, reverse=True
+    )

@@ -1,10 +1,9 @@
 """The names of the splits. Needs nothing but the standard library."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, nearest_first
 
 SINGLE = ("official", "grouped", "lowest-ids")
 """The splits that are not folds of a cross-validation."""
@@ -81,7 +80,7 @@ def _unknown(name: str) -> str:
     # A wrong name with two numbers most likely means a cross-validation with these.
     repeats, folds, *_ = [*map(int, re.findall("[0-9]+", name)), 5, 10]
     known = [AUTO, *SINGLE, f"cv-{max(repeats, 1)}x{max(folds, 2)}"]
-    near = difflib.get_close_matches(name.lower(), known, n=1)
+    near = nearest_first(name, known, likeness=0.6)
     guess = f"; did you mean {near[0]!r}?" if near else "."
     return (
         f"unknown split {name!r}{guess} Splits are {', '.join(map(repr, (AUTO, *SINGLE)))} and "

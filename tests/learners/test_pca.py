@@ -129,16 +129,14 @@ def test_comes_back_from_its_file_which_has_the_same_bytes_again(tmp_path, shape
 
 def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "pca.h5"
-    with pytest.raises(GenreflowError, match="no such decomposition"):
-        pca.load(path)
     pca.save(pca.decompose(features(60, 200), share=0.95), path, {})
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(GenreflowError, match=r"pca\.h5: not a whole decomposition"):
+    with pytest.raises(GenreflowError, match=r"pca\.h5: not a whole HDF5 file"):
         pca.load(path)
     with h5py.File(path, "w") as file:
         file["x"] = np.zeros(3)
     for read in (pca.load, lambda path: pca.read_curve(path, [0.9])):
-        with pytest.raises(GenreflowError, match=r"pca\.h5: not a whole decomposition"):
+        with pytest.raises(GenreflowError, match=r"pca\.h5: not a decomposition.*variances"):
             read(path)
 
 

@@ -9,7 +9,6 @@ Hashes find what was damaged on its way. They don't say who made a bundle; that 
 runs no code when it is loaded is up to how its members are loaded (`bundle.predict`).
 """
 
-import hashlib
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +31,7 @@ from genreflow.features import shards
 from genreflow.features.feature_set import SOURCE, Part
 from genreflow.layout import COMBINER, Fitted, Layout
 from genreflow.runtime import outcomes
-from genreflow.runtime.files import write_json, write_text
+from genreflow.runtime.files import sha256, write_json, write_text
 
 PACKAGES = (
     "genreflow",
@@ -327,12 +326,6 @@ def _files(folder: Path) -> Iterator[str]:
             )
         if path.is_file() and (len(place.parts) > 1 or path.name == COMBINER):
             yield place.as_posix()
-
-
-def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _version(package: str) -> str:

@@ -1,6 +1,5 @@
 """What all sections of the configuration share: types of values, and errors in plain words."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -19,13 +18,15 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from genreflow.errors import nearest_first
+
 Problem = tuple[tuple[str | int, ...], str]
 """Where something is wrong, as keys from the section on, and what."""
 
 
 def nearest(word: Any, known: Iterable[Any], otherwise: str = "") -> str:
     """Return a question that names the nearest known word, if there is one."""
-    near = difflib.get_close_matches(str(word), [str(name) for name in known], n=1, cutoff=0.5)
+    near = nearest_first(str(word), map(str, known), likeness=0.5)
     return f"; did you mean {near[0]}?" if near else otherwise
 
 

@@ -1,8 +1,11 @@
-"""The settings of Keras's backend. No other module knows which backend there is."""
+"""Keras: the settings of its backend, which no other module knows, and loading models safely."""
 
+import zipfile
 from pathlib import Path
 
 import keras
+
+from genreflow.errors import GenreflowError
 
 BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
 """What Linux calls the instructions that multiply in bfloat16, on x86 and ARM."""
@@ -54,3 +57,25 @@ def processor_precision(cpuinfo: str | Path = "/proc/cpuinfo") -> str:
     except OSError:
         return "float32"
     return "mixed_bfloat16" if words & BFLOAT16 else "float32"
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """Load a model from a ``.keras`` file, which can't run code.
+
+    Raises
+    ------
+    GenreflowError
+        If it isn't such a file, is damaged, or has layers that aren't registered.
+    """
+    if not zipfile.is_zipfile(path):
+        raise GenreflowError(
+            f"{path} can't be loaded: there is no whole .keras file, as Keras 3 saves models"
+        )
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
+        raise GenreflowError(
+            f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "
+            "Keras's own layers and those of genreflow are taken, for others would run code of "
+            "their own when loaded"
+        ) from None

@@ -251,20 +251,19 @@ def load(folder: str | Path, *, threads: int, padded: bool = True) -> Run:
     prepared = describe(folder)
     path = Path(folder) / _NAMES[prepared.engine]
     padded = padded or not prepared.any_batch
+    if prepared.engine == "openvino" and openvino is None:
+        raise GenreflowError(
+            f"{folder} was prepared for OpenVINO, which isn't installed: install it, or delete "
+            f"{folder} and run again"
+        )
     try:
         if prepared.engine == "keras":
-            import keras
+            from genreflow.features import backend
 
-            whole = keras.saving.load_model(path, compile=False, safe_mode=True)
-            return by_keras(whole, padded=padded)
-        if openvino is None:
-            raise GenreflowError(
-                f"{folder} was prepared for OpenVINO, which isn't installed: install it, or delete "
-                f"{folder} and run again"
-            )
+            return by_keras(backend.load_model(path), padded=padded)
         model = openvino.Core().read_model(path)
         return by_openvino(model, precision=prepared.precision, threads=threads, padded=padded)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (GenreflowError, OSError, ValueError, RuntimeError) as error:
         raise GenreflowError(
             f"{path}: not a whole network ({error}); delete {folder} and run again: it is made anew"
         ) from None
@@ -279,15 +278,13 @@ def by_keras(whole: Any, *, padded: bool = True) -> Run:
     padded
         As for `load`.
     """
-    return lambda images: [
-        np.asarray(features)[: len(images)]
-        for features in _called(whole, _padded(images) if padded else images)
-    ]
+    import keras
 
+    def run(images: np.ndarray) -> Batch:
+        found = keras.tree.flatten(whole.predict_on_batch(_padded(images) if padded else images))
+        return [np.asarray(features)[: len(images)] for features in found]
 
-def _called(whole: Any, images: np.ndarray) -> list[Any]:
-    features = whole.predict_on_batch(images)
-    return features if isinstance(features, list) else [features]
+    return run
 
 
 def convert(whole: Any, cuts: list[str]) -> "openvino.Model":

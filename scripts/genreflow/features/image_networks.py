@@ -1,9 +1,8 @@
 """Backbones: image networks of which inner layers, the cuts, are features of a log-mel image."""
 
-import difflib
 import inspect
+import math
 import sys
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, nearest_first
+from genreflow.features import backend
 from genreflow.features import weights as weight_files
 
 RANDOM = "random"
@@ -140,7 +140,7 @@ def build(
 def _cut(
     whole: keras.Model, cuts: Sequence[str], network: str
 ) -> tuple[keras.Model, dict[str, Cut]]:
-    require_layers([layer.name for layer in whole.layers], cuts, network)
+    require_layers(_layers(whole), cuts, network)
     outputs, known = [], {}
     for name in cuts:
         output = whole.get_layer(name).output
@@ -148,17 +148,10 @@ def _cut(
             raise GenreflowError(
                 f"{network}: the output of layer {name} has no fixed size; choose another layer"
             )
-        size = 1
-        for dimension in output.shape[1:]:
-            size *= dimension
+        size = math.prod(output.shape[1:])
         known[name] = Cut(size, keras.Model(whole.inputs, output).count_params())
         outputs.append(output)
     return keras.Model(whole.inputs, outputs), known
-
-
-def applications() -> list[str]:
-    """Return the names of the networks in keras.applications."""
-    return [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)]
 
 
 def needs_top(network: str, cuts: Sequence[str]) -> bool:
@@ -169,57 +162,36 @@ def needs_top(network: str, cuts: Sequence[str]) -> bool:
     GenreflowError
         If there is no such network or layer.
     """
-    known = _known(network)
-    require_layers(known.layers, cuts, network)
-    return not known.below.issuperset(cuts)
+    require_layers(_layers(_outline(network, top=True)), cuts, network)
+    return not set(cuts).issubset(_layers(_outline(network, top=False)))
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The documented input shape, all layers, and those of the network without its top."""
-
-    shape: tuple[int, ...]
-    layers: tuple[str, ...]
-    below: frozenset[str]
-
-
-@cache
-def _known(network: str) -> _Known:
-    whole = _outline(network, top=True)
-    return _Known(
-        whole.input_shape[1:],
-        tuple(layer.name for layer in whole.layers),
-        frozenset(layer.name for layer in _outline(network, top=False).layers),
-    )
+def _layers(network: keras.Model) -> list[str]:
+    return [layer.name for layer in network.layers]
 
 
 def require_layers(names: Sequence[str], cuts: Sequence[str], network: str) -> None:
     """Raise GenreflowError unless all cuts are among the names of a network's layers."""
     for cut in cuts:
         if cut not in names:
-            near = sorted(names, key=lambda name: -_likeness(cut, name))
             raise GenreflowError(
                 f"{network} has no layer {cut!r}. Its layers, the nearest names first: "
-                f"{', '.join(near)}"
+                f"{', '.join(nearest_first(cut, names))}"
             )
 
 
-def _likeness(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio()
-
-
 def _maker(network: str) -> Callable[..., keras.Model]:
-    names = applications()
-    if network not in names:
-        near = sorted(names, key=lambda name: -_likeness(network, name))
+    known = dict(inspect.getmembers(keras.applications, inspect.isfunction))
+    if network not in known:
         raise GenreflowError(
             f"keras.applications has no network {network!r}. Its networks, the nearest names "
-            f"first: {', '.join(near)}. A network of your own is given by the path of its .keras "
-            "file"
+            f"first: {', '.join(nearest_first(network, known))}. A network of your own is given by "
+            "the path of its .keras file"
         )
-    return getattr(keras.applications, network)
+    return known[network]
 
 
+@cache
 def _outline(network: str, *, top: bool) -> keras.Model:
     """Build a network without values for its weights: it takes no memory and little time."""
     make = _maker(network)
@@ -232,10 +204,10 @@ def _application(network: str, cuts: Sequence[str], weights: str | Path, seed: i
     top = needs_top(network, cuts)
     if weights != RANDOM:
         top = _file_has_top(network, weights, [True] if top else [False, True])
-    make = _maker(network)
+    make, shape = _maker(network), _outline(network, top=True).input_shape[1:]
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
-    whole = make(weights=None, include_top=top, input_shape=_known(network).shape)
+    whole = make(weights=None, include_top=top, input_shape=shape)
     if weights != RANDOM:
         whole.load_weights(weights)
     return whole
@@ -264,19 +236,7 @@ def from_file(path: str | Path) -> keras.Model:
     GenreflowError
         If it isn't such a file, is damaged, or holds code.
     """
-    if not Path(path).is_file():
-        raise GenreflowError(f"{path}: there is no such file")
-    if not zipfile.is_zipfile(path):
-        raise GenreflowError(
-            f"{path}: not a whole .keras file; save the model with keras.Model.save, in Keras 3"
-        )
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
-        raise GenreflowError(
-            f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "
-            "Keras's own layers are taken, for others would run code of their own when loaded"
-        ) from None
+    model = backend.load_model(path)
     inputs = getattr(model, "inputs", None) or []
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or not inputs[0].shape[-1]:
         raise GenreflowError(

@@ -1,7 +1,7 @@
 """Feature matrices: what feature sets make of a corpus, and classifiers read."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import NotPossible
+from genreflow.runtime import hdf5
 from genreflow.runtime.files import atomic, read_table
 
 
@@ -154,20 +155,8 @@ def _track_ids(file: h5py.File) -> list[str]:
     return file["track_id"].asstr()[:].tolist()
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[h5py.File]:
-    try:
-        with h5py.File(path, "r") as file:
-            lacking = {"x", "track_id", "column"} - set(file)
-            if lacking:
-                raise GenreflowError(
-                    f"{path}: not a feature matrix, the datasets {sorted(lacking)} are missing"
-                )
-            yield file
-    except OSError as error:
-        raise GenreflowError(
-            f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
-        ) from None
+def _opened(path: str | Path) -> AbstractContextManager[h5py.File]:
+    return hdf5.opened(path, "a feature matrix", ["x", "track_id", "column"])
 
 
 def labelled(split: str | Path, tracks: pd.DataFrame) -> pd.DataFrame:

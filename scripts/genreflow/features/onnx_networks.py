@@ -1,7 +1,5 @@
 """Networks in ONNX, trained on audio or on anything else, run by onnxruntime."""
 
-import difflib
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ import onnxruntime
 import soxr
 
 from genreflow.audio.wav import FULL_SCALE
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, nearest_first
+from genreflow.runtime import files
 
 INPUTS = ("waveform", "image")
 """What a network takes: samples within -1 to 1 (batch, samples), (batch, 1, samples) or
@@ -101,7 +100,7 @@ class Network:
     def _require_output(self) -> None:
         names = [output.name for output in self._session.get_outputs()]
         if self.settings.output not in names:
-            near = difflib.get_close_matches(self.settings.output, names, len(names), 0)
+            near = nearest_first(self.settings.output, names)
             raise GenreflowError(
                 f"{self.path} has no output {self.settings.output!r}. Its outputs, the nearest "
                 f"names first: {', '.join(near)}"
@@ -173,8 +172,7 @@ class Network:
 
 def _require_hash(path: Path, sha256: str) -> None:
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = files.sha256(path)
     except OSError as error:
         raise GenreflowError(f"cannot read {path}: {error.strerror}") from None
     if found != sha256.lower():

@@ -7,7 +7,7 @@ for each output of the feature set. Its attributes tell what made it, and why tr
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from genreflow.errors import GenreflowError, Unusable
 from genreflow.features import matrices
 from genreflow.features.feature_set import Clips, FeatureSet, Part
+from genreflow.runtime import hdf5
 from genreflow.runtime.files import atomic, write_reasons
 
 LOSS = 0.01
@@ -209,18 +210,8 @@ def _size(shards: Sequence[str | Path], output: str) -> int:
     return next(iter(sizes), 0)
 
 
-@contextmanager
-def _open_shard(path: str | Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise GenreflowError(
-            f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
-        ) from None
-    with file:
-        if lacking := {"track_id", "features", "left_out"} - set(file):
-            raise GenreflowError(f"{path}: not a shard of features, {sorted(lacking)} are missing")
-        yield file
+def _open_shard(path: str | Path) -> AbstractContextManager[h5py.File]:
+    return hdf5.opened(path, "a shard of features", ["track_id", "features", "left_out"])
 
 
 def _shared(shards: Sequence[str | Path]) -> tuple[dict[str, Any], list[str], dict[str, str]]:

@@ -20,6 +20,7 @@ import scipy.sparse
 
 from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
+from genreflow.runtime import hdf5
 from genreflow.runtime.files import atomic
 
 DYNAMIC_RANGE = 80.0
@@ -270,18 +271,8 @@ def open_images(path: str | Path) -> Iterator[h5py.File]:
     GenreflowError
         If the file is damaged or isn't one of these.
     """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise GenreflowError(
-            f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
-        ) from None
-    with file:
-        lacking = {"images", "track_id", "genre", "frames"} - set(file)
-        if lacking:
-            raise GenreflowError(
-                f"{path}: not a file of log-mel images, the datasets {sorted(lacking)} are missing"
-            )
+    needed = ("images", "track_id", "genre", "frames")
+    with hdf5.opened(path, "a file of log-mel images", needed) as file:
         _require_sources(file["images"], Path(path))
         yield file
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import h5py
@@ -121,10 +122,8 @@ def _legacy(network: keras.Model, file: h5py.File) -> Iterator[_Pair]:
         # The order in which that format holds them.
         if (weights := layer.trainable_weights + layer.non_trainable_weights)
     ]
-    for place in range(max(len(layers), len(stored))):
-        layer, expected = layers[place] if place < len(layers) else ("", [])
-        name, found = stored[place] if place < len(stored) else ("", [])
-        yield _Pair(layer, expected, name, found)
+    for ours, theirs in zip_longest(layers, stored, fillvalue=("", [])):
+        yield _Pair(*ours, *theirs)
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:

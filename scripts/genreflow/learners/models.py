@@ -93,7 +93,10 @@ class Network(Fitted):
     """
 
     def __init__(self, path: Path, *, crop_frames: int = 0, crops: int = 1):
-        self._model = _load_keras(path)
+        from genreflow.features import backend
+        from genreflow.learners import augmentation  # noqa: F401 (registers layers)
+
+        self._model = backend.load_model(path)
         self._crop_frames, self._crops = crop_frames, crops
 
     @property
@@ -129,21 +132,6 @@ class Network(Fitted):
         # Never a batch of one: the product of a single row with a matrix is rounded in another way.
         batch = x if len(x) > 1 else np.repeat(x, 2, axis=0)
         return np.asarray(self._model.predict_on_batch(batch), dtype=np.float64)[: len(x)]
-
-
-def _load_keras(path: Path) -> Any:
-    import keras
-
-    from genreflow.learners import augmentation  # noqa: F401 (registers layers)
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
-        raise GenreflowError(
-            f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "
-            "Keras's own layers and those of genreflow are taken, for others would run code of "
-            "their own when loaded"
-        ) from None
 
 
 _KINDS = {".skops": Classifier, ".keras": Network}

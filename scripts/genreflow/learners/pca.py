@@ -9,7 +9,7 @@ float32, so inner products are summed in float64, a block of the longer side at 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +23,13 @@ from sklearn.utils.extmath import svd_flip
 from threadpoolctl import threadpool_limits
 
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.runtime import outcomes
+from genreflow.runtime import hdf5, outcomes
 from genreflow.runtime.files import atomic
 
 BLOCK = 1024
 """How many columns (or rows) are looked at together."""
+
+_DATASETS = ("mean", "variance", "scale", "centre", "components", "variances", "tracks")
 
 
 class Curve(NamedTuple):
@@ -262,17 +264,6 @@ def share_of(name: str) -> float | None:
     return None if name == "all" else float(name.removeprefix("pca-"))
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[h5py.File]:
-    """Open a decomposition, and name its path in errors of the block that reads it."""
+def _opened(path: str | Path) -> AbstractContextManager[h5py.File]:
     outcomes.require(path)
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except FileNotFoundError as error:
-        raise GenreflowError(f"{path}: there is no such decomposition; make it first") from error
-    except (OSError, KeyError) as error:
-        raise GenreflowError(
-            f"{path}: not a whole decomposition of this workflow ({error}); delete it and run"
-            " again: it is made anew"
-        ) from error
+    return hdf5.opened(path, "a decomposition", _DATASETS)

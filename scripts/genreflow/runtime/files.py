@@ -1,5 +1,6 @@
 """Writing files so that a half-written one never passes for a whole one."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -60,6 +61,12 @@ def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a table as CSV, without its index."""
     with atomic(path) as part:
         table.to_csv(part, index=False)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_writable(folder: str | Path) -> None:
