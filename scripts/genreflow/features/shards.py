@@ -54,37 +54,44 @@ def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
     """
     ids: list[str] = []
     left_out: dict[str, str] = {}
-    found: dict[str, list[np.ndarray]] = {}
-    for batch in _ahead(_batches(features, clips, left_out)):
-        try:
-            computed = features.extract([clip for _, clip in batch])
-        except Unusable as error:
-            left_out |= {track_id: str(error) for track_id, _ in batch}
-            continue
-        except GenreflowError as error:
-            raise GenreflowError(f"at track {batch[0][0]}: {error}") from None
-        for output, values in computed.items():
-            stored = _stored(values, features, output, [track_id for track_id, _ in batch])
-            rows = found.setdefault(output, [])
-            if rows and rows[0].shape[1] != stored.shape[1]:
-                raise GenreflowError(
-                    f"{features.name}: the features of track {batch[0][0]} have {stored.shape[1]} "
-                    f"dimensions, those of track {ids[0]} {rows[0].shape[1]}. Set pooling to mean, "
-                    "or give a duration"
-                )
-            rows.append(stored)
-        ids += [track_id for track_id, _ in batch]
     part = Part(features.kind, features.name, "", dict(features.settings))
     with atomic(path) as place, h5py.File(place, "w") as file:
-        file.create_dataset("track_id", data=ids, dtype=h5py.string_dtype("utf-8"))
         group = file.create_group("features")
-        for output, rows in found.items():
-            group.create_dataset(output or _ONLY, data=np.concatenate(rows))
+        for batch in _ahead(_batches(features, clips, left_out)):
+            track_ids = [track_id for track_id, _ in batch]
+            try:
+                computed = features.extract([clip for _, clip in batch])
+            except Unusable as error:
+                left_out |= dict.fromkeys(track_ids, str(error))
+                continue
+            except GenreflowError as error:
+                raise GenreflowError(f"at track {track_ids[0]}: {error}") from None
+            ids += track_ids
+            for output, values in computed.items():
+                _append(group, output, _stored(values, features, output, track_ids), ids)
+        file.create_dataset("track_id", data=ids, dtype=h5py.string_dtype("utf-8"))
         file.attrs["part"] = json.dumps(asdict(part), sort_keys=True)
         file.attrs["about"] = json.dumps(features.about if ids else {}, sort_keys=True)
         # Not an attribute, which may have 64 kB.
         file["left_out"] = json.dumps(left_out)
     return len(ids)
+
+
+def _append(group: h5py.Group, output: str, rows: np.ndarray, track_ids: list[str]) -> None:
+    """Write the features of the last of the tracks behind those of the others."""
+    name, width = output or _ONLY, rows.shape[1]
+    if name not in group:
+        group.create_dataset(
+            name, (0, width), rows.dtype, maxshape=(None, width), chunks=rows.shape
+        )
+    stored = group[name]
+    if stored.shape[1] != width:
+        raise GenreflowError(
+            f"the features of track {track_ids[len(stored)]} have {width} dimensions, those of "
+            f"track {track_ids[0]} {stored.shape[1]}. Set pooling to mean, or give a duration"
+        )
+    stored.resize(len(track_ids), axis=0)
+    stored[-len(rows) :] = rows
 
 
 def _batches(
