@@ -219,33 +219,30 @@ def select(
     GenreflowError
         If no wanted track is in the table with finite values.
     """
-    place = {track_id: row for row, track_id in enumerate(track_ids)}
-    present = [track_id for track_id in wanted_ids if track_id in place]
+    row_of = {track_id: row for row, track_id in enumerate(track_ids)}
+    kept, left_out = [], {}
     with np.errstate(over="ignore"):  # what overflows is listed as not finite
-        x = values[[place[track_id] for track_id in present]].astype(np.float32)
-    finite = np.isfinite(x)
-    whole = finite.all(axis=1)
-    faults = {
-        track_id: _fault(columns, row)
-        for track_id, row, is_whole in zip(present, finite, whole, strict=True)
-        if not is_whole
-    }
-    left_out = {
-        track_id: faults.get(track_id, "no row in the table")
-        for track_id in wanted_ids
-        if track_id in faults or track_id not in place
-    }
-    if not whole.any():
+        x = values.astype(np.float32)
+    for track_id in wanted_ids:
+        if track_id not in row_of:
+            left_out[track_id] = "no row in the table"
+        elif fault := _fault(columns, np.isfinite(x[row_of[track_id]])):
+            left_out[track_id] = fault
+        else:
+            kept.append(track_id)
+    if not kept:
         raise GenreflowError(
             f"The feature table has no row of finite values for any of the {len(wanted_ids)} "
             f"tracks of the corpus. Its ids are {_some(track_ids)}; the corpus has "
             f"{_some(wanted_ids)}"
         )
-    kept = [track_id for track_id in present if track_id not in faults]
-    return Selection(x[whole], kept, left_out)
+    return Selection(x[[row_of[track_id] for track_id in kept]], kept, left_out)
 
 
 def _fault(columns: Sequence[Column], finite: np.ndarray) -> str:
+    """Say which of a row's values are not finite; "" if all are."""
+    if finite.all():
+        return ""
     first = ", ".join(columns[int(np.argmin(finite))])
     return f"{np.sum(~finite)} of {len(finite)} values are empty or not finite, first ({first})"
 
@@ -298,10 +295,8 @@ def write_matrix(
     ids, columns, values = read(source)
     chosen = select(ids, columns, values, track_ids)
     if len(chosen.left_out) > max_missing * len(track_ids):
-        listed = "\n".join(
-            f"  - track {track_id}: {reason}"
-            for track_id, reason in list(chosen.left_out.items())[:10]
-        )
+        first = islice(chosen.left_out.items(), 10)
+        listed = "\n".join(f"  - track {track_id}: {reason}" for track_id, reason in first)
         raise GenreflowError(
             f"{source}: {len(chosen.left_out)} of the corpus's {len(track_ids)} tracks have no "
             f"whole row in it, more than corpus.max_excluded, {max_missing:.0%}. The first:\n"

@@ -12,14 +12,6 @@ from genreflow.audio.wav import FULL_SCALE
 from genreflow.errors import GenreflowError, nearest_first
 from genreflow.runtime import files
 
-INPUTS = ("waveform", "image")
-"""What a network takes: samples within -1 to 1 (batch, samples), (batch, 1, samples) or
-(samples,); or a log-mel image of grey levels 0-255 (batch, n_mels, n_frames), with an axis of one
-channel before or after it."""
-
-POOLING = ("mean", "flatten")
-"""What becomes of an output that is a sequence of frames (batch, frames, size)."""
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -28,7 +20,9 @@ class Settings:
     Attributes
     ----------
     input
-        One of `INPUTS`.
+        What it takes: ``waveform``, samples within -1 to 1 (batch, samples), (batch, 1, samples)
+        or (samples,); or ``image``, a log-mel image of grey levels 0-255 (batch, n_mels, n_frames),
+        with an axis of one channel before or after it.
     output
         Name of the output.
     sample_rate
@@ -37,7 +31,8 @@ class Settings:
         Length of the waveform: longer ones are cut, shorter ones padded with silence [s]. 0 leaves
         each as it is.
     pooling
-        One of `POOLING`.
+        What becomes of an output that is a sequence of frames (batch, frames, size): ``mean`` or
+        ``flatten``.
     """
 
     input: str
