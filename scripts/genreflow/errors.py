@@ -27,11 +27,9 @@ class Unusable(GenreflowError):  # noqa: N818 (an outcome, not a fault)
 
 
 def nearest_first(word: str, known: Iterable[str], *, likeness: float = 0) -> list[str]:
-    """Return the known words that are like a word by so much (0-1), those most like it first.
+    """Return the known words, the most like a word first; capitals don't count.
 
-    Capitals don't count.
+    Those that are less like it than `likeness`, 0 to 1, are left out.
     """
-    by_word = {one: SequenceMatcher(None, one.lower(), word.lower()).ratio() for one in known}
-    return sorted(
-        (one for one in by_word if by_word[one] >= likeness), key=by_word.get, reverse=True
-    )
+    found = {one: SequenceMatcher(None, one.lower(), word.lower()).ratio() for one in known}
+    return sorted((one for one in found if found[one] >= likeness), key=found.get, reverse=True)

@@ -1,6 +1,6 @@
 """Networks in ONNX, trained on audio or on anything else, run by onnxruntime."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +13,6 @@ from genreflow.errors import GenreflowError, nearest_first
 from genreflow.runtime import files
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a network is used.
-
-    Attributes
-    ----------
-    input
-        What it takes: ``waveform``, samples within -1 to 1 (batch, samples), (batch, 1, samples)
-        or (samples,); or ``image``, a log-mel image of grey levels 0-255 (batch, n_mels, n_frames),
-        with an axis of one channel before or after it.
-    output
-        Name of the output.
-    sample_rate
-        Of the waveform that the network takes [Hz]; not used for images.
-    duration
-        Length of the waveform: longer ones are cut, shorter ones padded with silence [s]. 0 leaves
-        each as it is.
-    pooling
-        What becomes of an output that is a sequence of frames (batch, frames, size): ``mean`` or
-        ``flatten``.
-    """
-
-    input: str
-    output: str
-    sample_rate: int = 0
-    duration: float = 0
-    pooling: str = "mean"
-
-
 class Network:
     """A network in ONNX, checked and ready to run.
 
@@ -49,10 +20,11 @@ class Network:
     ----------
     path
         The file.
-    sha256
-        Its hash, in hexadecimal digits.
     settings
-        How it is used.
+        How it is used, as `features.kinds.onnx_network.Settings` checks them. Waveforms are samples
+        within -1 to 1 (batch, samples), (batch, 1, samples) or (samples,); images are log-mel
+        images of grey levels 0-255 (batch, n_mels, n_frames), with an axis of one channel before or
+        after it.
     threads
         Processor threads to use.
 
@@ -63,9 +35,10 @@ class Network:
         kind of input, or no output of that name.
     """
 
-    def __init__(self, path: str | Path, *, sha256: str, settings: Settings, threads: int):
-        self.settings, self.path = settings, Path(path)
-        _require_hash(self.path, sha256)
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], *, threads: int):
+        self.path, self._settings, self._takes = Path(path), settings, settings["input"]
+        (self._output,) = settings["cuts"].values()
+        _require_hash(self.path, settings["sha256"])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         try:
@@ -84,21 +57,20 @@ class Network:
             raise GenreflowError(
                 f"{self.path}: expected one input of float32; its inputs are {kinds}"
             )
-        ranks = (1, 2, 3) if self.settings.input == "waveform" else (3, 4)
+        ranks = (1, 2, 3) if self._takes == "waveform" else (3, 4)
         if len(inputs[0].shape) not in ranks:
             raise GenreflowError(
                 f"{self.path}: its input {inputs[0].name} has the shape {inputs[0].shape}, which "
-                f"is no {self.settings.input}"
+                f"is no {self._takes}"
             )
         return inputs[0]
 
     def _require_output(self) -> None:
         names = [output.name for output in self._session.get_outputs()]
-        if self.settings.output not in names:
-            near = nearest_first(self.settings.output, names)
+        if self._output not in names:
             raise GenreflowError(
-                f"{self.path} has no output {self.settings.output!r}. Its outputs, the nearest "
-                f"names first: {', '.join(near)}"
+                f"{self.path} has no output {self._output!r}. Its outputs, the nearest names "
+                f"first: {', '.join(nearest_first(self._output, names))}"
             )
 
     def features(self, values: np.ndarray) -> np.ndarray:
@@ -119,15 +91,13 @@ class Network:
             If the network doesn't take it.
         """
         try:
-            (found,) = self._session.run(
-                [self.settings.output], {self._input.name: self._shaped(values)}
-            )
+            (found,) = self._session.run([self._output], {self._input.name: self._shaped(values)})
         except Exception as error:
             raise GenreflowError(
-                f"{self.path} does not take a {self.settings.input} of the shape "
+                f"{self.path} does not take a {self._takes} of the shape "
                 f"{values.shape} (its input is {self._input.shape}): {error}"
             ) from None
-        if self.settings.pooling == "mean" and found.ndim > 1:
+        if self._settings.get("pooling", "mean") == "mean" and found.ndim > 1:
             # (batch of one, frames..., size), or (frames, size) where there is no batch.
             found = found.reshape(-1, found.shape[-1]).mean(axis=0)
         return np.ascontiguousarray(found.reshape(-1), dtype=np.float32)
@@ -147,18 +117,17 @@ class Network:
         numpy.ndarray of float32, shape (n_samples,)
             Within -1 to 1, of the network's rate and length.
         """
-        wanted = self.settings
+        wanted = self._settings["sample_rate"]
         values = samples.astype(np.float32) / FULL_SCALE
-        if wanted.sample_rate != rate:
-            values = soxr.resample(values, rate, wanted.sample_rate, quality="HQ")
-        if wanted.duration:
-            length = round(wanted.duration * wanted.sample_rate)
+        if wanted != rate:
+            values = soxr.resample(values, rate, wanted, quality="HQ")
+        if length := round(self._settings.get("duration", 0) * wanted):
             values = np.pad(values[:length], (0, max(0, length - len(values))))
         return values
 
     def _shaped(self, values: np.ndarray) -> np.ndarray:
         shape = self._input.shape
-        if self.settings.input == "waveform":
+        if self._takes == "waveform":
             return values.reshape((1,) * (len(shape) - 1) + (-1,))
         if len(shape) == 3:
             return values[np.newaxis]

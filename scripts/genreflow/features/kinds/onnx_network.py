@@ -116,22 +116,13 @@ class OnnxNetwork(FeatureSet):
     def _network(self) -> "Network":
         from genreflow.features import onnx_networks
 
-        keys = ("input", "sample_rate", "duration", "pooling")
-        ((_, output),) = self.settings["cuts"].items()
-        return onnx_networks.Network(
-            self.network,
-            sha256=self.settings["sha256"],
-            settings=onnx_networks.Settings(
-                output=output, **{key: self.settings[key] for key in keys if key in self.settings}
-            ),
-            threads=self.threads,
-        )
+        return onnx_networks.Network(self.network, self.settings, threads=self.threads)
 
     def extract(self, clips: Sequence[Any]) -> dict[str, "np.ndarray"]:
         """Compute the features of images, uint8 (n_mels, n_frames), or of sounds of int16."""
         import numpy as np
 
-        ((cut, _),) = self.settings["cuts"].items()
+        (cut,) = self.settings["cuts"]
         return {cut: np.stack([self._network.features(self._taken(clip)) for clip in clips])}
 
     def _taken(self, clip: Any) -> "np.ndarray":
