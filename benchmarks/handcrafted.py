@@ -23,7 +23,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "unit")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "made")]
 
 STARTED = time.perf_counter()
 from genreflow.audio.decode import native  # noqa: E402

@@ -201,13 +201,14 @@ def _size(shards: Sequence[str | Path], output: str) -> int:
     for shard in shards:
         with _open_shard(shard) as file:
             found = file["features"]
-            if len(file["track_id"]) and (output or _ONLY) not in found:
+            if not len(file["track_id"]):
+                continue
+            if (output or _ONLY) not in found:
                 raise GenreflowError(
                     f"{shard} has no features of {output}, but of {', '.join(found)}: delete it "
                     "and run again"
                 )
-            if len(file["track_id"]):
-                sizes[found[output or _ONLY].shape[1]] = shard
+            sizes[found[output or _ONLY].shape[1]] = shard
     if len(sizes) > 1:
         (one, first), (other, second) = list(sizes.items())[:2]
         raise GenreflowError(
