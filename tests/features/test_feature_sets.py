@@ -16,18 +16,8 @@ from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, known_kinds
 from genreflow.features.kinds.image_network import ImageNetwork
 from made import clips
 from made.networks import sha256, write_filters, write_keras, write_product
+from made.trained_corpus import AUDIT, CLIP, IMAGES, RATE
 
-RATE, CLIP = 16000, 2.0
-IMAGES = spectrograms.Settings(
-    sample_rate=RATE,
-    duration=CLIP,
-    n_fft=512,
-    hop_length=256,
-    n_mels=16,
-    f_min=0.0,
-    f_max=8000.0,
-    invert=True,
-)
 FILES = {"a": ("a.flac", 44100, 3.3), "b": ("b.mp3", 48000, 1.2), "c": ("c.ogg", 22050, 9.0)}
 """Longer than a clip, shorter, and by far longer."""
 
@@ -147,7 +137,7 @@ def test_a_clip_has_the_same_features_everywhere(tmp_path, monkeypatch, audio, c
         seed=None,
         genres=("Rock",),
         clip=CLIP,
-        audit=Audit(min_duration=0.5, silence_level=-60, min_sounding=0.05),
+        audit=Audit(**AUDIT),
         images=vars(IMAGES),
         models=(Model("mirror", "", tuple(parts)),),
         combiner=None,
