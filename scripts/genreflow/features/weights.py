@@ -148,13 +148,14 @@ def _keras_3(network: keras.Model, file: h5py.File) -> Iterator[_Pair]:
         number = used[kind] = used.get(kind, -1) + 1
         name = f"{kind}_{number}" if number else kind
         expected = sorted(tuple(weight.shape) for weight in layer.weights)
-        found: Shapes = []
-        if name in layers:
-            layers[name].visititems(
-                lambda _, item, found=found: (
-                    found.append(item.shape) if isinstance(item, h5py.Dataset) else None
-                )
-            )
-            name = layers[name].attrs.get("name", name)
+        found = _shapes(layers[name]) if name in layers else []
+        stored = layers[name].attrs.get("name", name) if found else ""
         if expected or found:
-            yield _Pair(layer.name, expected, name if found else "", sorted(found))
+            yield _Pair(layer.name, expected, stored, found)
+
+
+def _shapes(group: h5py.Group) -> Shapes:
+    """Return the shapes of all datasets below a group, sorted."""
+    found: list[h5py.Group | h5py.Dataset] = []
+    group.visititems(lambda _, item: found.append(item))
+    return sorted(item.shape for item in found if isinstance(item, h5py.Dataset))
