@@ -73,7 +73,7 @@ class FeatureSet(ABC):
     from_audio: ClassVar[bool] = True
     """Whether new audio can be turned into such features."""
     memory_mb: ClassVar[int] = 3000
-    """What extraction may take beside the features of a shard."""
+    """What extraction may take."""
 
     @property
     @abstractmethod
