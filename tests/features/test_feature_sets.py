@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from genreflow.bundle import bundles, latency, prediction
-from genreflow.bundle.description import FORMAT, Audit, Model
+from genreflow.bundle.description import FORMAT, Audit, BundledModel
 from genreflow.features import matrices, preparation, shards, spectrograms
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, known_kinds
 from genreflow.features.kinds.image_network import ImageNetwork
@@ -139,7 +139,7 @@ def test_a_clip_has_the_same_features_everywhere(tmp_path, monkeypatch, audio, c
         clip=CLIP,
         audit=Audit(**AUDIT),
         images=vars(IMAGES),
-        models=(Model("mirror", "", tuple(parts)),),
+        models=(BundledModel("mirror", "", tuple(parts)),),
         combiner=None,
         versions={},
         members={},
@@ -150,7 +150,7 @@ def test_a_clip_has_the_same_features_everywhere(tmp_path, monkeypatch, audio, c
     assert len(predictor.predict(audio[-1]).by_window) > 1
 
     here = [replace(one, network=one.network and str(tmp_path / one.network)) for one in parts]
-    timed = [Model("mirror", "", tuple(here))]
+    timed = [BundledModel("mirror", "", tuple(here))]
     (images,) = corpus[IMAGE]
     latency.measure(timed, audio, images=images, threads=1, report=lambda _: None)
     np.testing.assert_array_equal(mirror.seen, expected)

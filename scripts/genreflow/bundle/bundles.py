@@ -22,8 +22,8 @@ import genreflow
 from genreflow.bundle.description import (
     FORMAT,
     Audit,
+    BundledModel,
     Description,
-    Model,
     parse,
 )
 from genreflow.errors import GenreflowError
@@ -92,7 +92,7 @@ def model_of(
     learner: Mapping[str, Any],
     layout: Layout,
     networks: Mapping[str, str],
-) -> Model:
+) -> BundledModel:
     """Describe what a learner left of one training, by where its files lie now.
 
     Parameters
@@ -121,7 +121,7 @@ def model_of(
         part.feature_set().require_audio()
     searched = _winner(Path(layout.winner(fitted.split, fitted.learner)))
     prediction = {key: searched.get(key, value) for key, value in learner["prediction"].items()}
-    return Model(learner["name"], path, features, **prediction)
+    return BundledModel(learner["name"], path, features, **prediction)
 
 
 def _winner(path: Path) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _winner(path: Path) -> dict[str, Any]:
 def export(
     folder: str | Path,
     chosen: Fitted,
-    models: Sequence[Model],
+    models: Sequence[BundledModel],
     *,
     combiner: str | Path | None = None,
     images: str | Path,
@@ -230,7 +230,7 @@ def _replaced(folder: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _add_model(part: Path, number: int, model: Model) -> Model:
+def _add_model(part: Path, number: int, model: BundledModel) -> BundledModel:
     """Copy a model and the networks that it needs; return it as the bundle knows it."""
     path = Path(model.file)
     file = f"models/{number}/{path.name}"
@@ -285,7 +285,7 @@ def image_settings(images: str | Path) -> dict[str, Any]:
     return {known.name: found[known.name] for known in fields(spectrograms.Settings)}
 
 
-def _longest_features(models: Sequence[Model]) -> float:
+def _longest_features(models: Sequence[BundledModel]) -> float:
     return max(part.settings["duration"] for model in models for part in model.features)
 
 

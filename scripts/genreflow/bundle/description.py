@@ -126,7 +126,7 @@ _Part = Annotated[_Strict, AfterValidator(_of_its_kind)]
 
 
 @dataclass(frozen=True)
-class Model:
+class BundledModel:
     """A model of a bundle.
 
     Attributes
@@ -221,7 +221,7 @@ class Description:
     clip: _Seconds
     audit: Audit
     images: Annotated[_Images, AfterValidator(_possible)] | None
-    models: Annotated[tuple[Model, ...], Field(min_length=1, max_length=1000)]
+    models: Annotated[tuple[BundledModel, ...], Field(min_length=1, max_length=1000)]
     combiner: _File | None
     versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
     members: Annotated[dict[_File, _Sha256], Field(min_length=1, max_length=10_000)]

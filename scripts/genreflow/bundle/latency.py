@@ -96,7 +96,7 @@ def choose_clips(
 
 
 def measure(
-    read: Sequence[bundles.Model],
+    read: Sequence[bundles.BundledModel],
     paths: Sequence[str | Path],
     *,
     images: str | Path,
@@ -171,7 +171,7 @@ def measure(
 
 
 def _shared(
-    read: Sequence[bundles.Model],
+    read: Sequence[bundles.BundledModel],
     paths: Sequence[str | Path],
     images: str | Path,
     threads: int,
@@ -235,7 +235,7 @@ def _passed(run: Callable[[Any], Any], x: np.ndarray) -> tuple[Any, _Part]:
     return found, _Part(alone.one_by_one, time.perf_counter() - start)
 
 
-def _parameters(model: bundles.Model) -> int | None:
+def _parameters(model: bundles.BundledModel) -> int | None:
     """Add up the parameters of the networks that a classifier's features come from."""
     deepest: dict[str, int] = {}
     for part in model.features:
@@ -248,7 +248,7 @@ def _parameters(model: bundles.Model) -> int | None:
 
 
 def _sums(
-    members: Sequence[bundles.Model],
+    members: Sequence[bundles.BundledModel],
     learner: str,
     device: str,
     shared: _Shared,

@@ -72,7 +72,7 @@ def set_key(part: Part) -> str:
     return json.dumps({**asdict(part), "output": ""}, sort_keys=True)
 
 
-def parts_of(read: Iterable[bundles.Model]) -> dict[str, Part]:
+def parts_of(read: Iterable[bundles.BundledModel]) -> dict[str, Part]:
     """Return a part of each feature set that models take."""
     return {set_key(part): part for model in read for part in model.features}
 
@@ -290,14 +290,14 @@ class Predictor:
         return found
 
 
-def load_model(path: str | Path, model: bundles.Model) -> models.Fitted:
+def load_model(path: str | Path, model: bundles.BundledModel) -> models.LoadedLearner:
     """Load a model of a bundle from where it lies."""
     crops = {"crop_frames": model.crop_frames, "crops": model.crops} if model.crop_frames else {}
     return models.load(path, **crops)
 
 
 def input_of(
-    model: bundles.Model,
+    model: bundles.BundledModel,
     needed: dict[str, Sequence[Any]],
     features: dict[str, dict[str, np.ndarray]],
 ) -> np.ndarray:

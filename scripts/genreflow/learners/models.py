@@ -15,7 +15,7 @@ import numpy as np
 from genreflow.errors import GenreflowError
 
 
-class Fitted(ABC):
+class LoadedLearner(ABC):
     """A learner that was fitted.
 
     Parameters
@@ -54,7 +54,7 @@ class Fitted(ABC):
         return nullcontext()
 
 
-class Classifier(Fitted):
+class Classifier(LoadedLearner):
     """A ``.skops`` file: scaler, PCA if asked for, classifier."""
 
     def __init__(self, path: Path, **prediction: Any):
@@ -81,7 +81,7 @@ def _check_trees(path: Path, classifier: Any) -> None:
             raise GenreflowError(f"{path}: its trees are damaged; get the bundle again")
 
 
-class Network(Fitted):
+class Network(LoadedLearner):
     """A ``.keras`` file; Keras must be configured before (`features.backend.configure`).
 
     Parameters
@@ -137,7 +137,7 @@ class Network(Fitted):
 _KINDS = {".skops": Classifier, ".keras": Network}
 
 
-def load(path: str | Path, **prediction: Any) -> Fitted:
+def load(path: str | Path, **prediction: Any) -> LoadedLearner:
     """Load what a learner left; no code of its runs.
 
     Parameters
