@@ -340,7 +340,7 @@ def test_progress_ends_with_all_fits():
 
 def test_fits_that_stop_early_are_told_once(caplog):
     grid = {"hidden_layer_sizes": [[8]], "max_iter": [1, 2]}
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="genreflow"):
         classify(*corpus(), classifier="mlp", grid=grid, folds=3)
     assert [record.message for record in caplog.records] == [
         "MLPClassifier: 6 of 6 fits stopped before they converged",
@@ -353,7 +353,8 @@ def test_as_many_folds_as_the_rarest_genre_fills(caplog):
     learn = data[2] == "training"
     y = np.unique(data[1][learn], return_inverse=True)[1]
     fewest = np.bincount(y).min()
-    ours = classify(*data, classifier="svm-linear", folds=10)
+    with caplog.at_level(logging.WARNING, logger="genreflow"):
+        ours = classify(*data, classifier="svm-linear", folds=10)
     assert f"{fewest} folds instead of 10: genre" in caplog.text
     asked = classify(*data, classifier="svm-linear", folds=int(fewest))
     pd.testing.assert_frame_equal(ours.predictions, asked.predictions)
