@@ -2,7 +2,6 @@
 # their inputs, params and patterns from it.
 
 import gc
-import json
 import os
 import shutil
 import sys
@@ -22,6 +21,7 @@ from genreflow.errors import GenreflowError
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
 from genreflow.learners import estimators
 from genreflow.plan import plan, stages
+from genreflow.plan.stages import one_of
 from genreflow.report import ending
 from genreflow.runtime import digest, files, locks, patches, orphans
 
@@ -64,8 +64,8 @@ def lacking_downloads():
     if workflow.is_main_process or LACKING not in os.environ:
         wanted = [one["path"] for one in plan.downloads(config)]
         absent = [path for path in wanted if not os.path.exists(path)]
-        os.environ[LACKING] = json.dumps(absent)
-    return json.loads(os.environ[LACKING])
+        os.environ[LACKING] = "\n".join(absent)
+    return os.environ[LACKING].splitlines()
 
 
 def read_listing():
@@ -112,11 +112,6 @@ def code(*sources):
     return digest.code(*(Path(workflow.basedir) / "scripts" / one for one in sources))
 
 
-def one_of(names):
-    """Return a pattern that matches these names, and nothing if there are none."""
-    return "|".join(names) or "(?!)"
-
-
 def audio_to_predict(wildcards):
     """Return the files that are to be predicted."""
     path = config["predict"]["path"]
@@ -131,11 +126,8 @@ def audio_to_predict(wildcards):
 
 
 def more_memory_by_attempt():
-    """Let a job that is started again (--retries) have its memory twice, then three times.
-
-    For all rules in one place, once they are known: what a profile or --set-resources gives a rule
-    grows so too. Expressions stay as they are.
-    """
+    """Let a job that is started again (--retries) have its memory twice, then three times."""
+    # Once all rules are known: what a profile or --set-resources gives grows so too.
     for one in workflow.rules:
         memory = one.resources.get("mem_mb")
         if memory is not None and isinstance(memory.raw, int):

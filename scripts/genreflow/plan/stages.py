@@ -5,7 +5,7 @@ Params are narrow, so that a key makes stale just what uses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,11 @@ from genreflow.plan.plan import Plan
 
 TRAINING = ("batch_size", "epochs", "monitor", "patience")
 """What a variant of the CNN may set otherwise than all others."""
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return the pattern of some names; of none it matches nothing."""
+    return "|".join(names) or "(?!)"
 
 
 @dataclass(frozen=True)
