@@ -61,6 +61,16 @@ def corpus(once):
 
 
 @pytest.fixture
+def seeded():
+    """Begin with Keras as a job does that has just started."""
+    import keras
+    from genreflow.features import backend
+
+    keras.backend.clear_session()
+    backend.configure(threads=1, seed=0)
+
+
+@pytest.fixture
 def permissions_hold():
     """Take from root, for a test, what lets it read and write whatever permissions a file has."""
     if os.geteuid() != 0:

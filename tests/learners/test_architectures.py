@@ -7,6 +7,7 @@ from genreflow.config.learners import Variant
 from genreflow.errors import GenreflowError
 from genreflow.features import backend
 from genreflow.learners import architectures
+from made.images import noise
 
 SHAPE = (32, 160)
 IMAGE = (16, 50)
@@ -15,17 +16,7 @@ SMALL = {"filters": [4, 4], "kernel_size": 3, "dropout": 0.1, "momentum": 0.5}
 TINY = {"width": 4, "depth": 1, "stages": 2, "dropout": 0.1, "momentum": 0.5}
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.backend.clear_session()
-    backend.configure(threads=1, seed=0)
-
-
-def noise(n=6, shape=SHAPE, seed=0):
-    """Make images none of whose levels is the mean."""
-    images = np.random.default_rng(seed).integers(30, 90, (n, *shape, 1)).astype(np.uint8)
-    images[images == round(images.mean())] += 2
-    return images
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 # the residual network

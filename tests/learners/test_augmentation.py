@@ -6,23 +6,14 @@ import pytest
 from genreflow.features import backend
 from genreflow.learners import architectures, augmentation, training
 from keras import ops
+from made.images import noise
 
 SHAPE = (32, 160)
 TINY = {"width": 4, "depth": 1, "stages": 2, "dropout": 0.1, "momentum": 0.5}
 LAYERS = (augmentation.SpecMask, augmentation.TimeShift, augmentation.Gain)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.backend.clear_session()
-    backend.configure(threads=1, seed=0)
-
-
-def noise(n=6, shape=SHAPE, seed=0):
-    """Make images none of whose levels is the mean."""
-    images = np.random.default_rng(seed).integers(30, 90, (n, *shape, 1)).astype(np.uint8)
-    images[images == round(images.mean())] += 2
-    return images
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 def applied(layer, images):

@@ -23,10 +23,7 @@ ONLINE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.backend.clear_session()
-    backend.configure(threads=1, seed=0)
+pytestmark = pytest.mark.usefixtures("seeded")
 
 
 @pytest.fixture

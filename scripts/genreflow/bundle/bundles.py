@@ -6,7 +6,8 @@ or features, the versions of the packages, and the SHA-256 of every member. The 
 model card, for people.
 
 Hashes find what was damaged on its way. They don't say who made a bundle; that one from a stranger
-runs no code when it is loaded is up to how its members are loaded (`bundle.predict`).
+runs no code when it is loaded is up to how its members are loaded (`learners.models`,
+`features.engines`, `features.onnx_networks`).
 """
 
 import shutil
@@ -193,7 +194,7 @@ def export(
             split=chosen.split,
             seed=chosen.seed,
             genres=tuple(genres_of(table)),
-            clip=settings["duration"] if settings else _longest_features(bundled),
+            clip=settings["duration"] if settings else _longest_features(bundled, images),
             audit=Audit(**audit),
             images=settings,
             models=tuple(bundled),
@@ -259,7 +260,7 @@ def _networks(folder: Path, parts: Sequence[Part]) -> list[str]:
     names = []
     for part in (part for part in parts if part.network):
         try:
-            names.append(part.feature_set(folder=str(folder)).about["network"])
+            names.append(part.feature_set(folder=str(folder)).about.get("network", part.name))
         except GenreflowError as error:
             raise GenreflowError(
                 f"the network of the features {part.name} doesn't work alone ({error}): a network "
@@ -285,8 +286,10 @@ def image_settings(images: str | Path) -> dict[str, Any]:
     return {known.name: found[known.name] for known in fields(spectrograms.Settings)}
 
 
-def _longest_features(models: Sequence[BundledModel]) -> float:
-    return max(part.settings["duration"] for model in models for part in model.features)
+def _longest_features(models: Sequence[BundledModel], images: str | Path) -> float:
+    """Return how much of the source audio is looked at [s]; as much as an image if none says."""
+    sets = [part.feature_set() for model in models for part in model.features]
+    return max(one.seconds for one in sets) or image_settings(images)["duration"]
 
 
 def _copy(source: Path, target: Path) -> None:

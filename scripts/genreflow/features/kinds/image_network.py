@@ -114,17 +114,18 @@ class ImageNetwork(FeatureSet):
 
         return engines.describe(self.network)
 
-    @cached_property
-    def _few(self) -> "Run":
+    def _loaded(self, count: int) -> "Run":
+        """Return what runs the network, loaded for batches like the first one.
+
+        One for whole batches is faster for these, one for any number for less; what they give is
+        the same, and two of them would take twice the memory.
+        """
         from genreflow.features import engines
 
-        return engines.load(self.network, threads=self.threads, padded=False)
-
-    @cached_property
-    def _many(self) -> "Run":
-        from genreflow.features import engines
-
-        return engines.load(self.network, threads=self.threads)
+        if "_run" not in vars(self):
+            run = engines.load(self.network, threads=self.threads, padded=count >= self.batch)
+            object.__setattr__(self, "_run", run)
+        return self._run
 
     def extract(self, clips: Sequence["np.ndarray"]) -> dict[str, "np.ndarray"]:
         """Compute the features of images, uint8 (n_mels, n_frames); the same bits in any batch."""
@@ -136,8 +137,7 @@ class ImageNetwork(FeatureSet):
                 f"{self.network} was prepared for images of {expected}, but these have "
                 f"{images.shape[1:]}: delete {self.network} and run again"
             )
-        # One that is made for whole batches is faster for these, one for any number for less.
-        run = self._many if len(images) >= self.batch or "_many" in vars(self) else self._few
+        run = self._loaded(len(images))
         batches = [run(images[row : row + self.batch]) for row in range(0, len(images), self.batch)]
         found = map(np.concatenate, zip(*batches, strict=True))
         return dict(zip(self._prepared.cuts, found, strict=True))
