@@ -8,8 +8,12 @@ class GenreflowError(Exception):
     """Something that the user can mend.
 
     The message names the file, key or track, says what was expected, and what to do.
-    Scripts show it without a traceback.
+    Scripts show it without a traceback, and without what would change a terminal: names in it may
+    come from anybody.
     """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep="\n")
 
 
 class NotPossible(GenreflowError):  # noqa: N818 (an outcome, not a fault)
@@ -24,6 +28,20 @@ class Unusable(GenreflowError):  # noqa: N818 (an outcome, not a fault)
 
     The message is the reason. The clip is left out, counted and named.
     """
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return a text with escapes for what isn't printed: control characters, bytes of no text.
+
+    Characters of `keep` are left as they are.
+    """
+    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    # How Python holds a byte of a file's name that isn't UTF-8.
+    byte = ord(char) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else char.encode("unicode_escape").decode()
 
 
 def nearest_first(word: str, known: Iterable[str], *, likeness: float = 0) -> list[str]:

@@ -23,7 +23,6 @@ from genreflow.bundle import bundles, predict
 from genreflow.bundle.predicted import escaped, segments, table
 from genreflow.bundle.prediction import Predictor, predict_files, windows
 from genreflow.errors import GenreflowError
-from genreflow.learners import classifiers
 from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS, sound
 
 PROBABILITIES = [f"p_{genre}" for genre in GENRES]
@@ -310,29 +309,6 @@ def test_a_skops_model_cant_run_code(bundled, tmp_path):
     with pytest.raises(GenreflowError, match=r"model\.skops: not loaded.*run code"):
         Predictor(bundle)
     assert not mark.exists()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("left", 10**6), ("right", 0), ("feature_idx", 4), ("is_categorical", 1)]
-)
-def test_trees_that_refer_to_what_isnt_there_are_refused(bundled, tmp_path, field, value):
-    rng = np.random.default_rng(0)
-    x, genres = rng.normal(size=(60, 4)), np.repeat(GENRES, 20)
-    grid = {"max_iter": [2], "min_samples_leaf": [5]}
-    columns = (genres, ["training"] * 60, [str(n) for n in range(60)])
-    settings = {"classifier": "gradient-boosting", "grid": grid, "folds": 2}
-    model = classifiers.classify(x.astype(np.float32), *columns, **settings).model
-
-    def save(path):
-        classifiers.save(model, path)
-
-    Predictor(poisoned(bundled(LOGISTIC), tmp_path / "good", save))
-    nodes = model.pipeline[-1]._predictors[0][0].nodes
-    assert not nodes[0]["is_leaf"]
-    nodes[field][0] = value
-    bad = poisoned(bundled(LOGISTIC), tmp_path / "bad", save)
-    with pytest.raises(GenreflowError, match=r"model\.skops: its trees are damaged"):
-        Predictor(bad)
 
 
 @pytest.mark.parametrize(

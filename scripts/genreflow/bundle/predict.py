@@ -19,7 +19,7 @@ from genreflow.audio import collect
 from genreflow.bundle import bundles
 from genreflow.bundle.predicted import segments, table, to_text
 from genreflow.bundle.prediction import Clips, Predictor, predict_files, prepare
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, printable
 from genreflow.runtime.files import atomic
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             whole=not given.first_clip,
             threads=given.threads,
             jobs=given.threads,
-            report=lambda line: print(line, file=sys.stderr, flush=True),
+            report=lambda line: print(printable(line), file=sys.stderr, flush=True),
         )
     except GenreflowError as error:
         print(error, file=sys.stderr)

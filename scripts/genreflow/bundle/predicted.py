@@ -1,12 +1,13 @@
 """What is predicted, as tables for people and spreadsheets."""
 
-import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from genreflow.errors import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,21 +136,14 @@ def escaped(text: str) -> str:
     Control characters and bytes that aren't UTF-8 are written as escapes. What a spreadsheet would
     take for a formula gets an apostrophe in front.
     """
-    plain = _printable(text)
+    plain = printable(text)
     return f"'{plain}" if _begins_formula(plain) else plain
 
 
 def escaped_path(path: str) -> str:
     """Return a path as `escaped` does, but with ``./`` in front, so that it stays the same path."""
-    plain = _printable(path)
+    plain = printable(path)
     return f"./{plain}" if _begins_formula(plain) else plain
-
-
-def _printable(text: str) -> str:
-    text = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _begins_formula(text: str) -> bool:

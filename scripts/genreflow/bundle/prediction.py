@@ -246,6 +246,7 @@ class Predictor:
             from genreflow.learners import ensembles
 
             self._combiner = ensembles.load(folder / self.bundle.combiner)
+        self._require_genres()
 
     def predict(
         self, path: str | Path, *, hop: float | None = None, whole: bool = True
@@ -282,12 +283,38 @@ class Predictor:
         by_learner: dict[str, list[np.ndarray]] = {}
         for model, loaded in self._models:
             x = input_of(model, clips.needed, clips.features | computed)
-            by_learner.setdefault(model.learner, []).append(loaded.predict_proba(x))
+            one = loaded.predict_proba(x)
+            self._require_probabilities(model, one, len(x))
+            by_learner.setdefault(model.learner, []).append(one)
         means = {name: np.mean(found, axis=0) for name, found in by_learner.items()}
         if self._combiner is not None:
             return self._combiner.combine(means)
         (found,) = means.values()
         return found
+
+    def _require_genres(self) -> None:
+        """Refuse a classifier or a combiner of other genres, which would be shown as the bundle's.
+
+        What a network gives has no names.
+        """
+        of = {model.file: loaded.genres for model, loaded in self._models}
+        if self._combiner is not None:
+            of[self.bundle.combiner] = self._combiner.genres
+        for file, genres in of.items():
+            if genres not in (None, list(self.bundle.genres)):
+                raise GenreflowError(
+                    f"{self.bundle.folder / file} was made for other genres than the bundle: "
+                    "get the bundle again"
+                )
+
+    def _require_probabilities(self, model: Any, found: np.ndarray, windows: int) -> None:
+        """Refuse what a model gives if it isn't a number for each genre of the bundle."""
+        expected = (windows, len(self.bundle.genres))
+        if found.shape != expected or not np.isfinite(found).all():
+            raise GenreflowError(
+                f"{self.bundle.folder / model.file} gives an array of {found.shape}, expected the "
+                f"probabilities of {expected[1]} genres: get the bundle again"
+            )
 
 
 def load_model(path: str | Path, model: bundles.BundledModel) -> models.LoadedLearner:

@@ -1,5 +1,6 @@
 """Keras: the settings of its backend, which no other module knows, and loading models safely."""
 
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def load_model(path: str | Path) -> keras.Model:
             f"{path} can't be loaded: there is no whole .keras file, as Keras 3 saves models"
         )
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        # Names in the file would reach the terminal as they are.
+        with warnings.catch_warnings(action="ignore"):
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
         raise GenreflowError(
             f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "

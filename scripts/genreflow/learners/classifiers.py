@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.learners import estimators, grid_search, prediction_table, skops_files
 from genreflow.learners import pca as components
+from genreflow.learners.fitted import names_of, rebuilt
 from genreflow.limits import MAX_TRACKS
 
 _NAMED = 5
@@ -267,10 +269,32 @@ def load(path: str | Path) -> Model:
 
 
 def _model(content: Mapping[str, Any]) -> Model:
-    model = Model(content["pipeline"], content["inverse_temperature"])
-    if not isinstance(model.pipeline, Pipeline):
+    factor = content["inverse_temperature"]
+    if not (factor is None or (type(factor) is float and 0 < factor < np.inf)):
+        raise ValueError("inverse_temperature: expected a positive number or none")
+    return Model(_pipeline(content["pipeline"]), factor)
+
+
+def _pipeline(found: Any) -> Pipeline:
+    """Build a pipeline from a file anew, as `classify` makes them, of what was checked."""
+    if type(found) is not Pipeline:
         raise TypeError("it holds no pipeline")
-    return model
+    names, (first, *between, last) = zip(*found.steps, strict=True)
+    scaler = rebuilt(first, StandardScaler(), {"mean_": ("d",), "scale_": ("d",)})
+    scaler.n_features_in_ = size = len(scaler.mean_)
+    steps = [scaler]
+    for one in between:
+        components = {"components_": ("k", size), "explained_variance_": ("k",)}
+        pca = rebuilt(one, PCA(), {"mean_": (size,), **components})
+        pca.n_features_in_, pca.n_components_ = pca.components_.shape[::-1]
+        size = pca.n_components_
+        steps.append(pca)
+    expected = ["scaler", *["pca"][: len(between)], "classifier"]
+    if list(names) != expected:
+        raise ValueError("its pipeline has other steps than scaler, pca, classifier")
+    genres = names_of(vars(last).get("classes_"))
+    steps.append(estimators.checked(last, genres, size))
+    return Pipeline(list(zip(names, steps, strict=True)))
 
 
 def _require_finite(x, track_ids) -> None:

@@ -26,7 +26,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.learners import grid_search, prediction_table, skops_files
+from genreflow.learners import estimators, grid_search, prediction_table, skops_files
 from genreflow.learners.predictions import Entry, genres_of, read_predictions
 
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
@@ -218,10 +218,18 @@ def load(path: str | Path) -> Combiner:
 
 
 def _combiner(content: Mapping[str, Any]) -> Combiner:
-    combiner = Combiner(content["members"], content["genres"], content["model"])
-    if not isinstance(combiner.model, LogisticRegression | None):
-        raise TypeError("it holds no combiner of learners")
-    return combiner
+    members, genres, model = content["members"], content["genres"], content["model"]
+    for names in (members, genres):
+        if type(names) is not list or {type(name) for name in names} != {str}:
+            raise TypeError("expected names of members and of genres")
+    if model is not None:
+        if type(model) is not LogisticRegression:
+            raise TypeError("it holds no combiner of learners")
+        codes = vars(model)["classes_"]
+        if type(codes) is not np.ndarray or codes.tolist() != list(range(len(genres))):
+            raise ValueError("classes_: expected the numbers of the genres")
+        model = estimators.checked(model, len(genres), len(members) * len(genres))
+    return Combiner(members, genres, model)
 
 
 def _logarithms(arrays: Iterable[np.ndarray]) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Fitted learners, loaded to predict by: a classifier or a network, whichever the file holds.
 
 Nothing from a file runs as code: Keras loads in safe mode, with the layers of this project
-registered; skops takes the types that `learners.skops_files` trusts.
+registered; skops takes the types that `learners.skops_files` trusts, and a classifier is built
+anew of what `learners.fitted` checked.
 """
 
+import warnings
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ class LoadedLearner(ABC):
     devices: tuple[str, ...] = ("cpu",)
 
     @abstractmethod
-    def __init__(self, path: Path, **prediction: Any): ...
+    def __init__(self, path: Path, **prediction: Any):
+        self.path = path
 
-    @abstractmethod
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Return the probabilities of the genres, float64 (n, genres).
 
@@ -42,7 +43,31 @@ class LoadedLearner(ABC):
         ----------
         x
             Features, float32 (n, dimensions), or images, uint8 (n, n_mels, n_frames, 1).
+
+        Raises
+        ------
+        GenreflowError
+            If it can't be run on these.
         """
+        try:
+            # Texts in its file would reach the terminal as they are.
+            with warnings.catch_warnings(action="ignore"):
+                return self._probabilities(x)
+        except GenreflowError:
+            raise
+        except Exception as error:  # what is wrong in a model makes libraries raise anything
+            raise GenreflowError(
+                f"{self.path} can't be run on an input of the shape {x.shape}: "
+                f"{' '.join(str(error).split())[:500]}. Get the bundle again"
+            ) from error
+
+    @abstractmethod
+    def _probabilities(self, x: np.ndarray) -> np.ndarray: ...
+
+    @property
+    def genres(self) -> list[str] | None:
+        """In the order of the probabilities; None if it doesn't know."""
+        return None
 
     @property
     def parameters(self) -> int | None:
@@ -60,25 +85,16 @@ class Classifier(LoadedLearner):
     def __init__(self, path: Path, **prediction: Any):
         from genreflow.learners import classifiers
 
+        super().__init__(path)
         self._model = classifiers.load(path)
-        _check_trees(path, self._model.pipeline[-1])
 
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the genres."""
+    @property
+    def genres(self) -> list[str]:
+        """In the order of the probabilities."""
+        return self._model.genres
+
+    def _probabilities(self, x: np.ndarray) -> np.ndarray:
         return self._model.predict(x)[1]
-
-
-def _check_trees(path: Path, classifier: Any) -> None:
-    """Refuse trees that refer to what isn't there: scikit-learn would read beyond their memory."""
-    for tree in chain.from_iterable(getattr(classifier, "_predictors", [])):
-        inner = np.flatnonzero(tree.nodes["is_leaf"] == 0)
-        nodes = tree.nodes[inner]
-        children = np.stack([nodes["left"], nodes["right"]]).astype(np.int64)
-        # Children come after their parents, so that there is no way round in a circle.
-        inside = (children > inner).all() and (children < len(tree.nodes)).all()
-        known = (nodes["feature_idx"] < classifier.n_features_in_).all()
-        if not (len(tree.nodes) and inside and known and not nodes["is_categorical"].any()):
-            raise GenreflowError(f"{path}: its trees are damaged; get the bundle again")
 
 
 class Network(LoadedLearner):
@@ -96,6 +112,7 @@ class Network(LoadedLearner):
         from genreflow.features import backend
         from genreflow.learners import augmentation  # noqa: F401 (registers layers)
 
+        super().__init__(path)
         self._model = backend.load_model(path)
         self._crop_frames, self._crops = crop_frames, crops
 
@@ -118,8 +135,8 @@ class Network(LoadedLearner):
         learned = [one for one in self._model.weights if not one.name.startswith("moving_")]
         return sum(int(np.prod(one.shape)) for one in learned)
 
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the genres, the mean over the crops."""
+    def _probabilities(self, x: np.ndarray) -> np.ndarray:
+        """Return the mean over the crops."""
         if not self._crop_frames:
             return self._called(x)
         from genreflow.learners.cnn import crop_starts

@@ -1,7 +1,9 @@
 """Fitted scikit-learn objects in files that load without running code."""
 
+import json
+import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +16,18 @@ from genreflow.runtime import outcomes
 from genreflow.runtime.files import atomic
 
 T = TypeVar("T")
+
+EXPANSION, FREE_BYTES = 4, 2**26
+"""A file may unpack to so many times its size, and to so much in any case: skops packs nothing."""
+
+MAX_REPEATED = 16
+"""Objects that stand in a file twice. Each doubles what skops looks at if it holds another one."""
+
+_HOLDERS = {"DictNode", "ListNode", "TupleNode", "ObjectNode", "LossNode"}
+_LOADERS = _HOLDERS | {
+    *("JsonNode", "NdArrayNode", "TypeNode", "RandomStateNode", "RandomGeneratorNode"),
+}
+"""What skops makes of the objects that files of this workflow hold; some hold others."""
 
 
 def write(content: Mapping[str, Any], path: str | Path) -> None:
@@ -43,15 +57,52 @@ def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     """
     outcomes.require(path)
     try:
-        return build(skops.io.load(path, trusted=_trusted()))
+        _check(path)
+        # Texts in the file, as the version that made it, would reach the terminal as they are.
+        with warnings.catch_warnings(action="ignore"):
+            return build(skops.io.load(path, trusted=_trusted()))
     except FileNotFoundError as error:
         raise GenreflowError(f"{path}: there is no such model file; train it first") from error
     except UntrustedTypesFoundException as error:
         raise GenreflowError(f"{path}: not loaded, since it could run code: {error}") from error
-    except (zipfile.BadZipFile, LookupError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # a stranger's file makes libraries raise anything
         raise GenreflowError(
-            f"{path}: not a whole model file of this workflow ({error}); delete it and train again"
+            f"{path}: not a whole model file of this workflow "
+            f"({' '.join(str(error).split())[:500]}); delete it and train again"
         ) from error
+
+
+def _check(path: str | Path) -> None:
+    """Refuse a file that takes far more memory or time than its size tells, before it is read."""
+    limit = FREE_BYTES + EXPANSION * Path(path).stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        sizes = {one.filename: one.file_size for one in archive.infolist()}
+        if sum(one.file_size for one in archive.infolist()) > limit:
+            raise ValueError(f"it unpacks to more than {limit} bytes")
+        schema = json.loads(archive.read("schema.json"))
+    read: dict[Any, int] = {}
+    again = 0
+    for number, node in enumerate(_nodes(schema)):
+        if node["__loader__"] not in _LOADERS:
+            raise UntrustedTypesFoundException({f"{node['__module__']}.{node['__class__']}"})
+        key = node.get("__id__") or ("no other", number)
+        again += key in read and node["__loader__"] in _HOLDERS
+        read[key] = max(read.get(key, 0), sizes[node["file"]] if "file" in node else 0)
+    if sum(read.values()) > limit or again > MAX_REPEATED:
+        raise ValueError("it holds the same things many times")
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield what stands for an object, at any depth."""
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if "__loader__" in one:
+                yield one
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
 
 
 def _trusted() -> list[str]:

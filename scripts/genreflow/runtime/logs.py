@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import GenreflowError, NotPossible, printable
 from genreflow.runtime import orphans, outcomes
 
 PROGRESS_SECONDS = 10
@@ -55,7 +55,7 @@ def logged(
 
         def say(text: str) -> None:
             for stream in (log, terminal):
-                print(text, file=stream, flush=True)
+                print(printable(text, keep="\n\t"), file=stream, flush=True)
 
         try:
             yield say

@@ -1,16 +1,21 @@
 """Classifiers of scikit-learn, a module each: named by its file, and found by being there.
 
 A module has a docstring of one line; ``GRID``, what the grid search tries for each parameter;
-``make``, which returns the unfitted classifier for a seed; and, where they differ from none,
-``TRUSTED``, types that its fitted state holds beyond those that skops takes for harmless, and
-``square``, the rows of the largest square matrix that a fit needs. At import none needs
-scikit-learn, for every job reads the configuration.
+``make``, which returns the unfitted classifier for a seed; ``fitted``, which lists what it predicts
+by for numbers of genres and dimensions, as `learners.fitted` says; and, where they differ from
+none, ``is_sound``, which tells of a fitted one whether its values fit together, too; ``TRUSTED``,
+types that its file holds beyond those that skops takes for harmless; and ``square``, the rows of
+the largest square matrix that a fit needs. At import none needs scikit-learn, for every job reads
+the configuration.
 """
 
 import importlib
 import pkgutil
 from functools import cache
 from types import ModuleType
+from typing import Any
+
+from genreflow.learners.fitted import Fixed, rebuilt
 
 
 @cache
@@ -39,3 +44,29 @@ def square(name: str, tracks: float, dimensions: int) -> float:
     """
     rows = getattr(known()[name], "square", None)
     return rows(tracks, dimensions) if rows else 0
+
+
+def checked(found: Any, genres: int, dimensions: int) -> Any:
+    """Return a fitted classifier from a file, built anew of what was checked.
+
+    Parameters
+    ----------
+    found
+        From the file.
+    genres, dimensions
+        What it must have been fitted on.
+
+    Raises
+    ------
+    TypeError, ValueError, LookupError
+        If it is no classifier of any module here, or its state isn't what a fit leaves.
+    """
+    by_type = {type(one.make(0)): one for one in known().values()}
+    if type(found) not in by_type:
+        raise TypeError(f"expected a classifier of this workflow, found {type(found).__name__}")
+    module = by_type[type(found)]
+    wanted = {"n_features_in_": Fixed(dimensions), **module.fitted(genres, dimensions)}
+    wanted["classes_"] = Fixed(vars(found).get("classes_"))
+    return rebuilt(
+        found, module.make(0), wanted, *filter(None, [getattr(module, "is_sound", None)])
+    )

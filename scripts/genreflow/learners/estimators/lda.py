@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from genreflow.learners.fitted import columns
+
 GRID = {"shrinkage": ["auto"]}
 
 
@@ -10,6 +12,12 @@ def make(seed: int) -> Any:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     return LinearDiscriminantAnalysis(solver="lsqr")
+
+
+def fitted(genres: int, dimensions: int) -> dict[str, Any]:
+    """Return what it predicts by."""
+    rows = columns(genres)
+    return {"coef_": (rows, dimensions), "intercept_": (rows,)}
 
 
 def square(tracks: float, dimensions: int) -> float:

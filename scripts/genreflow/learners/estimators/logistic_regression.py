@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from genreflow.learners.fitted import columns
+
 GRID = {"C": [0.001, 0.01, 0.1, 1]}
 
 
@@ -10,3 +12,9 @@ def make(seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(max_iter=1000, random_state=seed)
+
+
+def fitted(genres: int, dimensions: int) -> dict[str, Any]:
+    """Return what it predicts by."""
+    rows = columns(genres)
+    return {"coef_": (rows, dimensions), "intercept_": (rows,)}

@@ -1,6 +1,9 @@
 """The multi-layer perceptron; the grid is the study's."""
 
+from itertools import pairwise
 from typing import Any
+
+from genreflow.learners.fitted import Fixed, columns
 
 GRID = {
     "hidden_layer_sizes": [[512, 256], [512, 32], [512]],
@@ -23,3 +26,22 @@ def make(seed: int) -> Any:
         early_stopping=True,
         random_state=seed,
     )
+
+
+def fitted(genres: int, dimensions: int) -> dict[str, Any]:
+    """Return what it predicts by."""
+    return {
+        "coefs_": [(None, None)],
+        "intercepts_": [(None,)],
+        "n_outputs_": Fixed(columns(genres)),
+        "n_layers_": int,
+        "out_activation_": Fixed("logistic" if genres == 2 else "softmax"),
+    }
+
+
+def is_sound(model: Any) -> bool:
+    """Tell whether each layer takes what the one before gives."""
+    sizes = [model.n_features_in_, *(len(one) for one in model.intercepts_)]
+    shapes = [one.shape for one in model.coefs_]
+    whole = model.n_layers_ == len(sizes) and sizes[-1] == model.n_outputs_
+    return whole and shapes == list(pairwise(sizes))
