@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import engines, image_networks
+from made.networks import write_product
 
 SHAPE = (16, 40)
 IMAGES = np.random.default_rng(0).integers(0, 256, (21, *SHAPE), dtype=np.uint8)
@@ -244,11 +246,29 @@ def test_keras_takes_the_place_of_openvino_where_it_is_not_installed(
     assert len(run(tmp_path / "net", IMAGES)) == len(CUTS)
 
 
+def rewrite(folder, **changes):
+    path = folder / "network.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def put_onnx(folder):
+    """Write a network in ONNX in the place of one of OpenVINO's, which takes it by its content."""
+    write_product(folder / "network.xml", np.ones((math.prod(SHAPE), 1), "f4"), ["b", 1, *SHAPE])
+    engines.openvino.Core().read_model(folder / "network.xml")
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
         (lambda folder: (folder / "network.json").unlink(), "no whole network"),
         (lambda folder: (folder / "network.json").write_text("{"), "no whole network"),
+        (lambda folder: (folder / "network.json").write_text("[" * 10**5), "no whole network"),
+        (lambda folder: (folder / "network.json").write_text('{"a":' * 10**5), "no whole network"),
+        (lambda folder: rewrite(folder, engine="a"), "no whole network"),
+        (lambda folder: rewrite(folder, precision="a"), "no whole network"),
+        (lambda folder: rewrite(folder, image_shape=["16", 40]), "no whole network"),
+        (lambda folder: rewrite(folder, cuts={"a\x1b[2J": 1}), "no whole network"),
+        (put_onnx, "not in OpenVINO's format"),
         (lambda folder: (folder / "network.bin").write_bytes(b"12"), "not a whole network"),
         (lambda folder: (folder / "network.xml").write_text("<"), "not a whole network"),
         (lambda folder: (folder / "network.xml").unlink(), "not a whole network"),
@@ -260,7 +280,7 @@ def test_a_damaged_network_is_named(tmp_path, backbone, damage, words):
     damage(folder)
     with pytest.raises(GenreflowError, match=words) as caught:
         run(folder, IMAGES)
-    assert str(folder) in str(caught.value)
+    assert str(folder) in str(caught.value) and len(str(caught.value)) < 1000
 
 
 @pytest.mark.slow

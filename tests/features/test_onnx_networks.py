@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 import soxr
@@ -128,6 +129,21 @@ def test_another_file_than_the_one_trusted_is_not_run(tmp_path, ears):
     refused(tmp_path, features, rf"audio\.onnx has the sha256 .*expected {wrong}")
     ears.unlink()
     refused(tmp_path, features, r"cannot read .*audio\.onnx: No such file")
+
+
+@pytest.mark.parametrize("folder", ["", "../ears/"])
+def test_weights_in_another_file_are_not_read(tmp_path, monkeypatch, filters, folder):
+    """The hash says nothing of them; they would be looked for beside the network or here."""
+    (tmp_path / "ears").mkdir()
+    monkeypatch.chdir(tmp_path / "ears")
+    path = write_filters(tmp_path / "ears" / "apart.onnx", filters)
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="weights", size_threshold=0)
+    model = onnx.load(path, load_external_data=False)
+    for one in (one for weights in model.graph.initializer for one in weights.external_data):
+        one.value = f"{folder}weights" if one.key == "location" else one.value
+    path.write_bytes(model.SerializeToString())
+    refused(tmp_path, feature_set(path), r"apart\.onnx is no network in ONNX that can be run")
 
 
 def test_networks_that_cannot_be_used_are_named(tmp_path, ears):

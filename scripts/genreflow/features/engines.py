@@ -4,15 +4,15 @@ A network is prepared once and then run in many jobs: preparing needs Keras and 
 that all jobs share; running by OpenVINO needs neither Keras nor its start.
 """
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import atomic, write_json
@@ -39,6 +39,9 @@ AGREEMENT = 0.999
 
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 """OpenVINO's names of the precisions."""
+
+MAX_BYTES = 2**20
+"""Of network.json."""
 
 _NAMES = {"openvino": "network.xml", "keras": "network.keras"}
 
@@ -71,8 +74,8 @@ class Prepared:
         Why Keras runs it though OpenVINO might have; "" otherwise.
     """
 
-    engine: str
-    precision: str
+    engine: Literal["openvino", "keras"]
+    precision: Literal["bfloat16", "float32"]
     cuts: dict[str, dict[str, int]]
     image_shape: tuple[int, int]
     agreement: dict[str, float]
@@ -219,10 +222,9 @@ def describe(folder: str | Path) -> Prepared:
     """
     path = Path(folder) / "network.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content["image_shape"] = tuple(content["image_shape"])
-        return Prepared(**content)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        with path.open("rb") as file:
+            return TypeAdapter(Prepared).validate_json(file.read(MAX_BYTES), strict=True)
+    except (OSError, ValueError) as error:
         raise GenreflowError(
             f"{path}: no whole network was prepared there ({error}); delete {folder} and run "
             "again: it is made anew"
@@ -261,12 +263,20 @@ def load(folder: str | Path, *, threads: int, padded: bool = True) -> Run:
             from genreflow.features import backend
 
             return by_keras(backend.load_model(path), padded=padded)
+        _require_ir(path)
         model = openvino.Core().read_model(path)
         return by_openvino(model, precision=prepared.precision, threads=threads, padded=padded)
     except (GenreflowError, OSError, ValueError, RuntimeError) as error:
         raise GenreflowError(
             f"{path}: not a whole network ({error}); delete {folder} and run again: it is made anew"
         ) from None
+
+
+def _require_ir(path: Path) -> None:
+    """Refuse what isn't OpenVINO's own format: it takes ONNX and others under any name."""
+    with path.open("rb") as file:
+        if not file.read(9).startswith(b"<?xml ver"):
+            raise GenreflowError("it is not in OpenVINO's format")
 
 
 def by_keras(whole: Any, *, padded: bool = True) -> Run:

@@ -1,5 +1,7 @@
 """Networks in ONNX, trained on audio or on anything else, run by onnxruntime."""
 
+import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ import soxr
 
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.errors import GenreflowError, nearest_first
-from genreflow.runtime import files
 
 
 class Network:
@@ -38,12 +39,18 @@ class Network:
     def __init__(self, path: str | Path, settings: Mapping[str, Any], *, threads: int):
         self.path, self._settings, self._takes = Path(path), settings, settings["input"]
         (self._output,) = settings["cuts"].values()
-        _require_hash(self.path, settings["sha256"])
+        content = _content(self.path, settings["sha256"])
         options = onnxruntime.SessionOptions()
+        # It raises its errors; what it prints has names of the file as they are.
+        options.log_severity_level = 4
+        # The hash says nothing of weights in other files, so there is no folder to find them in.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", os.devnull
+        )
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own kinds have no common one
             raise GenreflowError(f"{path} is no network in ONNX that can be run: {error}") from None
@@ -134,13 +141,15 @@ class Network:
         return values[np.newaxis, ..., np.newaxis] if shape[-1] == 1 else values[None, None]
 
 
-def _require_hash(path: Path, sha256: str) -> None:
+def _content(path: Path, sha256: str) -> bytes:
     try:
-        found = files.sha256(path)
+        content = path.read_bytes()
     except OSError as error:
         raise GenreflowError(f"cannot read {path}: {error.strerror}") from None
+    found = hashlib.sha256(content).hexdigest()
     if found != sha256.lower():
         raise GenreflowError(
             f"{path} has the sha256 {found}, expected {sha256}: it is another file, or not whole. "
             "Get it again, or give the hash of the file that you trust"
         )
+    return content
