@@ -38,6 +38,8 @@ export PYTHONPATH := scripts
 
 .PHONY: run predict export test test-long reliability bench check docs lock clean
 
+# No module is taken from the folder of a script, of a run or of a bundle.
+run predict export: export PYTHONSAFEPATH := 1
 run predict export: $(INSTALLED)
 	@$(COMMAND) $@
 

@@ -25,15 +25,15 @@ from genreflow.plan.stages import one_of
 from genreflow.report import ending
 from genreflow.runtime import digest, files, locks, patches, orphans
 
-# Planning 100,000 jobs makes millions of objects that stay: looking for garbage is a waste.
+# Planning makes millions of objects that stay: looking for garbage is a waste.
 gc.set_threshold(200_000, 100, 100)
-
 # For the jobs that make WAVs. Not params: another place of the same programs makes nothing stale.
 os.environ.update(
     FFMPEG=imageio_ffmpeg.get_ffmpeg_exe(),
     GENREFLOW_SCRIPTS=str(Path(workflow.basedir) / "scripts"),
+    PYTHONSAFEPATH="1",  # no job imports what lies in the folder of the run
+    **{orphans.RUN: str(os.getpid())},
 )
-os.environ[orphans.RUN] = str(os.getpid())
 patches.apply()
 
 

@@ -186,6 +186,12 @@ def test_a_checkpoint_that_holds_code_is_not_used(finished, tmp_path):
     assert (folder / "predictions.csv").read_bytes() == expected
 
 
+def test_commands_for_people_leave_out_the_folder_that_they_are_in():
+    places = [*harness.ROOT.glob("docs/*.md"), *harness.ROOT.rglob("scripts/**/*.py")]
+    for path in [harness.ROOT / "README.md", *places]:
+        assert "python -m genreflow" not in path.read_text(encoding="utf-8"), path
+
+
 # Names and archives stay in their folders
 
 

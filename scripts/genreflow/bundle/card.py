@@ -159,7 +159,7 @@ def _licences(networks: Sequence[str], predictions: pd.DataFrame, tracks: str | 
 def _use(bundle: Bundle) -> str:
     return (
         "With the packages of genreflow's `envs/requirements.lock`, in its folder:\n\n"
-        "```\nPYTHONPATH=scripts python -m genreflow.bundle.predict "
+        "```\nPYTHONPATH=scripts python -P -m genreflow.bundle.predict "
         f"{bundle.folder.name} FILE...\n```"
     )
 

@@ -1,4 +1,4 @@
-"""Predict the genres of files: ``python -m genreflow.bundle.predict BUNDLE FILE...``."""
+"""Predict the genres of files: ``python -P -m genreflow.bundle.predict BUNDLE FILE...``."""
 
 import argparse
 import os
@@ -150,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         or the arguments can't be used.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m genreflow.bundle.predict",
+        prog="python -P -m genreflow.bundle.predict",
         description="Predict the genre of music by an exported learner.",
         epilog="Exit status: 0 if at least one file was predicted, 1 if none could be, 2 if the "
         "bundle or the arguments can't be used.",
