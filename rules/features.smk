@@ -19,7 +19,7 @@ rule network:
         runtime=60,
     params:
         network=STAGES.preparation,
-        audio=config["audio"],
+        audio=STAGES.audio,
         spectrogram=config["spectrogram"],
         code=code("network.py"),
     message:

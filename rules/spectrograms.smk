@@ -1,7 +1,34 @@
+rule clip_length:
+    """Find how long images are to be, and how many clips are shorter."""
+    input:
+        STAGES.audits,
+    output:
+        layout.clip_length,
+    log:
+        layout.log("clip_length"),
+    benchmark:
+        layout.benchmark("clip_length")
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        audio=STAGES.audio,
+        fit=STAGES.is_length_found,
+        code=code("clip_length.py"),
+    message:
+        "Find how long clips are"
+    script:
+        "../scripts/clip_length.py"
+
+
 rule spectrogram_shard:
     """Make the log-mel images of a shard's tracks."""
     input:
         wavs=STAGES.wavs_of_shard,
+        length=STAGES.length_of_images,
     output:
         layout.spectrogram_shard("{shard}"),
     log:
@@ -17,7 +44,7 @@ rule spectrogram_shard:
     params:
         tracks=STAGES.ids_of_shard,
         genres=STAGES.genres_of_shard,
-        audio=config["audio"],
+        audio=STAGES.audio,
         spectrogram=config["spectrogram"],
         code=code("spectrogram_shard.py"),
     message:

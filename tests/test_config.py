@@ -9,6 +9,7 @@ import yaml
 from genreflow.config import complete, reference
 from genreflow.errors import GenreflowError
 
+SECONDS = "auto, or seconds, more than 0 and at most 3600"
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
@@ -240,9 +241,9 @@ def test_unknown_keys_are_tried_in_every_section():
             "spectrogram.n_mels: expected a whole number, found '64.5'",
         ),
         (at("cnn.batch_size", 2.5), "cnn.batch_size: expected a whole number, found 2.5"),
-        (at("audio.duration", "long"), "audio.duration: expected a number, found 'long'"),
-        (at("audio.duration", "nan"), "audio.duration: expected a number, found nan"),
-        (at("audio.duration", True), "audio.duration: expected a number, found True"),
+        (at("audio.duration", "long"), f"audio.duration: expected {SECONDS}, found 'long'"),
+        (at("spectrogram.f_min", "nan"), "spectrogram.f_min: expected a number, found nan"),
+        (at("audio.duration", True), f"audio.duration: expected {SECONDS}, found True"),
         (at("seeds", [True]), "seeds.0: expected a whole number, found True"),
         (at("corpus.audio", 7), "corpus.audio: expected text, found 7"),
         (
@@ -258,7 +259,7 @@ def test_unknown_keys_are_tried_in_every_section():
         (at("corpus.shards", 0), "corpus.shards: expected at least 1, found 0"),
         (at("corpus.max_excluded", 1.5), "corpus.max_excluded: expected at most 1, found 1.5"),
         (at("split.test", 0.5), "split.test: expected less than 0.5, found 0.5"),
-        (at("audio.duration", 0), "audio.duration: expected more than 0, found 0"),
+        (at("audio.duration", 0), f"audio.duration: expected {SECONDS}, found 0"),
         (at("splits", []), "splits: expected at least 1 of them, found []"),
         (at("seeds", [1, 1]), "seeds: 1 stands there twice"),
         (

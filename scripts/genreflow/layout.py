@@ -148,6 +148,11 @@ class Layout:
         return f"{self.root}/corpus/audit/{shard}.csv"
 
     @property
+    def clip_length(self) -> str:
+        """How long images are, and how many clips are shorter."""
+        return f"{self.root}/corpus/clip_length.json"
+
+    @property
     def splits(self) -> str:
         """The folder of the splits."""
         return f"{self.root}/corpus/splits"

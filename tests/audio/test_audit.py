@@ -1,8 +1,9 @@
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pytest
-from genreflow.audio.audit import audit, sounding_share
+from genreflow.audio.audit import audit, clip_length, describe_length, sounding_share
 from genreflow.errors import GenreflowError
 from made.clips import RATE, noise
 
@@ -121,3 +122,46 @@ def test_the_share_that_sounds_equals_a_plain_count(length, level):
 
 def test_nothing_does_not_sound():
     assert sounding_share(np.zeros(0, np.int16), sample_rate=RATE, level=-60) == 0
+
+
+@pytest.fixture
+def length(tmp_path):
+    """Find the length of clips of some seconds; None can't be used."""
+
+    def length(*shards, **settings):
+        for number, seconds in enumerate(shards):
+            rows = [
+                ("unreadable", 0) if one is None else ("", round(one * RATE)) for one in seconds
+            ]
+            table = pd.DataFrame(rows, columns=["reason", "frames"])
+            table.to_csv(tmp_path / f"{number}.csv", index=False)
+        paths = [tmp_path / f"{number}.csv" for number in range(len(shards))]
+        return clip_length(
+            paths, **{"sample_rate": RATE, "duration": 29.7, "fit": True, **settings}
+        )
+
+    return length
+
+
+@pytest.mark.parametrize(
+    ("shards", "seconds", "shorter"),
+    [
+        # A twentieth may be shorter.
+        ([[3.04] * 19, [3.06] * 19, [1.0, 2.0]], 3.0, 2),
+        ([[1.0] * 3, [3.0] * 37], 1.0, 0),
+        ([[29.7] * 40, [None, 0.5]], 29.7, 1),
+        ([[0.02] * 4], 0.1, 4),
+        ([[None]], 29.7, 0),
+    ],
+)
+def test_images_get_a_length_that_nearly_all_clips_have(length, shards, seconds, shorter):
+    found = length(*shards)
+    assert (found["seconds"], found["shorter"]) == (seconds, shorter)
+    assert found["clips"] == sum(one is not None for shard in shards for one in shard)
+
+
+def test_a_length_that_is_set_stays_and_what_is_repeated_is_counted(length):
+    found = length([2.0, 5.0], [10.0, None], duration=10.0, fit=False)
+    assert found == {"seconds": 10.0, "clips": 3, "shorter": 2, "repeated": pytest.approx(1.3 / 3)}
+    assert "2 of 3 clips are shorter" in describe_length(found)
+    assert "43.3% of all" in describe_length(found)

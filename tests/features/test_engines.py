@@ -14,6 +14,7 @@ import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import engines, image_networks
 from made.networks import write_product
+from sklearn.preprocessing import StandardScaler
 
 SHAPE = (16, 40)
 IMAGES = np.random.default_rng(0).integers(0, 256, (21, *SHAPE), dtype=np.uint8)
@@ -133,7 +134,8 @@ def test_a_tracks_features_do_not_depend_on_those_beside_it(tmp_path, backbone, 
         network = engines.load(tmp_path / "net", threads=1, padded=padded)
         for picked in (slice(3, 4), slice(0, 8), slice(5, 10), slice(11, 12)):
             for one, other in zip(network(IMAGES[picked]), whole, strict=True):
-                np.testing.assert_array_equal(one, other[picked])
+                # Some processors round another row of a batch in another way.
+                np.testing.assert_allclose(one, other[picked], rtol=1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("engine", ["openvino", "keras"])
@@ -185,22 +187,26 @@ def test_bfloat16_is_refused_where_it_loses_the_features(tmp_path, request, netw
     assert least_cosine(found - mean, expected - mean) > 0.999
 
 
-def test_agreement_is_the_least_cosine_of_any_track_or_of_the_differences_between_tracks():
+def test_agreement_is_the_least_cosine_of_any_track_as_classifiers_see_it():
     rng = np.random.default_rng(0)
     one = rng.standard_normal((5, 100), dtype=np.float32)
+    scales = np.geomspace(0.1, 10, 100, dtype=np.float32)
     for distance in (0, 50):
-        expected = distance + one + 0.1 * rng.standard_normal((5, 100), dtype=np.float32)
-        features = distance + one
-        mean = expected.mean(axis=0)
-        centred = least_cosine(features - mean, expected - mean)
-        least = min(least_cosine(features, expected), centred)
+        features = (distance + one) * scales
+        expected = features + scales * 0.1 * rng.standard_normal((5, 100), dtype=np.float32)
+        seen = StandardScaler().fit(expected)
+        least = least_cosine(seen.transform(features), seen.transform(expected))
         for scale in (1, 1e-30):
             found = engines.agreement(features * scale, expected * scale)
-            assert found == pytest.approx(least, abs=1e-6)
-    assert least == centred < 0.999 < least_cosine(features, expected)
+            assert found == pytest.approx(least, abs=1e-5)
+    assert least < 0.999 < least_cosine(features, expected)
     assert engines.agreement(features[:1], expected[:1]) > 0.999
+    # A constant feature counts for nothing, whatever its noise.
+    constant = np.full((5, 1), 7.0)
+    noisy = constant + 0.005 * rng.standard_normal((5, 1))
+    assert engines.agreement(np.hstack([one, noisy]), np.hstack([one, constant])) > 0.9999999
     turned = np.concatenate([one[:4], -one[4:]])
-    assert engines.agreement(turned, one) == pytest.approx(-1, abs=0.1)
+    assert engines.agreement(turned, one) < -0.5
     assert engines.agreement(np.zeros((2, 3)), np.zeros((2, 3))) == 1
     assert engines.agreement(np.zeros((2, 3)), np.ones((2, 3))) == 0
     assert engines.agreement(one, np.where(one > 2, np.nan, one)) == 0

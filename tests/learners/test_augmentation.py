@@ -55,7 +55,7 @@ def fitted():
         [
             augmentation.TimeShift(),
             augmentation.Gain(),
-            augmentation.SpecMask(frequency_mask=5, time_mask=20),
+            augmentation.SpecMask(frequency_mask=5, time_mask=0.25),
         ],
         n_mels=SHAPE[0],
     )
@@ -135,7 +135,7 @@ def test_a_layer_works_in_half_precision_and_on_unknown_lengths(kind):
 @pytest.mark.parametrize("fill", ["mean", "zero"])
 def test_masks_cover_bands_and_stretches(fill, invert):
     images = noise(400, (32, 60))
-    layer = augmentation.SpecMask(frequency_mask=10, time_mask=20, fill=fill, invert=invert)
+    layer = augmentation.SpecMask(frequency_mask=10, time_mask=1 / 3, fill=fill, invert=invert)
     changed = applied(layer, images)
     differs = (changed != images)[..., 0]
     bands, stretches = differs.all(axis=2), differs.all(axis=1)
@@ -158,7 +158,7 @@ def test_masks_grow_with_strength_and_number():
     images = noise(200)
 
     def share(**settings):
-        layer = augmentation.SpecMask(frequency_mask=8, time_mask=40, **settings)
+        layer = augmentation.SpecMask(frequency_mask=8, time_mask=0.5, **settings)
         return np.mean(applied(layer, images) != images)
 
     assert share(strength=0.25) < 0.5 * share() < 0.5 * share(masks=3)
@@ -270,7 +270,7 @@ def test_a_dynamic_range_keeps_the_loudest_levels(invert):
 def test_layers_come_from_settings():
     settings = {
         "frequency_mask": 5,
-        "time_mask": 20,
+        "time_mask": 0.25,
         "masks": 2,
         "fill": "zero",
         "time_shift": 0.3,
@@ -285,7 +285,7 @@ def test_layers_come_from_settings():
     assert {(layer.strength, layer.seed) for layer in made} == {(0.5, 7)}
     shift, gain, mask = made
     assert (shift.share, gain.levels) == (0.3, 10)
-    assert (mask.frequency_mask, mask.time_mask, mask.masks) == (5, 20, 2)
+    assert (mask.frequency_mask, mask.time_mask, mask.masks) == (5, 0.25, 2)
     assert (mask.fill, mask.invert) == ("zero", False)
     without = {**settings, "masks": 0, "time_shift": 0, "gain": 0}
     assert augmentation.augmenting(without, strength=1, invert=False, seed=0) == []
@@ -294,7 +294,7 @@ def test_layers_come_from_settings():
 def test_each_kind_of_augmentation_can_be_shown():
     settings = {
         "frequency_mask": 5,
-        "time_mask": 20,
+        "time_mask": 0.25,
         "masks": 1,
         "fill": "mean",
         "time_shift": 0.3,

@@ -6,7 +6,7 @@ from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import Settings, join, write_shard
 from genreflow.learners.masked_copies import draw_masks, masked, silence, write_copies
 
-STUDY = {"frequency_mask": 27, "time_mask": 100, "masks": 1, "fill": "mean", "seed": 0}
+STUDY = {"frequency_mask": 27, "time_mask": 0.4, "masks": 1, "fill": "mean", "seed": 0}
 SHAPE = (128, 300)
 SETTINGS = Settings(
     22050, 2.0, n_fft=1024, hop_length=256, n_mels=64, f_min=0, f_max=8000, invert=True
@@ -61,7 +61,7 @@ def test_whole_bands_and_frames_of_the_audio_are_filled(invert, fill, masks):
         before = image.copy()
         changed = masked(image, track_id="17", copy=copy, frames=frames, **settings)
         np.testing.assert_array_equal(image, before)
-        np.testing.assert_array_equal(changed[:, frames:], image[:, frames:])
+        np.testing.assert_array_equal(changed[:, frames:], changed[:, : SHAPE[1] - frames])
         differs = changed[:, :frames] != image[:, :frames]
         assert set(changed[:, :frames][differs]) <= {level}
         bands, stretches = differs.all(axis=1), differs.all(axis=0)

@@ -43,7 +43,7 @@ def test_thumbnails_look_like_the_images(results):
         assert max(likeness.values()) < 0.5
 
 
-def test_padding_and_tracks_without_an_image_are_left_out(results):
+def test_repetitions_and_tracks_without_an_image_are_left_out(results):
     asked = ["000007", "000008", "nobody"]
     found = thumbnails(results / "spectrograms.h5", asked, width=126, height=32)
     sizes = {name: decoded(uri).shape for name, uri in found.items()}

@@ -29,7 +29,7 @@ TINY = {
     "split": {"validation": 0.2, "test": 0.2},
     "audio": {"sample_rate": RATE // 2, "duration": 3.0},
     "spectrogram": {"n_fft": 512, "hop_length": 256, "n_mels": 32, "f_max": 4000},
-    "augment": {"frequency_mask": 6, "time_mask": 20},
+    "augment": {"frequency_mask": 6, "time_mask": 0.15},
     "cnn": {
         "run": ["simple", "tuned-augmented", "residual", "finetuned"],
         "variants": {

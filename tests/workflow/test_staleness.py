@@ -241,7 +241,7 @@ SETTINGS = {
     "augment.mode": ("online", ["cnn_search"]),
     "augment.copies": (1, ["augmented_shard"]),
     "augment.frequency_mask": (5, ["augmented_shard", *ONLINE]),
-    "augment.time_mask": (10, ["augmented_shard", *ONLINE]),
+    "augment.time_mask": (0.05, ["augmented_shard", *ONLINE]),
     "augment.masks": (2, ["augmented_shard", *ONLINE]),
     "augment.fill": ("zero", ["augmented_shard", *ONLINE]),
     "augment.time_shift": (0.2, ONLINE),

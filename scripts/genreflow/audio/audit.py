@@ -1,6 +1,6 @@
-"""Which clips can be used: the audit of the resampled WAVs."""
+"""Which clips can be used, and how long they are: the audit of the resampled WAVs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +9,19 @@ import numpy as np
 
 from genreflow.audio.formats import explain
 from genreflow.audio.wav import FULL_SCALE, read_wav
+from genreflow.runtime.files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STUCK = 0.9
 """A larger share of samples at the lowest value is no sound: ffmpeg writes it for NaN."""
+
+SHORTER = 0.05
+"""A length that nearly all clips have is one that no larger share falls short of."""
+
+NEARLY = 0.99
+"""A clip with a smaller share of the length of images is shorter than they are."""
 
 
 def audit(
@@ -86,6 +93,54 @@ def sounding_share(samples: np.ndarray, *, sample_rate: int, level: float) -> fl
     padded = np.pad(samples.astype(np.float32) / FULL_SCALE, (0, -len(samples) % block))
     power = padded.reshape(-1, block).var(axis=1)
     return float(np.mean(power >= 10 ** (level / 10)))
+
+
+def clip_length(
+    audits: Iterable[str | Path], *, sample_rate: int, duration: float, fit: bool
+) -> dict[str, float]:
+    """Find how long the images of a corpus's clips are to be, and how many clips are shorter.
+
+    Parameters
+    ----------
+    audits
+        CSVs of what `audit` returned.
+    sample_rate
+        Of the WAVs [Hz].
+    duration
+        Their length, if they are not shorter [s].
+    fit
+        Whether to take the length that all but `SHORTER` of the clips have, if it is less.
+
+    Returns
+    -------
+    dict
+        seconds: the length; clips; shorter: how many are; repeated: the share of the images that
+        is repetition.
+    """
+    import pandas as pd
+
+    found = pd.concat([read_table(path) for path in audits])
+    seconds = found.loc[found["reason"] == "", "frames"].astype(int).to_numpy() / sample_rate
+    length = duration
+    if fit and len(seconds):
+        common = np.sort(seconds)[int(SHORTER * len(seconds))]
+        # Rounded, so that a few clips more seldom change the images of all.
+        length = min(duration, max(0.1, np.floor(10 * common) / 10))
+    own = np.minimum(seconds, length) / length
+    return {
+        "seconds": float(length),
+        "clips": len(own),
+        "shorter": int((own < NEARLY).sum()),
+        "repeated": float(1 - own.mean()) if len(own) else 0.0,
+    }
+
+
+def describe_length(found: Mapping[str, float]) -> str:
+    """Say in a line what `clip_length` found."""
+    return (
+        f"Images are of {found['seconds']:g} s; {found['shorter']:,} of {found['clips']:,} clips "
+        f"are shorter and repeated to fill theirs: {found['repeated']:.1%} of all"
+    )
 
 
 def _why(log: Path) -> str:

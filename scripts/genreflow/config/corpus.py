@@ -1,7 +1,7 @@
 """The sections on the corpus, its splits and its images."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from genreflow.config.base import (
     Section,
     Set,
     Whole,
+    expected,
     matching,
 )
 
@@ -75,13 +76,21 @@ class Split(Section):
     """Share of test."""
 
 
+LONGEST, AUTO = 29.7, "auto"
+"""The study's clips [s]; a length that fits the clips, up to that."""
+
+
 class Audio(Section):
     """The WAVs that everything but the hand-crafted features starts from."""
 
     sample_rate: Whole = Field(22_050, ge=4000, le=192_000)
     """Sampling rate of the WAVs [Hz]."""
-    duration: Number = Field(29.7, gt=0, le=3600)
-    """Clips are cut after this [seconds]."""
+    duration: Annotated[
+        Literal["auto"] | Annotated[Number, Field(gt=0, le=3600)],
+        expected("auto, or seconds, more than 0 and at most 3600"),
+    ] = LONGEST
+    """Clips are cut after this, and shorter ones repeated in images [seconds]; auto: images are as
+    long as nearly all clips, at most 29.7 s."""
 
 
 class Spectrogram(Section):
@@ -118,8 +127,8 @@ class Augment(Section):
     """copies: how many new images for each training track."""
     frequency_mask: Natural = 27
     """Largest width of a frequency mask [mel bands]."""
-    time_mask: Natural = 100
-    """Largest width of a time mask [frames]."""
+    time_mask: Number = Field(0.078125, ge=0, le=1)
+    """Largest width of a time mask, as a share of the clip (the study's 100 of 1280 frames)."""
     masks: Natural = 1
     """How many masks of each kind on an image."""
     fill: Literal["mean", "zero"] = "mean"

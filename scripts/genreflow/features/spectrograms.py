@@ -1,8 +1,9 @@
 """Log-mel images in HDF5 shards.
 
 A shard holds the datasets ``images`` (n, n_mels, n_frames) uint8, one chunk a track;
-``track_id``, ``genre`` (text); ``frames`` (how many columns of the image are audio, the rest is
-padding). The settings that made it are attributes of the file.
+``track_id``, ``genre`` (text); ``frames`` (how many columns of the image the clip has; the rest
+repeats them, so that nothing learns from padding). The settings that made it are attributes of the
+file.
 """
 
 import os
@@ -43,7 +44,7 @@ class Settings:
     sample_rate, f_min, f_max
         [Hz]
     duration
-        Length of a clip [s]; shorter ones are padded.
+        Length of a clip [s]; shorter ones are repeated.
     n_fft, hop_length
         [samples]
     n_mels
@@ -128,7 +129,7 @@ class LogMel:
         return mel
 
     def image(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return the image of a clip and how many of its columns are audio.
+        """Return the image of a clip and how many of its columns aren't repeated.
 
         Parameters
         ----------
@@ -146,10 +147,15 @@ class LogMel:
         level = np.maximum(level, level.max() - DYNAMIC_RANGE)
         span = level.max() - level.min()
         scaled = (level - level.min()) * (255.0 / span) if span else np.zeros_like(level)
-        image = np.zeros(self.settings.shape, dtype=np.uint8)
-        frames = min(level.shape[1], image.shape[1])
-        image[:, :frames] = np.rint(np.flipud(scaled[:, :frames]))
+        frames = min(level.shape[1], self.settings.shape[1])
+        own = np.rint(np.flipud(scaled[:, :frames])).astype(np.uint8)
+        image = repeated(own, self.settings.shape[1])
         return (255 - image if self.settings.invert else image), frames
+
+
+def repeated(image: np.ndarray, frames: int) -> np.ndarray:
+    """Repeat the columns of an image until there are so many, or cut it."""
+    return image[:, np.arange(frames) % image.shape[1]]
 
 
 def write_shard(

@@ -71,12 +71,14 @@ class Augmentation(_ImageLayer, ABC):
 class SpecMask(Augmentation):
     """Mask bands and stretches of time of each image, as `learners.masked_copies` does for copies.
 
-    Unlike there, the padding of a short clip counts as audio: a network sees images alone.
+    Unlike there, widths are shares of what a network sees: an image, or a crop of one.
 
     Parameters
     ----------
-    frequency_mask, time_mask
-        Largest width of a mask [mel bands, frames]; scaled by `strength`.
+    frequency_mask
+        Largest width of a mask [mel bands]; scaled by `strength`.
+    time_mask
+        Largest width of a mask, as a share of the frames; scaled by `strength`.
     masks
         How many masks of each kind.
     fill
@@ -91,7 +93,7 @@ class SpecMask(Augmentation):
         self,
         *,
         frequency_mask: int = 27,
-        time_mask: int = 100,
+        time_mask: float = 0.078125,
         masks: int = 1,
         fill: str = "mean",
         invert: bool = True,
@@ -104,8 +106,10 @@ class SpecMask(Augmentation):
     def augment(self, images: Any) -> Any:
         """Return masked images."""
         n, n_mels, n_frames = ops.shape(images)[:3]
-        bands = self._covered(n, n_mels, self.frequency_mask)[:, :, None, None]
-        stretches = self._covered(n, n_frames, self.time_mask)[:, None, :, None]
+        frames = ops.cast(n_frames, "float32")
+        bands = self._covered(n, n_mels, self.strength * self.frequency_mask)[:, :, None, None]
+        stretches = self._covered(n, n_frames, self.strength * self.time_mask * frames)
+        stretches = stretches[:, None, :, None]
         if self.fill == "mean":
             level = ops.mean(ops.cast(images, "float32"), axis=(1, 2, 3), keepdims=True)
         else:
@@ -115,7 +119,7 @@ class SpecMask(Augmentation):
     def _covered(self, n: Any, size: Any, widest: int) -> Any:
         """Return which places along an axis are masked, shape (n, size)."""
         size = ops.cast(size, "float32")
-        widest = ops.minimum(float(round(self.strength * widest)), size)
+        widest = ops.minimum(ops.round(widest), size)
         widths = ops.floor(self.uniform(n, self.masks, 1) * (widest + 1))
         starts = ops.floor(self.uniform(n, self.masks, 1) * (size - widths + 1))
         place = ops.arange(size, dtype="float32")

@@ -257,15 +257,11 @@ def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> kera
         If images are too small for the network, or a setting doesn't fit them.
     """
     n_mels, n_frames = images.shape
-    bands, frames = variant["mel_bands"] or n_mels, variant["crop_frames"] or n_frames
+    bands, frames = variant["mel_bands"] or n_mels, _crop(images, variant) or n_frames
     if n_mels % bands:
         raise GenreflowError(
             f"mel_bands: {bands} of a variant doesn't divide the {n_mels} bands of the images "
             "(spectrogram.n_mels)"
-        )
-    if frames > n_frames:
-        raise GenreflowError(
-            f"crop_frames: {frames} of a variant is more than the {n_frames} frames of an image"
         )
     architecture = variant["architecture"]
     settings = {name: variant[name] for name in architectures.settings_of(architecture)}
@@ -357,7 +353,7 @@ def train(
 
 def _data(images: SplitImages, variant: Mapping[str, Any], *, batch_size: int, seed: int) -> tuple:
     """Return what a variant is trained and stopped by, and the loss of their labels."""
-    crop = variant["crop_frames"] or None
+    crop = _crop(images, variant)
     settings = {"batch_size": batch_size, "crop": crop}
     copies = variant["augment"] == "copies"
     train_on = images.batches(PARTS[:1], copies=copies, shuffle_seed=seed, **settings)
@@ -388,7 +384,7 @@ def predict(
     model: keras.Model, images: SplitImages, variant: Mapping[str, Any], *, batch_size: int
 ) -> pd.DataFrame:
     """Predict all of a split's tracks, by the mean over equally spaced crops of each."""
-    crop = variant["crop_frames"] or None
+    crop = _crop(images, variant)
     starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [None]
     predicted = [
         model.predict(
@@ -403,6 +399,12 @@ def predict(
         labels=images.labels,
         genres=images.genres,
     )
+
+
+def _crop(images: SplitImages, variant: Mapping[str, Any]) -> int | None:
+    """Return the length of the crops that a variant sees; None if it sees whole images."""
+    crop = variant["crop_frames"]
+    return crop if 0 < crop < images.shape[1] else None
 
 
 def crop_starts(n_frames: int, crop: int, crops: int) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from genreflow.features.spectrograms import open_images
+from genreflow.features.spectrograms import open_images, repeated
 from genreflow.runtime.files import atomic
 
 
@@ -42,7 +42,7 @@ def masked(
     copy: int,
     frames: int,
     frequency_mask: int,
-    time_mask: int,
+    time_mask: float,
     masks: int,
     fill: str,
     invert: bool,
@@ -56,9 +56,11 @@ def masked(
     track_id, copy
         Which copy of which track this is.
     frames
-        Columns that are audio; only these are masked, the rest is padding.
-    frequency_mask, time_mask
-        Largest width of a mask [mel bands, frames].
+        Columns of the clip; these are masked, and the rest repeats them.
+    frequency_mask
+        Largest width of a mask [mel bands].
+    time_mask
+        Largest width of a mask, as a share of the clip's columns.
     masks
         How many masks of each kind.
     fill
@@ -70,16 +72,15 @@ def masked(
     """
     # A hash of the id, not the track's place, so that other tracks don't change the copy.
     rng = np.random.default_rng([seed, zlib.crc32(track_id.encode()), copy])
-    changed = image.copy()
-    audio = changed[:, :frames]
+    audio = image[:, :frames].copy()
     level = silence(invert=invert) if fill == "zero" else np.rint(audio.mean())
     bands = draw_masks(rng, size=audio.shape[0], widest=frequency_mask, masks=masks)
-    stretches = draw_masks(rng, size=audio.shape[1], widest=time_mask, masks=masks)
+    stretches = draw_masks(rng, size=frames, widest=round(time_mask * frames), masks=masks)
     for start, stop in bands:
         audio[start:stop] = level
     for start, stop in stretches:
         audio[:, start:stop] = level
-    return changed
+    return repeated(audio, image.shape[1])
 
 
 def write_copies(

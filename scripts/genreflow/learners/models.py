@@ -137,7 +137,7 @@ class Network(LoadedLearner):
 
     def _probabilities(self, x: np.ndarray) -> np.ndarray:
         """Return the mean over the crops."""
-        if not self._crop_frames:
+        if not 0 < self._crop_frames < x.shape[2]:
             return self._called(x)
         from genreflow.learners.cnn import crop_starts
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from genreflow.audio import formats
+from genreflow.config.corpus import AUTO, LONGEST
 from genreflow.corpus.tracks import Track
 from genreflow.errors import GenreflowError
 from genreflow.features.feature_set import IMAGE, WAV, FeatureSet, Planned
@@ -87,9 +88,24 @@ class Stages:
         return self.plan.tracks[wildcards.track].path
 
     @property
+    def audio(self) -> dict[str, Any]:
+        """Rate of the WAVs and the longest that they and images may be; which may be shorter."""
+        audio = self.plan.config["audio"]
+        return audio | {"duration": LONGEST if audio["duration"] == AUTO else audio["duration"]}
+
+    @property
+    def is_length_found(self) -> bool:
+        """Whether the length of images is to fit the clips."""
+        return self.plan.config["audio"]["duration"] == AUTO
+
+    def length_of_images(self, wildcards: Any) -> str | list[str]:
+        """Return the file that says how long images are, if no setting does."""
+        return self.plan.layout.clip_length if self.is_length_found else []
+
+    @property
     def wav(self) -> str:
         """wav.sh's numbers (rate, longest clip, seconds to read) and what ffmpeg may open."""
-        audio = self.plan.config["audio"]
+        audio = self.audio
         longest = round(audio["duration"] * audio["sample_rate"])
         numbers = (audio["sample_rate"], longest, audio["duration"] + 2)
         return " ".join(map(str, (*numbers, *formats.SAFE)))
@@ -403,6 +419,7 @@ class Stages:
         return [
             layout.tracks,
             layout.excluded,
+            layout.clip_length,
             *map(layout.split, self.plan.splits),
             *self.predictions(wildcards),
             layout.spectrograms,

@@ -131,8 +131,8 @@ def online(
     changes
         What augments, by the name that stands above its image. Each takes a batch of all
         chosen images, uint8, shape (n, n_mels, n_frames, 1), and returns one of that shape in
-        grey levels, as the functions of `learners.augmentation.examples`. The padding of short
-        clips is there, for they take it for audio.
+        grey levels, as the functions of `learners.augmentation.examples`. The repetitions of short
+        clips are there, for they take them for audio.
     count, seed
         As in `copies`.
 
@@ -277,7 +277,7 @@ def _one_of_each(tracks: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def _audible(file: h5py.File, track) -> np.ndarray:
-    """Return an image without the padding of a short clip."""
+    """Return an image without the repetitions of a short clip."""
     return file["images"][track.row][:, : track.frames]
 
 

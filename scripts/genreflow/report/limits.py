@@ -5,9 +5,19 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
+from genreflow.audio.audit import describe_length
+
+MUCH = 0.1
+"""A larger share of images that is repetition is worth a line."""
+
 
 def counted(
-    made: pd.DataFrame, parts: Mapping[str, pd.DataFrame], tracks: pd.DataFrame, *, seeded: bool
+    made: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
+    tracks: pd.DataFrame,
+    *,
+    seeded: bool,
+    length: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Return a sentence for each limit.
 
@@ -21,12 +31,15 @@ def counted(
         The manifest.
     seeded
         Whether any learner is trained with seeds.
+    length
+        What `audio.audit.clip_length` found.
     """
     return [
         *_few_tracks(made),
         *_shared(parts, tracks),
         *_chosen_by_test(made),
         *_one_seed(made, seeded),
+        *_repeated(length),
     ]
 
 
@@ -76,4 +89,12 @@ def _one_seed(made: pd.DataFrame, seeded: bool) -> Iterator[str]:
         yield (
             "Networks were trained with one seed: the intervals don't say what another training of "
             "the same network would get."
+        )
+
+
+def _repeated(length: Mapping[str, float] | None) -> Iterator[str]:
+    if length and length["repeated"] > MUCH:
+        yield (
+            f"{describe_length(length)}. Networks of images see the same music several times: "
+            "audio.duration: auto makes images as long as nearly all clips."
         )

@@ -196,7 +196,14 @@ def _content(
     figures = _figures(files, comparison, entries, root)
     learners = _learners(files, comparison, entries, listed, figures)
     seeded = any(entry.seed is not None for own in entries.values() for entry in own)
-    counted = report_limits.counted(metrics.made(comparison), parts, tracks, seeded=seeded)
+    length = files.find(layout.clip_length)
+    counted = report_limits.counted(
+        metrics.made(comparison),
+        parts,
+        tracks,
+        seeded=seeded,
+        length=json.loads(length.read_text()) if length else None,
+    )
     paths = files.below(layout.tables, ".csv")
     tables = {path.stem: read_table(path) for path in paths if path.stem not in _PLACED}
     tests = page_tables.take_tests(tables)

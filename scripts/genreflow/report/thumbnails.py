@@ -30,7 +30,7 @@ def thumbnails(
     track_ids
         Which tracks; those without an image are left out.
     width, height
-        Of a whole clip [pixels]. The padding of shorter ones is left out, so that theirs are
+        Of a whole clip [pixels]. The repetitions of shorter ones are left out, so that theirs are
         narrower, but the seconds as wide.
 
     Returns
