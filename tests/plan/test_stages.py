@@ -119,6 +119,14 @@ def test_a_variant_depends_on_its_own_settings_and_those_of_its_augmentation(sta
         stages.variant(of(variant="other"))
 
 
+def test_images_wait_for_their_length_only_where_it_is_found(stages):
+    shard = of(shard=next(iter(stages.plan.shards)))
+    assert (stages.length_of_images(shard), stages.audio["duration"]) == ([], 29.7)
+    found = Stages(Plan.of(complete(CONFIG | {"audio": {"duration": "auto"}}), []))
+    assert found.length_of_images(shard) == found.plan.layout.clip_length
+    assert found.wav.split()[:3] == stages.wav.split()[:3]
+
+
 def test_learners_are_known_by_what_they_take_and_leave(stages):
     plan = stages.plan
     joined = plan.learners["classify/joined/both/all/lda"]
