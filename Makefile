@@ -2,7 +2,7 @@
 # make predict FILES=PATH     the genres of a file, a folder or a list, by the best learner
 # make export                 the best learner as a folder that works without the corpus
 # make test                   the tests; TESTS="-m 'not slow'" for the fast ones
-# make test-long              the tests of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
+# make test-long              the long tests, of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
 # make reliability            the same, and docs/reliability.md from what came of it
 # make bench                  the benchmarks, as ratios against the plain way
 # make check                  format, lint, and the layers of the library
@@ -47,7 +47,7 @@ test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest $(PROCESSES) $(TESTS)
 
 test-long: $(INSTALLED)
-	$(VENV)/bin/python -m pytest -m long
+	$(VENV)/bin/python -m pytest -m long $(TESTS)
 
 reliability: export GENREFLOW_RELIABILITY := $(CURDIR)/.genreflow/reliability
 reliability: $(INSTALLED)

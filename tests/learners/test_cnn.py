@@ -230,8 +230,10 @@ def interrupted(images, checkpoint, *, after, **settings):
 
 @pytest.mark.parametrize(
     ("variant", "precision"),
-    [(VARIANT, "mixed_float16"), (RESIDUAL, "float32")],
-    ids=["simple, half precision", "residual, all that draws"],
+    [
+        pytest.param(VARIANT, "mixed_float16", id="simple, half precision"),
+        pytest.param(RESIDUAL, "float32", id="residual, all that draws", marks=pytest.mark.long),
+    ],
 )
 def test_an_interrupted_training_ends_as_an_undisturbed_one(images, tmp_path, variant, precision):
     settings = {"variant": variant, "epochs": 4, "patience": 2, "precision": precision}

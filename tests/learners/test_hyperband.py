@@ -214,7 +214,7 @@ def test_finished_trials_are_not_run_again(files, undisturbed, tmp_path):
     assert len(run) == len(found) - len(kept)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_search_uses_nothing_of_what_is_there_and_processes_find_the_same(
     files, undisturbed, tmp_path
 ):

@@ -14,7 +14,7 @@ from genreflow.learners import cnn
 from made import images as made_images
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="other systems don't enforce RLIMIT_DATA"),
 ]
 

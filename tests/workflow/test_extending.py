@@ -91,7 +91,7 @@ def test_the_backbone_of_the_example_is_valid():
     assert "avg_pool" in config.complete(whole)["transfer"]["backbones"]["efficientnetb0"]["cuts"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_example_runs(extended, finished):
     (finished / "more.yaml").write_text(yaml.safe_dump(settings()))
     targets = [*(f"results/tiny/{path}" for path in MADE), "predict"]
