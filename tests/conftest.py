@@ -15,6 +15,7 @@ _NO_SETUID_FIXUP = 0b100
 """Without it, access(2) gives root back what was taken."""
 
 
+@pytest.hookimpl(trylast=True)  # once those of other marks are left out
 def pytest_collection_modifyitems(items):
     """Begin with what takes longest.
 
