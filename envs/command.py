@@ -75,7 +75,12 @@ def _written(settings: Mapping[str, object]) -> str:
     text = yaml.safe_dump(settings, allow_unicode=True)
     path = SETTINGS / f"make-{hashlib.sha256(text.encode()).hexdigest()[:12]}.yaml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    # Beside its place first: what others put there, a link for instance, is itself replaced.
+    part = path.with_suffix(f".{os.getpid()}")
+    part.unlink(missing_ok=True)
+    with part.open("x", encoding="utf-8") as file:
+        file.write(text)
+    part.replace(path)
     return str(path)
 
 

@@ -48,7 +48,7 @@ def checked(function, *args, **kwargs):
 if workflow.is_main_process:
     checked(files.require_writable, ".snakemake")
     checked(files.require_room, ".")
-ALONE = workflow.is_main_process and locks.drop_stale(".snakemake")
+ALONE = workflow.is_main_process and checked(locks.drop_stale, ".snakemake")
 
 config.update(checked(configuration.complete, config))
 layout = Layout.of_corpus(config["corpus"]["name"])

@@ -28,6 +28,15 @@ number GENREFLOW_DECODE_SECONDS "$patience" "0|$whole"
 
 part="$(dirname -- "$wav")/.part-$(basename -- "$wav")"
 trap 'rm -f -- "$part"' EXIT
+# What others put in either place, a link to another's file for instance, is itself removed.
+[[ ! -L $wav ]] || rm -f -- "$wav"
+[[ ! -L $part && ! -e $part ]] || rm -f -- "$part"
+set -o noclobber
+if ! : >"$part"; then
+    echo "could not write $wav" >&2
+    exit 1
+fi
+set +o noclobber
 shift 5
 safe=("$@")
 

@@ -263,6 +263,17 @@ class TestMake:
             self.make(checkout, target, f"{key}={text}")
             assert not (checkout / "PWN").exists()
 
+    def test_a_link_in_the_place_of_settings_is_replaced_not_followed(self, checkout):
+        (checkout / "new.mp3").touch()
+        self.make(checkout, "predict", "FILES=new.mp3")
+        [settings] = (checkout / ".genreflow").glob("make-*")
+        settings.unlink()
+        (checkout / "other").write_text("of somebody else")
+        settings.symlink_to(checkout / "other")
+        self.make(checkout, "predict", "FILES=new.mp3")
+        assert self.settings(checkout) == {"predict": {"path": "new.mp3"}}
+        assert (checkout / "other").read_text() == "of somebody else"
+
     def test_home_is_found(self, checkout, monkeypatch):
         monkeypatch.setenv("HOME", str(checkout / "home"))
         (checkout / "home/Music").mkdir(parents=True)

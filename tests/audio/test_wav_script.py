@@ -415,6 +415,30 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path, wav):
     assert str(nowhere) in log
 
 
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("name", ["7.wav", ".part-7.wav"])
+def test_a_link_in_the_place_of_a_wav_is_replaced_not_followed(tmp_path, wav, link, name):
+    source = tmp_path / "clip.flac"
+    soundfile.write(source, music(RATE), RATE)
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    getattr(wav.with_name(name), link)(other)
+    assert run(source, wav) == (0, "")
+    assert other.read_text() == "of somebody else"
+    assert soundfile.info(wav).frames == 44100
+    assert not wav.is_symlink()
+
+
+def test_a_link_to_a_folder_in_the_place_of_a_wav_is_replaced(tmp_path, wav):
+    source = tmp_path / "clip.flac"
+    soundfile.write(source, music(RATE), RATE)
+    (tmp_path / "theirs").mkdir()
+    wav.symlink_to(tmp_path / "theirs")
+    assert run(source, wav) == (0, "")
+    assert soundfile.info(wav).frames == 44100
+    assert not list((tmp_path / "theirs").iterdir())
+
+
 def test_a_log_that_cannot_be_written_is_an_error(tmp_path, wav):
     source = tmp_path / "clip.wav"
     soundfile.write(source, music(44100), 44100)

@@ -68,6 +68,35 @@ def test_what_a_killed_process_left_is_overwritten(tmp_path):
     assert names(tmp_path) == ["table.csv"]
 
 
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("name", ["table.csv", ".part-table.csv"])
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path, link, name):
+    other = tmp_path / "other"
+    other.write_text("of somebody else")
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    getattr(folder / name, link)(other)
+    write_text(folder / "table.csv", "mine")
+    assert other.read_text() == "of somebody else"
+    assert (folder / "table.csv").read_text() == "mine\n"
+    assert not (folder / "table.csv").is_symlink()
+    assert names(folder) == ["table.csv"]
+
+
+def test_a_link_that_comes_while_a_file_is_written_is_not_followed(tmp_path):
+    (tmp_path / "other").write_text("of somebody else")
+    with pytest.raises(OSError), atomic(tmp_path / "table.csv") as part:
+        part.unlink()
+        part.symlink_to(tmp_path / "other")
+    assert names(tmp_path) == ["other"]
+
+
+def test_what_an_empty_file_stands_for_is_written(tmp_path):
+    with atomic(tmp_path / "empty") as part:
+        part.touch()
+    assert names(tmp_path) == ["empty"]
+
+
 def test_text_ends_in_one_line_break(tmp_path):
     write_text(tmp_path / "a.txt", "Sigur Rós\n\n")
     assert (tmp_path / "a.txt").read_bytes() == "Sigur Rós\n".encode()

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from genreflow.errors import GenreflowError
 from genreflow.runtime import locks
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -53,3 +54,21 @@ def test_asking_twice_is_harmless(tmp_path):
     lock = snakemakes_lock(tmp_path / "new")
     assert locks.drop_stale(tmp_path / "new") is True
     assert lock.exists(), "they are this run's own"
+
+
+def test_a_lock_keeps_what_it_holds(tmp_path):
+    (tmp_path / locks.NAME).write_text("of somebody else")
+    assert locks.drop_stale(tmp_path) is True
+    assert (tmp_path / locks.NAME).read_text() == "of somebody else"
+
+
+@pytest.mark.parametrize("name", [locks.NAME, "locks"])
+def test_a_link_in_the_place_of_a_lock_is_refused(tmp_path, name):
+    theirs = snakemakes_lock(tmp_path / "theirs")
+    (tmp_path / "mine").mkdir()
+    target = theirs if name == locks.NAME else theirs.parent
+    (tmp_path / "mine" / name).symlink_to(target)
+    theirs.write_text("of somebody else")
+    with pytest.raises(GenreflowError, match=rf"{name} is a link to .*{target.name}"):
+        locks.drop_stale(tmp_path / "mine")
+    assert theirs.read_text() == "of somebody else"

@@ -105,6 +105,16 @@ def test_an_earlier_log_is_replaced(job):
     assert job("print('second')")[1] == "second\n"
 
 
+def test_a_link_in_the_place_of_a_log_is_replaced_not_followed(job, tmp_path):
+    (tmp_path / "other").write_text("of somebody else")
+    job("print('first')")
+    [log] = tmp_path.rglob("*.log")
+    log.unlink()
+    log.symlink_to(tmp_path / "other")
+    assert job("print('second')")[1] == "second\n"
+    assert (tmp_path / "other").read_text() == "of somebody else"
+
+
 @pytest.mark.parametrize(
     ("interval", "lines"), [(-1, ["1 of 3 clips made", "2 of 3 clips made"]), (3600, [])]
 )

@@ -28,7 +28,7 @@ from genreflow.errors import GenreflowError
 from genreflow.features import backend
 from genreflow.learners import cnn, training
 from genreflow.runtime import orphans
-from genreflow.runtime.files import read_table, write_json
+from genreflow.runtime.files import atomic, read_table, write_json
 
 COLUMNS = ["trial", "bracket", "round", "continues", "initial_epoch", "epochs", "score"]
 """Columns of a table of trials, before those of the hyper-parameters."""
@@ -225,7 +225,8 @@ def run_trial(task: Task, trial: Trial) -> tuple[Trial, dict[str, Any]]:
     if trial.continues is not None and checkpoint.read() is None:
         past = task.file(trial.continues, "npz")
         if past.exists():
-            shutil.copyfile(past, checkpoint.path)
+            with atomic(checkpoint.path) as part:
+                shutil.copyfile(past, part)
     highest = training.IMPROVES[task.objective] == "max"
     worst = 0.0 if highest else WORST
     try:

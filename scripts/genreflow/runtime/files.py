@@ -1,5 +1,6 @@
 """Writing files so that a half-written one never passes for a whole one."""
 
+import errno
 import hashlib
 import json
 import os
@@ -22,12 +23,18 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
     If the block raises, the temporary file is removed and `path` stays as it was. The
     temporary name keeps the suffix (writers choose formats by it) and is always the same
-    for the same `path`, so that what a killed process left is overwritten by the next.
+    for the same `path`, so that what a killed process left is removed by the next. What others
+    put in either place is replaced itself: nothing is written to where a link leads.
 
     Parameters
     ----------
     path
         Where the whole file shall be. Its folder is made if needed.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the block wrote nothing.
 
     Yields
     ------
@@ -37,13 +44,26 @@ def atomic(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{path.name}")
+    make_anew(part)
+    os.utime(part, ns=(0, 0))
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(file).st_mtime_ns == 0:
+                raise FileNotFoundError(errno.ENOENT, "nothing was written", str(path))
+            os.fsync(file)
+        finally:
+            os.close(file)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_anew(path: str | Path) -> None:
+    """Make an empty file in the place of what has its name, be that a link to another's file."""
+    Path(path).unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,14 +1,16 @@
 """Locks that a killed run left behind."""
 
 import fcntl
+import os
 import threading
 from pathlib import Path
-from typing import TextIO
+
+from genreflow.errors import GenreflowError
 
 NAME = "genreflow.lock"
 """The file in the folder ``.snakemake`` that the run holds."""
 
-_held: dict[Path, TextIO] = {}
+_held: dict[Path, int] = {}
 
 
 def drop_stale(folder: str | Path) -> bool:
@@ -27,12 +29,25 @@ def drop_stale(folder: str | Path) -> bool:
     -------
     bool
         Whether this process is the one that runs here.
+
+    Raises
+    ------
+    GenreflowError
+        If a link stands where the lock or the folder of Snakemake's locks should be: what it leads
+        to is another's.
     """
     folder = Path(folder).resolve()
     if folder in _held:
         return True
     folder.mkdir(exist_ok=True)
-    file = (folder / NAME).open("w")
+    for place in (folder / NAME, folder / "locks"):
+        if place.is_symlink():
+            raise GenreflowError(
+                f"{place} is a link to {place.readlink()}, which no run makes: find out who did, "
+                "delete it, and run again"
+            )
+    # Whoever comes second between the look and this is refused by O_NOFOLLOW. Nothing is written.
+    file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from genreflow.errors import GenreflowError, NotPossible, printable
 from genreflow.runtime import orphans, outcomes
+from genreflow.runtime.files import make_anew
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
@@ -47,6 +48,7 @@ def logged(
     orphans.end_with_run()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    make_anew(path)
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
     with path.open("w", buffering=1) as log:
         if not visible:
