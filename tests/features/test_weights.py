@@ -80,12 +80,12 @@ def published(tmp_path, *rows):
 
 def test_all_that_a_run_needs_is_downloaded_and_checked(address, tmp_path):
     site = tmp_path / "site"
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
     table = published(
         tmp_path,
         ("Known", f"{address}/known.h5", f"md5:{hashlib.md5(CONTENT).hexdigest()}", "7"),
-        ("Other", f"{address}/other.h5", "", "8"),
+        ("Other", f"{address}/other.h5", f"sha256:{sha256}", "8"),
     )
-    sha256 = hashlib.sha256(CONTENT).hexdigest()
     files = [
         {"path": str(tmp_path / "weights/Known.h5"), "network": "Known"},
         {"path": str(tmp_path / "weights/Other.h5"), "network": "Other"},
@@ -107,8 +107,8 @@ def test_without_network_all_that_is_lacking_is_named(tmp_path):
         host = f"127.0.0.1:{closed.getsockname()[1]}"
     table = published(
         tmp_path,
-        ("One", f"http://{host}/one.h5", "", "103"),
-        ("Two", f"http://{host}/two.h5", "", "553"),
+        ("One", f"http://{host}/one.h5", "md5:" + "0" * 32, "103"),
+        ("Two", f"http://{host}/two.h5", f"md5:{hashlib.md5(b'weights').hexdigest()}", "553"),
     )
     there = tmp_path / "Two.h5"
     there.write_bytes(b"weights")
@@ -136,6 +136,26 @@ def test_a_truncated_file_is_never_used(address, tmp_path):
     with pytest.raises(GenreflowError, match="expected"):
         imagenet_weights.fetch_all([{"path": path, "network": "Small"}], table=table)
     assert not path.exists()
+
+
+def test_what_no_hash_is_known_of_is_not_downloaded(address, tmp_path):
+    (tmp_path / "site/other.h5").write_bytes(CONTENT)
+    table = published(tmp_path, ("Other", f"{address}/other.h5", "", "7"))
+    path = tmp_path / "Other.h5"
+    with pytest.raises(GenreflowError, match=r"Other\.h5 is not downloaded.*Get it yourself"):
+        imagenet_weights.fetch_all([{"path": path, "network": "Other"}], table=table)
+    assert not path.exists()
+    path.write_bytes(CONTENT)
+    imagenet_weights.fetch_all([{"path": path, "network": "Other"}], table=table)
+
+
+def test_weights_larger_than_the_network_are_refused(address, tmp_path):
+    content = bytes(12_000_000)
+    (tmp_path / "site/one.h5").write_bytes(content)
+    digest = f"md5:{hashlib.md5(content).hexdigest()}"
+    table = published(tmp_path, ("One", f"{address}/one.h5", digest, "1"))
+    with pytest.raises(GenreflowError, match="sends more than 11 MB"):
+        imagenet_weights.fetch_all([{"path": tmp_path / "One.h5", "network": "One"}], table=table)
 
 
 def test_a_network_without_published_weights_is_answered_with_those_that_have(tmp_path):

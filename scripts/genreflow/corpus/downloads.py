@@ -4,6 +4,8 @@ import fcntl
 import hashlib
 import logging
 import os
+import shutil
+import stat
 import time
 import zipfile
 from collections.abc import Iterator
@@ -11,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from urllib.parse import urljoin
 
 import requests
 from tqdm import tqdm
 
 from genreflow.errors import GenreflowError
+from genreflow.runtime.files import atomic
 
 TRIES = 6
 """So many tries in a row may fail without a byte more than before."""
@@ -31,6 +35,12 @@ TIMEOUT = (5.0, 60.0)
 CHUNK = 2**16
 """Bytes read at once. A connection that breaks loses at most so many of those that came."""
 
+REDIRECTS = 10
+"""So many times a server may name another address."""
+
+LARGEST = 4 * 2**30
+"""Of a file whose size nobody knows [bytes]."""
+
 NEVER_UNPACKED = (".pickle", ".pkl")
 """Suffixes of members that no one shall load: unpickling runs whatever code the file holds."""
 
@@ -41,12 +51,11 @@ class UnreachableError(GenreflowError):
     """There is no connection to a server."""
 
 
-def fetch(url: str, path: str | Path, *, digest: str | None = None) -> Path:
+def fetch(url: str, path: str | Path, *, digest: str, limit: float = LARGEST) -> Path:
     """Download a file, going on where an earlier try ended, and check it.
 
     What has come lies in ``NAME.partial`` beside `path` until it is whole and checked. A file that
-    is at `path` already is checked, not downloaded. Without a digest nothing would show a mix of
-    two versions, so each try starts anew.
+    is at `path` already is checked, not downloaded.
 
     Parameters
     ----------
@@ -55,7 +64,9 @@ def fetch(url: str, path: str | Path, *, digest: str | None = None) -> Path:
     path
         Where the file shall be. Its folder is made if needed.
     digest
-        Its hash as ``ALGORITHM:HEX``, for instance ``sha1:ade1...``, if known.
+        Its hash as ``ALGORITHM:HEX``, for instance ``sha1:ade1...``.
+    limit
+        The file can't be larger [bytes]: what goes on for longer is something else.
 
     Returns
     -------
@@ -67,18 +78,19 @@ def fetch(url: str, path: str | Path, *, digest: str | None = None) -> Path:
     UnreachableError
         If there is no connection to the server: at once, for that is no passing trouble.
     GenreflowError
-        If the server hasn't the file or breaks off too often, if it can't be written, if another
-        process is downloading it, or if the digest is not the expected one.
+        If the server hasn't the file or breaks off too often, if it sends more than `limit` or
+        something compressed, if the file can't be written, if another process is downloading it, or
+        if the digest is not the expected one.
     """
     path = Path(path)
     if not path.exists():
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f"{path.name}.partial")
-            with partial.open("ab") as file:
+            with _appended(partial) as file:
                 _lock(file, path)
                 if not path.exists():  # nor has another process brought it since
-                    _fill(file, url, digest)
+                    _fill(file, url, digest, limit)
                     partial.replace(path)
                     return path
     if found := _difference(path, digest):
@@ -121,8 +133,8 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
             def extract(member: zipfile.ZipInfo) -> int:
                 target = folder / member.filename
                 if not target.is_file() or target.stat().st_size != member.file_size:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    file.extract(member, folder)
+                    with atomic(target) as part, part.open("wb") as to, file.open(member) as of:
+                        shutil.copyfileobj(of, to, CHUNK)
                 return member.file_size
 
             last = [member for member in members if member.filename == checksums]
@@ -156,11 +168,22 @@ def is_unpacked(folder: str | Path, *, checksums: str) -> bool:
     return all((listing.parent / name).is_file() for name in names if not _is_pickle(name))
 
 
-def _fill(file: BinaryIO, url: str, digest: str | None) -> None:
+def _appended(partial: Path) -> BinaryIO:
+    """Open what has come so far; a link or a pipe in its place, which others put there, goes."""
+    try:
+        found = partial.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            partial.unlink()
+    except FileNotFoundError:
+        pass
+    return open(partial, "ab", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+
+
+def _fill(file: BinaryIO, url: str, digest: str, limit: float) -> None:
     """Bring what is missing of a partial file and check it; delete it if it is empty or wrong."""
     partial = Path(file.name)
     try:
-        _download(url, file, resume=digest is not None)
+        _download(url, file, limit)
     except GenreflowError:
         if not file.tell():
             partial.unlink()
@@ -176,13 +199,13 @@ def _fill(file: BinaryIO, url: str, digest: str | None) -> None:
         )
 
 
-def _download(url: str, file: BinaryIO, *, resume: bool) -> None:
+def _download(url: str, file: BinaryIO, limit: float) -> None:
     """Bring what is missing of a file; try again as long as that helps."""
     before = furthest = file.tell()
     failures = 0
     while True:
         try:
-            return _receive(url, file, resume=resume)
+            return _receive(url, file, limit)
         except requests.RequestException as error:
             _refuse_hopeless(url, error, begun=max(file.tell(), furthest) > before)
             # The furthest byte counts, not the last try's: a server that knows no ranges and
@@ -199,34 +222,62 @@ def _download(url: str, file: BinaryIO, *, resume: bool) -> None:
             time.sleep(wait)
 
 
-def _receive(url: str, file: BinaryIO, *, resume: bool) -> None:
+def _receive(url: str, file: BinaryIO, limit: float) -> None:
     """Append what is missing to a file, in one try."""
-    start = file.tell() if resume else 0
+    start = file.tell()
     # Sizes and ranges are those of the file, not of a compressed form of it.
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+    with _Session() as session, _answer(session, url, headers) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable and start:
             return  # nothing is missing, or the digest will tell
         response.raise_for_status()
+        if (coding := response.headers.get("Content-Encoding", "identity")) != "identity":
+            raise GenreflowError(
+                f"{url} is sent compressed ({coding!r}), though that was declined: a few kB may "
+                "become any size. Get the file from elsewhere"
+            )
         if response.status_code != requests.codes.partial_content:
             start = 0  # the server knows no ranges
         if file.tell() > start:
             file.seek(start)
             file.truncate()
-        length = response.headers.get("Content-Length")
-        total = start + int(length) if length else None
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else None
         with _bar(Path(file.name).stem, total, initial=start) as bar:
             for chunk in response.iter_content(CHUNK):
+                if file.tell() + len(chunk) > limit:
+                    file.seek(0)
+                    file.truncate()
+                    raise GenreflowError(
+                        f"{url} sends more than {limit / 1e6:,.0f} MB, more than the file that is "
+                        "wanted can have. What came has been deleted; check the address"
+                    )
                 file.write(chunk)
                 bar.update(len(chunk))
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow none by itself: it would read a redirect's body, whatever becomes of it."""
+
+
+def _answer(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
+    """Ask for an address, and those that it leads to."""
+    for _ in range(REDIRECTS + 1):
+        response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+        if not response.is_redirect:
+            return response
+        response.close()
+        url = urljoin(url, response.headers["Location"])
+    raise requests.TooManyRedirects(f"more than {REDIRECTS} redirects")
 
 
 def _refuse_hopeless(url: str, error: requests.RequestException, *, begun: bool) -> None:
     """Raise if another try makes no sense."""
     status = 0 if error.response is None else error.response.status_code
-    if isinstance(error, ValueError) or (
+    if isinstance(error, ValueError | requests.TooManyRedirects) or (
         requests.codes.bad_request <= status < requests.codes.server_error
         and status != requests.codes.too_many_requests
     ):
@@ -258,10 +309,8 @@ def _lock(file: BinaryIO, path: Path) -> None:
         pass  # some clusters' file systems know no locks; the digest finds what two have mixed
 
 
-def _difference(path: Path, digest: str | None) -> str:
+def _difference(path: Path, digest: str) -> str:
     """Say in what a file differs from what is expected; "" if in nothing."""
-    if digest is None:
-        return ""
     algorithm, _, expected = digest.partition(":")
     hashed = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file, _bar(f"check {path.name}", path.stat().st_size) as bar:

@@ -108,7 +108,12 @@ def fetch(
     _require_space(folder, absent, subset)
     for archive in absent:
         address = f"{url.rstrip('/')}/{archive.name}"
-        path = downloads.fetch(address, folder / archive.name, digest=f"sha1:{archive.sha1}")
+        path = downloads.fetch(
+            address,
+            folder / archive.name,
+            digest=f"sha1:{archive.sha1}",
+            limit=1.1 * archive.gib * 2**30,  # it is rounded
+        )
         downloads.unpack(path, folder, checksums=archive.checksums)
         path.unlink(missing_ok=True)
 

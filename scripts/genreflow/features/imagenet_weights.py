@@ -12,8 +12,12 @@ from genreflow.errors import GenreflowError
 PUBLISHED = Path(__file__).with_name("imagenet_weights.csv")
 """What keras.applications downloads, whole networks: network, url, digest, megabytes.
 
-Digests are Keras's own; it has none for MobileNet and MobileNetV2. The megabytes, to be told to
-people, are those of the network's parameters."""
+Digests are Keras's own, MD5 for most: only who made a file could make another with the same MD5.
+It has none for MobileNet and MobileNetV2, which are not downloaded. The megabytes are those of the
+network's parameters."""
+
+_FURTHER = 1.2, 10e6
+"""A file of weights holds names too: so many times the megabytes, and so many bytes more."""
 
 
 def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISHED) -> None:
@@ -35,12 +39,15 @@ def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISH
     """
     published = pd.read_csv(table, index_col="network", dtype=str, keep_default_na=False)
     sources = {file["path"]: _source(file, published) for file in files}
-    for path, (url, digest, _) in sources.items():
+    for path, (url, digest, limit, _) in sources.items():
+        if not digest:
+            _require(path, url)
+            continue
         try:
-            downloads.fetch(url, path, digest=digest)
+            downloads.fetch(url, path, digest=digest, limit=limit)
         except downloads.UnreachableError as error:
             absent = [name for name in sources if not Path(name).exists()]
-            listed = "\n".join(f"  - {name}{sources[name][2]}" for name in absent)
+            listed = "\n".join(f"  - {name}{sources[name][-1]}" for name in absent)
             raise GenreflowError(
                 f"{error}.\nNot there yet:\n{listed}\n"
                 "To run without them, call snakemake with the same options but without `fetch`: it "
@@ -49,10 +56,21 @@ def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISH
             ) from error
 
 
-def _source(file: Mapping[str, str], published: pd.DataFrame) -> tuple[str, str | None, str]:
-    """Return a file's address, its digest if known, and words on it that follow its path."""
+def _require(path: str, url: str) -> None:
+    """Raise for a file that isn't there, and of which nobody says what it should hold."""
+    if not Path(path).exists():
+        raise GenreflowError(
+            f"{path} is not downloaded: Keras publishes no hash of {url}, so nothing would show "
+            "whether it was exchanged on the way. Get it yourself and put it there, or choose "
+            "another network, MobileNetV3Small for instance"
+        )
+
+
+def _source(file: Mapping[str, str], published: pd.DataFrame) -> tuple[str, str, float, str]:
+    """Return a file's address, digest ("" if unknown), limit, and words that follow its path."""
     if "network" not in file:
-        return file["url"], f"sha256:{file['sha256']}", f" from {file['url']}"
+        digest = f"sha256:{file['sha256']}"
+        return file["url"], digest, downloads.LARGEST, f" from {file['url']}"
     network = file["network"]
     if network not in published.index:
         raise GenreflowError(
@@ -61,4 +79,4 @@ def _source(file: Mapping[str, str], published: pd.DataFrame) -> tuple[str, str 
         )
     url, digest, megabytes = published.loc[network, ["url", "digest", "megabytes"]]
     what = f": ImageNet weights of {network}, {megabytes} MB, from {urlsplit(url).netloc}"
-    return url, digest or None, what
+    return url, digest, _FURTHER[0] * 1e6 * float(megabytes) + _FURTHER[1], what
