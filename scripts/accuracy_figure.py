@@ -1,8 +1,8 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    import pandas as pd
     from genreflow.report import figures
+    from genreflow.runtime.files import read_values
 
-    comparison = pd.read_csv(snakemake.input[0])
+    comparison = read_values(snakemake.input[0])
     figures.accuracy_intervals(comparison, snakemake.output[0], note=snakemake.params.note)

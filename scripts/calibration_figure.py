@@ -1,10 +1,10 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    import pandas as pd
     from genreflow.report import figures
+    from genreflow.runtime.files import read_values
 
-    family, table = snakemake.wildcards.family, pd.read_csv(snakemake.input[0])
+    family, table = snakemake.wildcards.family, read_values(snakemake.input[0])
     figures.calibration(
         table[table["split"] == family],
         snakemake.output[0],

@@ -7,7 +7,7 @@ with logged(snakemake.log[0]):
     from genreflow.report.drawing import draw_reason
     from genreflow.report.figures import confusion_matrix
     from genreflow.runtime import outcomes
-    from genreflow.runtime.files import atomic
+    from genreflow.runtime.files import write_csv
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]
@@ -20,6 +20,5 @@ with logged(snakemake.log[0]):
             outcomes.write_reason(table, str(error))
             draw_reason(str(error), figure, title=title, note=params.note)
             continue
-        with atomic(table) as part:
-            counts.to_csv(part)
+        write_csv(counts.reset_index(), table)
         confusion_matrix(counts, figure, title=title, note=params.note)

@@ -3,10 +3,10 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from collections import defaultdict
 
-    import pandas as pd
     from genreflow.learners.predictions import Entry, unmade
     from genreflow.report.drawing import draw_reason
     from genreflow.report.figures import learning_curves
+    from genreflow.runtime.files import read_values
 
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]
@@ -14,7 +14,7 @@ with logged(snakemake.log[0]):
     histories = defaultdict(dict)
     for entry in entries:
         if entry.learner not in reasons:
-            histories[entry.learner][entry.predictions] = pd.read_csv(entry.predictions)
+            histories[entry.learner][entry.predictions] = read_values(entry.predictions)
     drawn = [[learner] for learner in params.monitors] + params.pairs
     for learners, figure in zip(drawn, [*output.single, *output.pairs], strict=True):
         named = {

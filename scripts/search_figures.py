@@ -1,10 +1,10 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
-    import pandas as pd
     from genreflow.report.drawing import draw_reason
     from genreflow.report.search_figure import search
     from genreflow.runtime import outcomes
+    from genreflow.runtime.files import read_values
 
     params = snakemake.params
     for title, path, figure in zip(params.titles, snakemake.input, snakemake.output, strict=True):
@@ -12,4 +12,4 @@ with logged(snakemake.log[0]):
         if reason := outcomes.reason_of(path):
             draw_reason(reason, figure, **named)
         else:
-            search(pd.read_csv(path), figure, objective=params.objective, **named)
+            search(read_values(path), figure, objective=params.objective, **named)

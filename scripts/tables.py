@@ -4,15 +4,14 @@ with logged(snakemake.log[0]):
     from genreflow.evaluation import calibration, metrics, significance
     from genreflow.learners.predictions import Entry
     from genreflow.runtime import outcomes
-    from genreflow.runtime.files import write_csv, write_text
-    from pandas import read_csv
+    from genreflow.runtime.files import read_values, write_csv, write_text
 
     params, output = snakemake.params, snakemake.output
     input = snakemake.input
     entries = [Entry.from_path(path, params.results) for path in input.predictions]
     costs = {}
     if input.latency and not outcomes.reason_of(input.latency):
-        timed = metrics.latency_by_learner(read_csv(input.latency))
+        timed = metrics.latency_by_learner(read_values(input.latency))
         costs = {
             "parameters": timed["parameters"].dropna().to_dict(),
             "latency_seconds": timed["seconds"].to_dict(),

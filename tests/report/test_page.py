@@ -85,7 +85,7 @@ def write(folder, path=None, *, without="/nothing/", **changes):
     path = path or folder / "report.html"
     settings = {
         "results": folder,
-        "config": CONFIG,
+        "config": CONFIG | {"own": "/home/alice/music"},
         "versions": {"python": "3.11", "h5py": "<3.14>"},
         "commit": "0123abc",
         "limits": [LIMIT],
@@ -175,6 +175,10 @@ def test_what_ran_is_said(page):
         assert said in page.text
 
 
+def test_the_folders_of_whoever_runs_it_are_not_told(text):
+    assert "…/music" in text and "alice" not in text
+
+
 def test_limits_are_counted(page, own):
     limits = page.text.split("What these numbers don't say")[1].split("What ran")[0]
     assert LIMIT in limits
@@ -257,6 +261,7 @@ def test_the_page_runs_its_own_script_alone_and_loads_nothing(page):
     digest = base64.b64encode(hashlib.sha256(page.scripts[1].encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
     assert "unsafe" not in policy.split("script-src")[1]
+    assert "base-uri 'none'" in policy and "form-action 'none'" in policy
     for tag, attributes in page.elements:
         assert attributes.get("src", "data:").startswith("data:"), tag
         address = attributes.get("href", "#")

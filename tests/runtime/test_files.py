@@ -1,3 +1,4 @@
+import csv
 import os
 import time
 
@@ -8,6 +9,7 @@ from genreflow.runtime.files import (
     atomic,
     future_warning,
     read_table,
+    read_values,
     require_room,
     require_writable,
     write_csv,
@@ -112,6 +114,28 @@ def test_a_table_comes_back_as_text(tmp_path):
     )
     write_csv(table, tmp_path / "table.csv")
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table)
+
+
+SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
+FORMULAS = [f"{sign}1+1" for sign in SIGNS]
+HARMLESS = ["", "'", "'60s", "a=1+1", "a\r=1", "1-1", "-1.5", "+3e-7", " =1"]
+"""Apostrophes alone stay what they are, and numbers numbers."""
+
+
+def test_no_table_holds_a_formula_and_all_texts_come_back(tmp_path):
+    texts = [*FORMULAS, *(f"'{text}" for text in FORMULAS), "''=1", "-x.wav", *HARMLESS]
+    values = pd.Series(range(len(texts))) - 5.5
+    table = pd.DataFrame({"title": texts, "=genre": texts[::-1], "gain": values})
+    write_csv(table, tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
+        names, *rows = csv.reader(file)
+    assert names == ["title", "'=genre", "gain"]
+    titles = [row[0] for row in rows]
+    assert not [cell for cell in titles if cell.startswith(SIGNS) and cell not in HARMLESS]
+    assert titles[-len(HARMLESS) :] == HARMLESS
+    assert [row[2] for row in rows][:2] == ["-5.5", "-4.5"]
+    pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), table.astype(str))
+    pd.testing.assert_series_equal(read_values(tmp_path / "table.csv")["gain"], table["gain"])
 
 
 @pytest.mark.usefixtures("permissions_hold")

@@ -13,6 +13,12 @@ def test_a_reason_is_read_as_it_was_written(tmp_path):
     assert outcomes.reason_of(tmp_path / "new" / "model.keras") == SAID
 
 
+def test_a_reason_is_no_formula(tmp_path):
+    outcomes.write_reason(tmp_path / "table.csv", "=1+1 has 1 track")
+    assert "\n'=1+1" in (tmp_path / "table.csv").read_text()
+    assert outcomes.reason_of(tmp_path / "table.csv") == "=1+1 has 1 track"
+
+
 @pytest.mark.parametrize(
     "content",
     [

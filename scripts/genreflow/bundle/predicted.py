@@ -1,6 +1,5 @@
 """What is predicted, as tables for people and spreadsheets."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genreflow.errors import printable
+from genreflow.runtime.cells import begins_formula
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,18 +137,13 @@ def escaped(text: str) -> str:
     take for a formula gets an apostrophe in front.
     """
     plain = printable(text)
-    return f"'{plain}" if _begins_formula(plain) else plain
+    return f"'{plain}" if begins_formula(plain) else plain
 
 
 def escaped_path(path: str) -> str:
     """Return a path as `escaped` does, but with ``./`` in front, so that it stays the same path."""
     plain = printable(path)
-    return f"./{plain}" if _begins_formula(plain) else plain
-
-
-def _begins_formula(text: str) -> bool:
-    # Wide forms of the signs too, which spreadsheets in East Asian languages take.
-    return unicodedata.normalize("NFKC", text[:1]) in ("=", "+", "-", "@")
+    return f"./{plain}" if begins_formula(plain) else plain
 
 
 def to_text(found: "pd.DataFrame") -> str:

@@ -176,7 +176,11 @@ def _appended(partial: Path) -> BinaryIO:
             partial.unlink()
     except FileNotFoundError:
         pass
-    return open(partial, "ab", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+    return open(partial, "ab", opener=_unfollowed)
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _fill(file: BinaryIO, url: str, digest: str, limit: float) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from genreflow.runtime.cells import printable
+
 Columns = Mapping[str, tuple[str, Callable]]
 """Column of a table -> its heading for readers, and how a value is written."""
 
 
 def escape(text: str) -> str:
-    """Escape a name so that Markdown and HTML show it as it is."""
-    plain = html.escape(" ".join(text.split()), quote=False)
+    """Escape a name so that Markdown, HTML and a terminal show it as it is."""
+    plain = html.escape(printable(" ".join(text.split())), quote=False)
     return re.sub(r"([\\`*\[\]|~])", r"\\\1", plain)
 
 

@@ -15,6 +15,7 @@ from genreflow.evaluation import markdown, published_results
 from genreflow.layout import Layout
 from genreflow.learners import predictions
 from genreflow.runtime import outcomes
+from genreflow.runtime.files import read_values
 
 _MEASURED = {
     f"{part}_{metric}": (part, metric) for metric, part in product(("loss", "accuracy"), PARTS)
@@ -49,7 +50,7 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
         place = Layout(results).parse(path)
         split, learner = split_names.family(place.split), place.learner
         if (split, learner) not in unmade:
-            scores = pd.read_csv(path).set_index("part")
+            scores = read_values(path).set_index("part")
             measured = {column: scores.loc[key] for column, key in _MEASURED.items()}
             parameters = int(scores["parameters"].iloc[0])
             rows.append({"split": split, "learner": learner, "parameters": parameters} | measured)

@@ -16,6 +16,7 @@ from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.layout import Layout
 from genreflow.runtime import outcomes
+from genreflow.runtime.files import read_values
 
 LABELS = ("track_id", "part", "genre", "predicted")
 """The columns of predictions.csv before the probabilities."""
@@ -91,7 +92,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     """
     outcomes.require(path)
     try:
-        frame = pd.read_csv(
+        frame = read_values(
             path, dtype=dict.fromkeys(LABELS, str), keep_default_na=False, index_col=False
         )
     except (OSError, ValueError) as error:

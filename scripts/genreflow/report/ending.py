@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from genreflow.layout import Layout
+from genreflow.runtime.cells import unguarded
 
 NAMED = 5
 """So many learners or jobs are named; of further ones the number is said."""
@@ -55,7 +56,7 @@ def left_out(layout: Layout) -> str:
         rows = [row for row in csv.DictReader(file) if row.get("reason")]
     learners = defaultdict(list)
     for row in rows:
-        learners[row["reason"]].append(f"{row['learner']} on {row['split']}")
+        learners[unguarded(row["reason"])].append(f"{row['learner']} on {row['split']}")
     lines += [f"Not made: {some(names)}: {reason}" for reason, names in learners.items()]
     return "".join(f"{line}\n" for line in lines)
 

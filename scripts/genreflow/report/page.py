@@ -29,9 +29,10 @@ from genreflow.report import clips as report_clips
 from genreflow.report import limits as report_limits
 from genreflow.report import page_tables
 from genreflow.report.embedded import Figure, embed
+from genreflow.report.provenance import shareable
 from genreflow.report.tables import Table
 from genreflow.report.thumbnails import thumbnails
-from genreflow.runtime.files import read_table, write_text
+from genreflow.runtime.files import read_table, read_values, write_text
 
 _HERE = Path(__file__).parent
 
@@ -114,7 +115,8 @@ def write(
     results
         The folder of the corpus. The page refers to wav/TRACK.wav in it, relative to itself.
     config, versions, commit
-        Of the run, of what made the results, and of the workflow's code ("" if unknown).
+        Of the run, of what made the results, and of the workflow's code ("" if unknown). Of the
+        configuration the page shows what `provenance.shareable` leaves.
     limits
         Sentences on what the numbers are worth, to be read first; those of `limits.counted` come
         by themselves.
@@ -146,7 +148,7 @@ def write(
     page = _render(
         **content,
         versions=sorted(versions.items()),
-        config=json.dumps(config, indent=2, ensure_ascii=False, default=str),
+        config=json.dumps(shareable(config), indent=2, ensure_ascii=False, default=str),
     )
     write_text(path, page)
     return path.stat().st_size
@@ -186,7 +188,7 @@ def _content(
     """Gather what the page shows of the files."""
     layout = files.layout
     tracks = read_table(files.require(layout.tracks))
-    comparison = pd.read_csv(files.require(layout.table("comparison")))
+    comparison = read_values(files.require(layout.table("comparison")))
     parts = _parts(files)
     for split in sorted(set(comparison["split"]) - set(parts)):
         files.require(layout.split(split))

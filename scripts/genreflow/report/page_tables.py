@@ -7,6 +7,7 @@ import pandas as pd
 from genreflow.corpus.tracks import PARTS
 from genreflow.evaluation import metrics, significance
 from genreflow.learners.predictions import marked
+from genreflow.report.provenance import shareable
 from genreflow.report.tables import Cell, Table, table
 
 _FIRST = (
@@ -36,6 +37,7 @@ def excluded(found: pd.DataFrame) -> Table:
     """List the tracks that were left out."""
     counts = found["reason"].value_counts().sort_index()
     said = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    found = found.assign(path=[shareable(path) for path in found["path"]])
     return table(found, caption=f"Tracks left out: {said or 'none'}")
 
 

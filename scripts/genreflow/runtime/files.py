@@ -1,17 +1,19 @@
 """Writing files so that a half-written one never passes for a whole one."""
 
+import csv
 import errno
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genreflow.errors import GenreflowError
+from genreflow.runtime.cells import guarded, unguarded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +80,26 @@ def write_json(value: Any, path: str | Path) -> None:
 
 
 def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
-    """Write a table as CSV, without its index."""
+    """Write a table as CSV, without its index. `read_table` and `read_values` read it.
+
+    Texts are `cells.guarded`, for people open tables in spreadsheets.
+    """
+    table = _with_texts(table, guarded)
+    text = table.to_csv(index=False)
+    if "\r" in text:  # pandas quotes it only where all texts are: it would begin a row
+        text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
     with atomic(path) as part:
-        table.to_csv(part, index=False)
+        part.write_bytes(text.encode())
+
+
+def _with_texts(table: "pd.DataFrame", change: Callable[[str], str]) -> "pd.DataFrame":
+    """Return a table with its texts changed, names of columns among them."""
+    texts = {
+        name: [change(cell) if isinstance(cell, str) else cell for cell in column]
+        for name, column in table.items()
+        if column.dtype.kind not in "biufcmM"
+    }
+    return table.assign(**texts).rename(columns=lambda name: change(str(name)))
 
 
 def sha256(path: str | Path) -> str:
@@ -161,9 +180,14 @@ def future_warning(paths: Iterable[str | Path]) -> str:
 
 def read_table(path: str | Path) -> "pd.DataFrame":
     """Read a CSV of the workflow as text: ids keep their zeros, empty cells are ""."""
+    return read_values(path, dtype=str, keep_default_na=False)
+
+
+def read_values(path: str | Path, **settings: Any) -> "pd.DataFrame":
+    """Read a CSV of the workflow, numbers as such; settings are those of `pandas.read_csv`."""
     import pandas as pd
 
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    return _with_texts(pd.read_csv(path, **settings), unguarded)
 
 
 def write_reasons(path: str | Path, reasons: Mapping[str, str]) -> None:

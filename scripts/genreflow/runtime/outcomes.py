@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from genreflow.errors import NotPossible
+from genreflow.runtime.cells import guarded, unguarded
 from genreflow.runtime.files import atomic
 
 COLUMN = "reason"
@@ -18,7 +19,9 @@ COLUMN = "reason"
 def write_reason(path: str | Path, reason: str) -> None:
     """Write a CSV of one cell, the reason, in the place of what couldn't be made."""
     with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([[COLUMN], [" ".join(reason.split())]])
+        csv.writer(file, lineterminator="\n").writerows(
+            [[COLUMN], [guarded(" ".join(reason.split()))]]
+        )
 
 
 def reason_of(path: str | Path) -> str:
@@ -31,7 +34,7 @@ def reason_of(path: str | Path) -> str:
             return ""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    return rows[1][0] if len(rows) == 2 and rows[1] else ""
+    return unguarded(rows[1][0]) if len(rows) == 2 and rows[1] else ""
 
 
 def require(path: str | Path) -> None:
