@@ -5,7 +5,7 @@
 # make test-long              the long tests, of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
 # make reliability            the same, and docs/reliability.md from what came of it
 # make bench                  the benchmarks, as ratios against the plain way
-# make check                  format, lint, and the layers of the library
+# make check                  format, lint, the layers of the library; with a network, advisories
 # make docs                   docs/configuration.md and the rule graph in the README, from the code
 # make lock                   envs/requirements.lock from envs/requirements.in, and envs/genreflow.yaml from it
 # make clean                  remove .venv; results stay
@@ -65,6 +65,7 @@ check: $(INSTALLED)
 	$(VENV)/bin/snakefmt --check Snakefile rules
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/snakemake --lint
+	$(VENV)/bin/python envs/audit.py
 
 docs: $(INSTALLED)
 	$(VENV)/bin/python docs/generate.py

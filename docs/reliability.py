@@ -19,6 +19,25 @@ undisturbed run (of models their weights; but for logs, measured times, and the 
 those), nothing is left over, and no process still runs.
 """
 
+STRANGERS = """
+## What strangers may give
+
+What others give runs no code, fills no disk, takes over no file, and becomes no markup or formula; SECURITY.md says what
+is not promised. Each row is held by tests that fail once the protection is taken away.
+
+| what | what is promised | tests |
+|---|---|---|
+| a bundle | every value is checked for type, range and form before it is used; links, pipes and devices are refused; no path leads out; nothing is unpickled | bundle/test_description.py, bundle/test_bundles.py, workflow/test_security.py |
+| a model, a network in Keras or ONNX | code in it is refused; a network of the configuration has the hash that is asked for. Readers written in C can have faults: use a sandbox | learners/test_classifiers.py, features/test_onnx_networks.py, workflow/test_security.py |
+| music | only decoders of audio open it, and no other file or address; time, samples and memory are limited in a corpus and a prediction; libsndfile sees but our own WAVs | audio/test_decode.py, audio/test_wav_script.py, audio/test_wav.py, workflow/test_bad_audio.py |
+| tables, names, tags | no name becomes a path; texts are shown as text in the report, figures, Markdown and CSVs | runtime/test_files.py, report/test_page.py, workflow/test_security.py |
+| names of files given to make | nothing in them runs | test_envs.py |
+| a configuration | unknown keys and wrong values are refused; it is trusted otherwise. The report leaves out passwords and absolute paths | test_config.py, report/test_provenance.py |
+| a shared folder | links in the place of outputs, temporary files, logs and downloads are replaced, in that of a lock refused; what they lead to stays | runtime/test_files.py, runtime/test_locks.py, runtime/test_logs.py, audio/test_wav_script.py, corpus/test_downloads.py, test_envs.py |
+| a server | a download ends at a limit, isn't taken compressed, and has the known hash; an archive's member that would leave its folder is refused | corpus/test_downloads.py, features/test_weights.py |
+"""  # noqa: E501
+"""Promises, not recorded but held by the tests that are named."""
+
 TABLE = """| fault | stage | rounds | what the user sees | outcome |
 |---|---|---|---|---|
 """
@@ -37,7 +56,7 @@ def page(rows: Iterable[dict[str, str]], bad_audio: str = "") -> str:
     parts = [HEAD, _kills(stages), TABLE + "\n".join(lines)]
     if bad_audio:
         parts.append("\n## Bad audio\n\n" + bad_audio.strip())
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n" + STRANGERS
 
 
 def _kills(stages: dict[tuple[str, str, str], Counter[str]]) -> str:

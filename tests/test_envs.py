@@ -1,5 +1,7 @@
 """Whoever uses conda or a container gets the versions of the lock."""
 
+import importlib.util
+import json
 import re
 import runpy
 import shutil
@@ -44,6 +46,18 @@ def test_conda_environment_follows_the_lock():
     )
     [pip] = [entry["pip"] for entry in yaml.safe_load(text)["dependencies"][2:]]
     assert pip == ["one==1.0", "two==2 ; python < '3'"]
+
+
+def test_advisories_count_unless_they_are_accepted():
+    spec = importlib.util.spec_from_file_location("audit", ROOT / "envs/audit.py")
+    audit = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(audit)
+    vulns = [{"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2"]}]
+    packages = [{"name": "a", "version": "1", "vulns": vulns}, {"name": "b", "skip_reason": "?"}]
+    report = json.dumps({"dependencies": packages})
+    assert audit.findings(report, {}) == ["a 1: PYSEC-1, mended in 2"]
+    assert audit.findings(report, {"CVE-1": "why"}) == []
+    assert audit.findings("no network", {}) is None
 
 
 def test_container_installs_the_lock_and_nothing_else_from_pip():

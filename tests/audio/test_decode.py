@@ -115,6 +115,22 @@ def test_a_file_that_claims_to_be_days_long_is_refused(tmp_path, monkeypatch, wh
     assert len(native(tmp_path / "clip.flac", duration=1)[0]) == 22050
 
 
+@pytest.mark.parametrize("whole", [native, partial(resampled, sample_rate=22050)])
+@pytest.mark.parametrize(("name", "rate", "samples"), [("1Hz.wav", 1, 1500), ("a.flac", 99, 99999)])
+def test_a_few_bytes_do_not_become_hours(tmp_path, whole, name, rate, samples):
+    soundfile.write(tmp_path / name, np.zeros(samples), rate)
+    assert (tmp_path / name).stat().st_size < 5000
+    with pytest.raises(GenreflowError, match=r"longer than 0\.17 hours, the most for its size"):
+        whole(tmp_path / name)
+
+
+def test_a_high_rate_has_no_more_samples(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "clip.wav", music(48000, 2), 48000)
+    monkeypatch.setattr(decode, "MAX_SAMPLES", 90_000)
+    with pytest.raises(GenreflowError, match="longer than"):
+        native(tmp_path / "clip.wav")
+
+
 @pytest.mark.parametrize("rate", [decode.MAX_RATE + 1, 2**31 - 1])
 def test_a_rate_that_no_recording_has_is_refused(tmp_path, rate):
     soundfile.write(tmp_path / "clip.wav", music(22050, 2), rate)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import soundfile
 from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError
 from made.clips import RATE, noise
@@ -40,6 +41,14 @@ def test_another_form_is_refused(write, form, found):
 def test_stereo_is_refused(write):
     path = write(np.stack([noise(1), noise(1)], axis=1))
     with pytest.raises(GenreflowError, match=r"7\.wav.*2 channel"):
+        read_wav(path, sample_rate=RATE)
+
+
+@pytest.mark.parametrize("form", ["FLAC", "AU", "VOC", "MAT5"])
+def test_libsndfile_sees_nothing_but_wavs(write, monkeypatch, form):
+    path = write(noise(1), format=form)
+    monkeypatch.setattr(soundfile, "SoundFile", None)
+    with pytest.raises(GenreflowError, match=r"7\.wav: not a readable WAV"):
         read_wav(path, sample_rate=RATE)
 
 

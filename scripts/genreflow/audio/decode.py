@@ -26,6 +26,12 @@ MAX_RATE = 384_000
 MAX_SECONDS = 3 * 3600
 """Of a file that is decoded whole: a few kB can claim to be days of silence."""
 
+MAX_SAMPLES = MAX_SECONDS * 48_000
+"""Of the same: at higher rates it may be shorter."""
+
+SPARSE_SECONDS, SPARSE_BYTES = 600, 125
+"""What is longer than this has at least so many bytes a second: codecs of speech need more."""
+
 DECODE_SECONDS = 60
 """Processor time beyond a clip's duration after which its decoding is given up: it is damaged."""
 
@@ -57,27 +63,38 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
     ------
     GenreflowError
         If there is no such file, it can't be decoded, or has no samples; if the whole is longer
-        than `MAX_SECONDS`, or its rate higher than `MAX_RATE`.
+        than `longest`, or its rate higher than `MAX_RATE`.
     """
     path = existing(path)
-    seconds = MAX_SECONDS if duration is None else duration
+    seconds = longest(path) if duration is None else duration
     with _decoded(path, seconds) as stream:
         if stream.rate > MAX_RATE:
             raise GenreflowError(
                 f"unreadable: its sampling rate is {stream.rate} Hz, more than {MAX_RATE} Hz; "
                 "convert it to a lower one"
             )
-        blocks = list(stream.blocks(round(seconds * stream.rate)))
+        blocks = list(stream.blocks(min(round(seconds * stream.rate), MAX_SAMPLES)))
         if duration is None and not stream.ended:
-            raise too_long()
+            raise too_long(min(seconds, MAX_SAMPLES / stream.rate))
     if not blocks:
         raise GenreflowError("unreadable: it holds no audio")
     return np.concatenate(blocks), stream.rate
 
 
-def too_long() -> GenreflowError:
-    """Return the error for a file of more than `MAX_SECONDS`."""
-    return GenreflowError(f"longer than {MAX_SECONDS / 3600:g} hours: cut it into shorter files")
+def longest(path: Path) -> int:
+    """Return how much of a file may be decoded whole [s].
+
+    A few kB at 1 Hz, or of silence, would otherwise become hundreds of MB.
+    """
+    return min(MAX_SECONDS, max(SPARSE_SECONDS, path.stat().st_size // SPARSE_BYTES))
+
+
+def too_long(seconds: float) -> GenreflowError:
+    """Return the error for a file of more than may be decoded whole [s]."""
+    return GenreflowError(
+        f"longer than {seconds / 3600:.2g} hours, the most for its size and rate: cut it into "
+        "shorter files"
+    )
 
 
 def existing(path: str | Path) -> Path:

@@ -34,15 +34,16 @@ def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:
     Raises
     ------
     GenreflowError
-        If there is no such file, it can't be decoded, is longer than `decode.MAX_SECONDS`, or
+        If there is no such file, it can't be decoded, is longer than `decode.longest`, or
         ffmpeg or the disk fails.
     """
     path = decode.existing(path)
-    longest = decode.MAX_SECONDS * sample_rate
+    seconds = decode.longest(path)
+    most = seconds * sample_rate
     with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
         wav = Path(folder) / "clip.wav"
         command = ["bash", _WAV_SCRIPT, path.absolute(), wav]
-        numbers = (sample_rate, longest + 1, decode.MAX_SECONDS + decode.SPARE_SECONDS)
+        numbers = (sample_rate, most + 1, seconds + decode.SPARE_SECONDS)
         run = subprocess.run(  # noqa: S603
             [*command, *map(str, numbers), *SAFE],
             env={**os.environ, "FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},
@@ -55,6 +56,6 @@ def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:
         samples = read_wav(wav, sample_rate=sample_rate)
     if not len(samples):
         raise GenreflowError(f"unreadable: {explain(said)}")
-    if len(samples) > longest:
-        raise decode.too_long()
+    if len(samples) > most:
+        raise decode.too_long(seconds)
     return samples

@@ -33,7 +33,11 @@ def read_wav(path: str | Path, *, sample_rate: int) -> np.ndarray:
     try:
         size = Path(path).stat().st_size
         with Path(path).open("rb") as head:
-            declared = int.from_bytes(head.read(8)[4:], "little") + 8
+            begins = head.read(12)
+        # Before libsndfile looks: it would take any of thirty formats, whatever the name.
+        if begins[:4] != b"RIFF" or begins[8:] != b"WAVE":
+            raise GenreflowError(f"{path}: not a readable WAV (no RIFF); {_REMAKE}")
+        declared = int.from_bytes(begins[4:8], "little") + 8
         with soundfile.SoundFile(path) as file:
             form = (file.samplerate, file.channels, file.subtype)
             samples = file.read(dtype="int16")

@@ -37,7 +37,8 @@ def excluded(found: pd.DataFrame) -> Table:
     """List the tracks that were left out."""
     counts = found["reason"].value_counts().sort_index()
     said = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
-    found = found.assign(path=[shareable(path) for path in found["path"]])
+    if "path" in found:
+        found = found.assign(path=[shareable(path) for path in found["path"]])
     return table(found, caption=f"Tracks left out: {said or 'none'}")
 
 
