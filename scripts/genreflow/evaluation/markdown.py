@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from genreflow.runtime.cells import printable
+from genreflow.errors import printable
 
 Columns = Mapping[str, tuple[str, Callable]]
 """Column of a table -> its heading for readers, and how a value is written."""
