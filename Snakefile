@@ -81,7 +81,7 @@ more_memory_by_attempt()
 
 onsuccess:
     if rules.all.rule in workflow.dag.targetrules:
-        logger.info(checked(ending.results, layout))
+        logger.info(checked(ending.results, layout, STAGES.gathered))
 
 
 onerror:

@@ -103,7 +103,7 @@ STAGES = stages.Stages(PLAN, require_corpus)
 if workflow.is_main_process and "fetch" not in sys.argv:
     if PLAN.choice:
         logger.info(PLAN.choice)
-    for line in ending.beforehand(PLAN.left_out):
+    for line in ending.beforehand(listing, PLAN.left_out):
         logger.warning(line)
 
 

@@ -59,7 +59,8 @@ rule feature_shard:
 rule feature_matrix:
     """Join the shards of one output of a feature set into a matrix."""
     input:
-        STAGES.feature_shards,
+        shards=STAGES.feature_shards,
+        tracks=layout.tracks,
     output:
         matrix=layout.features("{features}"),
         left_out=layout.without_features("{features}"),
@@ -77,6 +78,7 @@ rule feature_matrix:
         runtime=60,
     params:
         output=STAGES.output,
+        max_excluded=config["corpus"]["max_excluded"],
         code=lambda wildcards: code("feature_matrix.py", STAGES.module(wildcards)),
     message:
         "Join the features {wildcards.features}"

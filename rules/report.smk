@@ -18,6 +18,7 @@ rule report:
         runtime=30,
     params:
         results=STAGES.results,
+        matrices=STAGES.gathered,
         limits=[one for one in (PLAN.notes, PLAN.choice) if one],
         marks=PLAN.marks,
         code=code("report.py"),

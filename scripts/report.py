@@ -4,9 +4,10 @@ with logged(snakemake.log[0]):
     from pathlib import Path
 
     from genreflow.layout import Layout
-    from genreflow.report import page, provenance
+    from genreflow.report import ending, page, provenance
 
     params = snakemake.params
+    lost = ending.losses(Layout(params.results), params.matrices)
     size = page.write(
         snakemake.output[0],
         # What jobs cost is measured, not made: no rule declares it.
@@ -16,7 +17,7 @@ with logged(snakemake.log[0]):
         config=snakemake.config,
         versions=provenance.versions(),
         commit=provenance.commit(snakemake.scriptdir),
-        limits=params.limits,
+        limits=[*params.limits, *lost],
         marks=params.marks,
     )
     print(f"{size / 1e6:.1f} MB")

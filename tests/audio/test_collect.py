@@ -1,5 +1,7 @@
 """Which files are taken, for a corpus and for prediction, and that nothing vanishes unsaid."""
 
+from collections import Counter
+
 import pytest
 from genreflow.audio import collect
 from genreflow.errors import GenreflowError
@@ -15,7 +17,9 @@ def below(tmp_path):
             (tmp_path / folder / path).touch()
         found = collect.below(tmp_path / folder)
         root = tmp_path / folder
-        return [path.relative_to(root).as_posix() for path in found.files], found.passed_over
+        assert all(path.startswith(f"{root}/") for path in found.passed_over)
+        counts = Counter(found.passed_over.values())
+        return [path.relative_to(root).as_posix() for path in found.files], counts
 
     return below
 
@@ -79,21 +83,55 @@ def test_whatever_is_asked_for_is_tried(tmp_path, below):
     assert found.files == [*named, music / "deep" / "b.mp3"] and not found.passed_over
     found = collect.asked_for([music / "cover.jpg", music])
     assert found.files == [music / "cover.jpg", music / "a.mp3", music / "deep" / "b.mp3"]
-    assert found.passed_over == {".jpg": 1, ".m3u": 1}
+    assert found.passed_over == {str(listed): ".m3u"}  # the picture was asked for, and is tried
 
 
-def test_what_gives_no_file_is_refused(tmp_path, below):
+PLAYERS = {
+    "backslash.m3u8": ("sub\\two.mp3", "utf-8-sig"),
+    "quoted.m3u": ("Caf%C3%A9%20del%20Mar.mp3", "utf-8"),
+    "latin.m3u": ("Caf\u00e9 del Mar.mp3", "latin-1"),
+    "wide.m3u": ("Caf\u00e9 del Mar.mp3", "utf-16"),
+    "decomposed.m3u8": ("Cafe\u0301 del Mar.mp3", "utf-8"),
+    "percent.m3u": ("100% (live).mp3", "utf-8"),
+    "address.m3u": ("file://{}/100%25%20(live).mp3", "utf-8"),
+    "host.m3u": ("file://localhost{}/sub/two.mp3", "utf-8"),
+    "winamp.pls": ("[playlist]\r\nFile1=sub\\two.mp3\r\nTitle1=Two\r\nLength1=-1\r\n", "latin-1"),
+}
+
+
+@pytest.mark.parametrize("name", PLAYERS)
+def test_lists_are_read_as_players_write_them(tmp_path, below, name):
+    below("Caf\u00e9 del Mar.mp3", "sub/two.mp3", "100% (live).mp3")
+    text, encoding = PLAYERS[name]
+    (tmp_path / "music" / name).write_bytes(text.format(tmp_path / "music").encode(encoding))
+    (found,) = collect.asked_for([tmp_path / "music" / name]).files
+    assert found.is_file()
+
+
+def test_what_is_not_there_is_kept_beside_what_is(tmp_path, below):
+    below("a.mp3", "empty/cover.jpg")
+    music = tmp_path / "music"
+    asked = [music / name for name in ("a.mp3", "gone.mp3", "gone.m3u", "empty")]
+    assert collect.asked_for(asked).files == asked
+
+
+@pytest.mark.parametrize("path", ["gone.mp3", "gone.txt", "gone", "empty.m3u"])
+def test_what_gives_no_file_is_refused(tmp_path, below, path):
+    below("cover.jpg", "empty.m3u")
+    with pytest.raises(GenreflowError, match=path):
+        collect.asked_for([tmp_path / "music" / path])
+
+
+def test_a_folder_without_audio_and_a_list_that_is_no_text_are_refused(tmp_path, below):
     below("cover.jpg")
     with pytest.raises(GenreflowError, match=r"no audio files: .*\.mp3.* 1 \.jpg"):
         collect.asked_for([tmp_path / "music"])
-    with pytest.raises(GenreflowError, match="list of files"):
-        collect.asked_for([tmp_path / "gone.txt"])
-    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00s")
-    with pytest.raises(GenreflowError, match="UTF-8"):
+    (tmp_path / "list.txt").write_bytes(b"\x81 a list\x00")
+    with pytest.raises(GenreflowError, match=r"list\.txt.*list of files.*UTF-8"):
         collect.asked_for([tmp_path / "list.txt"])
 
 
 def test_a_line_says_what_was_passed_over():
-    line = collect.describe({".jpg": 12, "": 1, collect.SYSTEM: 30})
+    line = collect.describe([*[".jpg"] * 12, "", *[collect.SYSTEM] * 30])
     assert line.endswith("30 of the system, 12 .jpg, 1 without an ending")
-    assert collect.describe({}) == ""
+    assert collect.describe([]) == ""

@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 import pandas as pd
 import pytest
+from genreflow.audio.collect import SYSTEM
 from genreflow.corpus.manifest import manifest, write_manifest
 from genreflow.corpus.tracks import Listing, Track, write_listing
 from genreflow.errors import GenreflowError
@@ -68,18 +69,28 @@ def test_the_order_of_the_audit_does_not_matter():
 
 def test_duplicates_name_the_first_good_track_of_their_audio():
     audit = audited(TRACKS, t000="silent", t008="silent")
-    same = {"002": "A", "005": "A", "007": "A", "003": "B", "004": "B", "000": "S", "008": "S"}
+    same = {"002": "A", "006": "A", "004": "A", "003": "B", "005": "B", "000": "S", "008": "S"}
     audit["sha256"] = audit["track_id"].map(same).fillna(audit["sha256"])
     used, excluded = manifest(Listing(TRACKS, []), audit, max_excluded=0.2)
     found = dict(zip(used["track_id"], used["duplicate_of"], strict=True))
     assert {key: value for key, value in found.items() if value} == {
-        "005": "002",
-        "007": "002",
-        "004": "003",
+        "006": "002",
+        "004": "002",
+        "005": "003",
     }
     reported = excluded[excluded["reason"] == "duplicate"].set_index("track_id")["detail"]
-    assert sorted(reported.index) == ["004", "005", "007"]
-    assert "track 002" in reported["007"]
+    assert sorted(reported.index) == ["004", "005", "006"]
+    assert "track 002" in reported["006"]
+
+
+def test_audio_with_labels_that_contradict_is_not_used_and_doesnt_stop_the_run():
+    audit = audited(TRACKS)
+    same = {"002": "A", "003": "A", "004": "A"}
+    audit["sha256"] = audit["track_id"].map(same).fillna(audit["sha256"])
+    used, excluded = manifest(Listing(TRACKS, []), audit, max_excluded=0)
+    assert not set(same) & set(used["track_id"]) and len(used) == 7
+    assert set(excluded["reason"]) == {"contradicting labels"}
+    assert "002 (Rock), 003 (Folk), 004 (Rock)" in excluded["detail"].iloc[0]
 
 
 @pytest.mark.parametrize("limit", [0.1, 0.2, 0.3])
@@ -99,9 +110,9 @@ def test_too_many_left_out_stop_the_run(limit):
 
 
 def test_duplicates_do_not_count_as_left_out():
-    audit = audited(TRACKS).assign(sha256="all the same")
-    used, excluded = manifest(Listing(TRACKS, []), audit, max_excluded=0)
-    assert (len(used), len(excluded)) == (10, 9)
+    audit = audited(TRACKS[::2]).assign(sha256="all the same")
+    used, excluded = manifest(Listing(TRACKS[::2], []), audit, max_excluded=0)
+    assert (len(used), len(excluded)) == (5, 4)
 
 
 def test_a_track_in_two_audits_is_an_error():
@@ -111,7 +122,8 @@ def test_a_track_in_two_audits_is_an_error():
 
 
 def test_the_files_of_the_manifest_keep_ids_as_they_are(tmp_path):
-    listing = Listing(TRACKS, [track(10)], without_genre=4, passed_over={".jpg": 12})
+    listing = Listing(TRACKS, [track(10)], without_genre=4, notes=["Well."], passed_over={})
+    listing.passed_over.update({"a.jpg": ".jpg", "b.jpg": ".jpg", "._c": SYSTEM})
     write_listing(listing, tmp_path / "listing.json")
     for number in range(2):
         shard = audited(TRACKS[number::2], t003="silent")
@@ -126,13 +138,24 @@ def test_the_files_of_the_manifest_keep_ids_as_they_are(tmp_path):
     )
     used = pd.read_csv(names["tracks"], dtype=str)
     assert list(used["track_id"]) == ["000", "001", "002", "004", "005", "006", "007", "008", "009"]
-    assert list(pd.read_csv(names["excluded"], dtype=str)["track_id"]) == ["003", "010"]
+    left_out = pd.read_csv(names["excluded"], dtype=str, keep_default_na=False)
+    assert list(left_out["track_id"]) == ["003", "010", "", "", ""]
+    assert list(left_out["path"][2:]) == ["._c", "a.jpg", "b.jpg"]
+    assert list(left_out["reason"][2:].unique()) == ["not looked at"]
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == {
         "used": 9,
         "genres": 2,
         "without_genre": 4,
         "excluded": {"silent": 1, "missing": 1},
-        "passed_over": {".jpg": 12},
+        "passed_over": {".jpg": 2, SYSTEM: 1},
+        "notes": ["Well."],
     }
-    for part in ("9 tracks of 2 genres", "1 silent", "1 missing", "4 without a genre", "12 .jpg"):
+    for part in (
+        "9 tracks of 2 genres",
+        "1 silent",
+        "1 missing",
+        "4 without a genre",
+        "2 .jpg",
+        "Well.",
+    ):
         assert part in said

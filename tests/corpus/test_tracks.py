@@ -23,7 +23,7 @@ def test_a_listing_comes_back_as_it_was(tmp_path):
     undecodable = replace(TRACK, track_id="3", path="music/\udcff.mp3")
     missing = [replace(TRACK, track_id="4")]
     listing = Listing(
-        [TRACK, undecodable], missing, 5, "none", {"4": "a folder, not a file"}, {".jpg": 3}
+        [TRACK, undecodable], missing, 5, "none", {"4": "a folder, not a file"}, {"a.jpg": ".jpg"}
     )
     write_listing(listing, tmp_path / "corpus" / "listing.json")
     assert read_listing(tmp_path / "corpus" / "listing.json") == listing
@@ -51,5 +51,5 @@ def test_a_picture_more_among_the_music_makes_nothing_stale(tmp_path):
     write_listing(Listing([TRACK], []), path)
     before = path.stat().st_mtime_ns
     os.utime(path, ns=(before - 10**9, before - 10**9))
-    write_listing(Listing([TRACK], [], passed_over={".jpg": 1}), path)
+    write_listing(Listing([TRACK], [], passed_over={"a.jpg": ".jpg"}, notes=["So."]), path)
     assert path.stat().st_mtime_ns == before - 10**9

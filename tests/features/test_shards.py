@@ -284,8 +284,9 @@ def test_matrices_are_joined_by_track(tmp_path):
     assert about == [{"weights": "imagenet"}, {"weights": "random"}]
 
 
-def test_matrices_of_different_tracks_are_not_joined(tmp_path):
+def test_matrices_are_joined_over_the_tracks_that_all_have(tmp_path):
     one = matrix(tmp_path / "one.h5", ["a", "b"], [[1], [2]], {})
-    two = matrix(tmp_path / "two.h5", ["a", "c"], [[1], [2]], {})
-    with pytest.raises(GenreflowError, match=r"one\.h5 and .*two\.h5 .*: b is in one"):
-        shards.join([one, two], tmp_path / "joined.h5")
+    two = matrix(tmp_path / "two.h5", ["c", "b"], [[3], [4]], {})
+    shards.join([one, two], tmp_path / "joined.h5")
+    joined = matrices.read_matrix(tmp_path / "joined.h5")
+    assert (joined.track_ids, joined.x.tolist()) == (["b"], [[2, 4]])

@@ -3,14 +3,20 @@
 import json
 import shlex
 
+from genreflow.corpus.tracks import Listing, Track
 from genreflow.layout import Layout
 from genreflow.report import ending
 
 
-def write_results(folder, excluded, rows):
+def write_results(folder, excluded, rows, **others):
     (folder / "corpus").mkdir()
     (folder / "tables").mkdir()
-    (folder / "corpus/summary.json").write_text(json.dumps({"used": 9, "excluded": excluded}))
+    summary = {"without_genre": 0, "passed_over": {}, "notes": []} | {
+        "excluded": excluded,
+        **others,
+    }
+    (folder / "corpus/summary.json").write_text(json.dumps(summary))
+    (folder / "corpus/tracks.csv").write_text("track_id\n1\n2\n")
     lines = ["split,learner,test_accuracy,reason", *rows]
     (folder / "tables/comparison.csv").write_text("\n".join(lines) + "\n")
 
@@ -27,6 +33,24 @@ def test_tracks_and_learners_that_were_left_out_are_named_with_reasons(tmp_path)
     assert stack == "Not made: ensemble/stack on grouped: too few, by far"
     assert networks.startswith("Not made: classify/vgg16/fc1/all/lda-0 on grouped, ")
     assert networks.endswith("/lda-4 on grouped and 2 more: no weights")
+
+
+def test_files_not_looked_at_and_tracks_without_features_are_named(tmp_path):
+    others = {"without_genre": 3, "passed_over": {".jpg": 2}, "notes": ["Two genres are one."]}
+    write_results(tmp_path, {}, [], **others)
+    (tmp_path / "features").mkdir()
+    rows = "track_id,reason\n1,too low a rate\n9,of no use anyway\n"
+    (tmp_path / "features/handcrafted.left_out.csv").write_text(rows)
+    genre, files, note, features = ending.losses(Layout(tmp_path), ["handcrafted"])
+    assert "3" in genre and "2 .jpg" in files and note == "Two genres are one."
+    assert features == "Without features handcrafted: 1 track, 1: too low a rate"
+
+
+def test_what_the_list_tells_is_said_before_a_run():
+    lost = Track("1", "gone.mp3", "Rock")
+    listing = Listing([], [lost], passed_over={"a.jpg": ".jpg"}, notes=["Two genres are one."])
+    note, files, missing = ending.beforehand(listing, {})
+    assert note == "Two genres are one." and "1 .jpg" in files and "gone.mp3: not there" in missing
 
 
 def test_a_run_that_left_nothing_out_says_nothing(tmp_path):

@@ -6,15 +6,16 @@ Nothing that it meets is passed over in silence: what isn't taken is counted.
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genreflow.audio.formats import SUFFIXES
+from genreflow.audio.written import Lookup, playlist
 from genreflow.errors import GenreflowError
 
-LISTS = {".txt", ".m3u", ".m3u8"}
-"""Files with these endings are lists: a path a line, relative to the list; # begins a comment."""
+LISTS = {".txt", ".m3u", ".m3u8", ".pls"}
+"""Files with these endings are lists, as `audio.written.playlist` reads them."""
 
 SYSTEM = "of the system"
 """What folders and files are counted as that hold no music, or what was deleted."""
@@ -38,11 +39,12 @@ class Found:
     files
         The audio files.
     passed_over
-        How many others there are, by their ending ("" if it has none) or as `SYSTEM`.
+        The paths of others, each with its ending ("" if it has none) or `SYSTEM`. Bytes that aren't
+        in UTF-8 are written as escapes.
     """
 
     files: list[Path]
-    passed_over: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, str] = field(default_factory=dict)
 
 
 def below(folder: str | Path) -> Found:
@@ -52,12 +54,12 @@ def below(folder: str | Path) -> Found:
     name ends as that of audio is taken for a file that isn't one.
     """
     files: list[Path] = []
-    passed_over: Counter[str] = Counter()
+    passed_over: dict[str, str] = {}
     for place, folders, names in os.walk(folder, followlinks=True):
         if not folders and not names and place != str(folder) and _is_audio(place):
             files.append(Path(place))
         system = [name for name in (*folders, *names) if _SYSTEM.fullmatch(name)]
-        passed_over[SYSTEM] += len(system)
+        passed_over |= {_shown(place, name): SYSTEM for name in system}
         folders[:] = sorted(
             name
             for name in folders
@@ -67,8 +69,12 @@ def below(folder: str | Path) -> Found:
             if _is_audio(name):
                 files.append(Path(place, name))
             else:
-                passed_over[_ending(name)] += 1
-    return Found(sorted(files), dict(sorted((+passed_over).items())))
+                passed_over[_shown(place, name)] = _ending(name)
+    return Found(sorted(files), dict(sorted(passed_over.items())))
+
+
+def _shown(*path: str) -> str:
+    return os.fsencode(os.path.join(*path)).decode("utf-8", "backslashreplace")  # noqa: PTH118
 
 
 def _is_audio(path: str) -> bool:
@@ -95,54 +101,63 @@ def asked_for(paths: Iterable[str | Path]) -> Found:
     ----------
     paths
         Files, whatever their names, for what is asked for is tried; folders, as for `below`; and
-        lists (`LISTS`) of both. What isn't there is kept, to be listed with that as the reason.
+        lists (`LISTS`) of both, as people and players write them. What isn't there, and a folder
+        without audio, is kept, to be listed with that as the reason.
 
     Raises
     ------
     GenreflowError
-        If a folder has no audio, or a list can't be read.
+        If nothing of it is there: there is no such file, a folder has no audio, or a list can't be
+        read or names no file.
     """
     files: list[Path] = []
-    passed_over: Counter[str] = Counter()
-    for path in _with_lists(map(Path, paths)):
-        if path.is_dir():
-            found = below(path)
-            if not found.files:
-                raise GenreflowError(
-                    f"{str(path)!r} has no audio files: expected {', '.join(sorted(SUFFIXES))}. "
-                    f"{describe(found.passed_over)}"
-                )
-            files += found.files
-            passed_over.update(found.passed_over)
-        else:
+    passed_over: dict[str, str] = {}
+    problems: list[str] = []
+    lookup = Lookup()
+    for path in _with_lists([Path(lookup.find("", str(path))) for path in paths], lookup, problems):
+        if not path.is_dir():
             files.append(path)
-    return Found(list(dict.fromkeys(files)), dict(sorted(passed_over.items())))
+            if not os.path.lexists(path):
+                problems.append(f"there is no file or folder {str(path)!r}")
+            continue
+        found = below(path)
+        files += found.files or [path]
+        passed_over |= found.passed_over
+        if not found.files:
+            problems.append(
+                f"{str(path)!r} has no audio files: expected {', '.join(sorted(SUFFIXES))}. "
+                f"{describe(found.passed_over.values())}"
+            )
+    files = list(dict.fromkeys(files))
+    if problems and not any(path.exists() and not path.is_dir() for path in files):
+        raise GenreflowError("\n".join([*problems[:5], *(["..."] if len(problems) > 5 else [])]))
+    tried = set(map(_shown, map(str, files)))
+    return Found(files, {path: passed_over[path] for path in sorted(passed_over.keys() - tried)})
 
 
-def _with_lists(paths: Iterable[Path]) -> Iterator[Path]:
+def _with_lists(paths: Iterable[Path], lookup: Lookup, problems: list[str]) -> Iterator[Path]:
+    """Yield paths, and those that lists among them name."""
     for path in paths:
-        if path.suffix.lower() in LISTS and not path.is_dir():
-            yield from _listed(path)
-        else:
+        if path.suffix.lower() not in LISTS or path.is_dir():
             yield path
+            continue
+        try:
+            listed = playlist(path)
+        except GenreflowError as error:
+            problems.append(str(error))
+            yield path
+            continue
+        if not listed:
+            problems.append(f"{str(path)!r} names no file")
+        for one in listed:
+            yield Path(lookup.find(path.parent, one))
 
 
-def _listed(path: Path) -> Iterator[Path]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise GenreflowError(
-            f"{str(path)!r}: can't be read as a list of files, one a line, in UTF-8 ({error})"
-        ) from None
-    for line in map(str.strip, lines):
-        if line and not line.startswith("#"):
-            yield path.parent / line
-
-
-def describe(passed_over: Mapping[str, int]) -> str:
-    """Say in a line what was passed over; "" if nothing was."""
-    if not passed_over:
+def describe(passed_over: Iterable[str]) -> str:
+    """Say in a line how many files of which endings were passed over; "" if none were."""
+    counts = Counter(passed_over)
+    if not counts:
         return ""
-    kinds = sorted(passed_over, key=lambda kind: (-passed_over[kind], kind))
-    counts = [f"{passed_over[kind]} {kind or 'without an ending'}" for kind in kinds]
-    return f"Not looked at, for they are not named as audio: {', '.join(counts)}"
+    kinds = sorted(counts, key=lambda kind: (-counts[kind], kind))
+    said = [f"{counts[kind]:,} {kind or 'without an ending'}" for kind in kinds]
+    return f"Not looked at, for they are not named as audio: {', '.join(said)}"

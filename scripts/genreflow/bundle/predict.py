@@ -116,7 +116,7 @@ def run(
     asked = collect.asked_for(paths)
     files = asked.files
     if asked.passed_over:
-        report(collect.describe(asked.passed_over))
+        report(collect.describe(asked.passed_over.values()))
     if not files:
         raise GenreflowError("there is nothing to predict: name audio files, a folder or a list")
     read = bundles.read(bundle)
@@ -156,7 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bundle or the arguments can't be used.",
     )
     parser.add_argument("bundle", help="folder of the exported learner")
-    parser.add_argument("files", nargs="+", help="audio files, folders, or lists (.txt, .m3u)")
+    parser.add_argument(
+        "files", nargs="+", help="audio files, folders, or lists (.txt, .m3u, .pls)"
+    )
     parser.add_argument("--output", help="CSV to write; without it a table is shown")
     parser.add_argument("--segments", help="CSV to write of all windows of all files")
     parser.add_argument("--hop", type=float, help="seconds from window to window")

@@ -1,15 +1,19 @@
 """The manifest: which of the listed tracks can be used, and why the others can't."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
 
-from genreflow.audio.collect import describe
+from genreflow.audio.collect import SYSTEM, describe
 from genreflow.corpus.tracks import Listing, Track, read_listing
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import read_table, write_csv, write_json
+
+NOT_LOOKED_AT = "not looked at"
+"""The reason of files that are not named as audio."""
 
 
 def manifest(
@@ -33,6 +37,8 @@ def manifest(
         The tracks to be used, with the audio's length in samples and ``duplicate_of``: the
         first track with exactly the same audio; and the tracks left out with reason and detail.
         Duplicates stand in both tables: a split leaves them out only where they cross its parts.
+        Where the same audio has several genres, nobody knows which is right, and none is used.
+        Files that were not looked at have no id.
 
     Raises
     ------
@@ -54,6 +60,9 @@ def manifest(
     if len(bad) > max_excluded * total:
         raise GenreflowError(_too_many(bad, total, max_excluded))
     good = tracks[usable].copy()
+    contradicts = good.groupby("sha256")["genre"].transform("nunique") > 1
+    contradicting = _contradicting(good[contradicts])
+    good = good[~contradicts].copy()
     first = good.groupby("sha256")["track_id"].transform("first")
     good["duplicate_of"] = first.where(first != good["track_id"], "")
     duplicates = good[good["duplicate_of"] != ""].assign(
@@ -64,8 +73,27 @@ def manifest(
             + "; left out only where the two would stand in different parts of a split"
         ),
     )
-    excluded = pd.concat([bad, duplicates])[["track_id", "path", "genre", "reason", "detail"]]
+    excluded = pd.concat([bad, contradicting, duplicates, _passed_over(listing.passed_over)])
+    excluded = excluded[["track_id", "path", "genre", "reason", "detail"]]
     return good[[*columns, "frames", "duplicate_of"]], excluded
+
+
+def _contradicting(tracks: pd.DataFrame) -> pd.DataFrame:
+    """Give tracks with equal audio and several genres their reason, and name each other's."""
+    if tracks.empty:
+        return tracks.assign(reason="", detail="")
+    labels = (tracks["track_id"] + " (" + tracks["genre"] + ")").groupby(tracks["sha256"])
+    detail = "the same audio has other genres: " + labels.transform(", ".join)
+    return tracks.assign(reason="contradicting labels", detail=detail)
+
+
+def _passed_over(files: Mapping[str, str]) -> pd.DataFrame:
+    details = {SYSTEM: "it is of the system, or was deleted", "": "its name has no ending of audio"}
+    rows = [
+        ("", path, "", NOT_LOOKED_AT, details.get(kind, f"{kind} is no ending of audio"))
+        for path, kind in files.items()
+    ]
+    return pd.DataFrame(rows, columns=["track_id", "path", "genre", "reason", "detail"])
 
 
 def _too_many(bad: pd.DataFrame, total: int, max_excluded: float) -> str:
@@ -116,8 +144,11 @@ def write_manifest(
         "used": len(used),
         "genres": used["genre"].nunique(),
         "without_genre": listed.without_genre,
-        "excluded": left_out["reason"].value_counts(sort=False).to_dict(),
-        "passed_over": listed.passed_over,
+        "excluded": left_out.loc[left_out["reason"] != NOT_LOOKED_AT, "reason"]
+        .value_counts(sort=False)
+        .to_dict(),
+        "passed_over": dict(sorted(Counter(listed.passed_over.values()).items())),
+        "notes": listed.notes,
     }
     write_csv(used, tracks)
     write_csv(left_out, excluded)
@@ -126,5 +157,5 @@ def write_manifest(
     return (
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "
         f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
-        f"{describe(listed.passed_over)}"
-    ).rstrip()
+        f"{describe(listed.passed_over.values())}"
+    ).rstrip() + "".join(f"\n{note}" for note in listed.notes)

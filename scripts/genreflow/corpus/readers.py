@@ -4,26 +4,25 @@
 library at its top.
 """
 
-import csv
 import hashlib
 import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from genreflow import names
 from genreflow.audio import collect
 from genreflow.audio.formats import SUFFIXES
-from genreflow.corpus import demo
+from genreflow.audio.written import Lookup
+from genreflow.corpus import demo, labels, tables
 from genreflow.corpus.tracks import PARTS, Listing, Track
 from genreflow.errors import GenreflowError
 from genreflow.layout import Layout
-
-TABLE_COLUMNS = {"path", "genre", "split", "artist", "album", "track_id", "title", "license"}
 
 
 def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) -> Listing:
@@ -47,6 +46,10 @@ def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) ->
     if listing.problem:
         return listing
     refuse_wildcards(track.path for track in listing.tracks)
+    named, said = labels.unified([*listing.tracks, *listing.missing])
+    tracks, missing = named[: len(listing.tracks)], named[len(listing.tracks) :]
+    notes = [*listing.notes, *said, *labels.placeholders(tracks)]
+    listing = replace(listing, tracks=tracks, missing=missing, notes=notes)
     genres = {track.genre for track in listing.tracks}
     if len(genres) < 2:
         found = f"one genre, {genres.pop()!r}" if genres else "no track with a genre and a file"
@@ -155,7 +158,7 @@ def _readable(text: str) -> str:
 
 
 def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
-    root = Path(corpus["audio"])
+    root = Path(Lookup().find("", corpus["audio"]))
     if not root.is_dir():
         raise GenreflowError(
             f"corpus.audio: there is no folder {str(root)!r}. {_LAYOUT['folder'].format(**corpus)}"
@@ -189,7 +192,7 @@ def _track_of_file(path: Path, root: Path, levels: list[str]) -> Track:
             f"{path} lies above the folders of genres: corpus.levels says that sub-folders are "
             f"{', '.join(levels)}. Move it, or change corpus.levels."
         )
-    artist, album = known.get("artist", ""), known.get("album", "")
+    artist, album = (names.folded(known.get(level, "")) for level in ("artist", "album"))
     return Track(
         track_id=track_id_of(relative.as_posix()),
         path=str(path),
@@ -197,8 +200,7 @@ def _track_of_file(path: Path, root: Path, levels: list[str]) -> Track:
         artist=artist,
         album=album,
         title=path.stem,
-        artist_id=artist,
-        album_id=f"{artist}/{album}" if album else "",
+        **labels.identified(artist, album),
     )
 
 
@@ -216,50 +218,61 @@ def track_id_of(relative: str) -> str:
 
 
 def _table(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
-    table = Path(corpus["table"])
-    base = Path(corpus["audio"] or table.parent)
-    rows = _read_table(table)
-    tracks = [_track_of_row(row, number, table, base) for number, row in rows if row["genre"]]
-    listing = _parted(_sorted(tracks), len(rows) - len(tracks))
+    lookup = Lookup()
+    path = Path(lookup.find("", corpus["table"]))
+    base = Path(lookup.find("", corpus["audio"]) if corpus["audio"] else path.parent)
+    table = tables.read(path)
+    _refuse_twice(path, table.rows)
+    labelled = [(line, row) for line, row in table.rows if row["genre"]]
+    tracks = [_track_of_row(row, f"{path}, line {line}", base, lookup) for line, row in labelled]
+    listing = _parted(_sorted(tracks), len(table.rows) - len(tracks))
     if listing.missing and not listing.tracks:
         raise GenreflowError(
-            f"{table}: none of its {len(tracks)} files is there; the first should be at "
+            f"{path}: none of its {len(tracks)} files is there; the first should be at "
             f"{listing.missing[0].path}. Relative paths start from {base}: set corpus.audio to the "
             "folder that they start from."
         )
-    return listing
+    return replace(listing, notes=list(_said_of_table(path, table, labelled, tracks, base)))
 
 
-def _read_table(table: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read the rows of a table corpus with their line numbers, every known column filled."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            rows = [(reader.line_num, row) for row in reader]
-    except (FileNotFoundError, IsADirectoryError):
-        raise GenreflowError(f"corpus.table: there is no file {str(table)!r}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise GenreflowError(f"{table}: not a CSV in UTF-8 ({error})") from None
-    for column in ("path", "genre"):
-        if column not in columns:
+def _refuse_twice(table: Path, rows: list[tuple[int, dict[str, str]]]) -> None:
+    """Refuse ids, or paths where they make the ids, that stand there twice."""
+    first: dict[str, tuple[int, str]] = {}
+    for line, row in rows:
+        track_id = row["track_id"] or track_id_of(row["path"])
+        before, path = first.setdefault(track_id, (line, row["path"]))
+        if before != line:
             raise GenreflowError(
-                f"{table}: no column {column!r} in its header row ({', '.join(columns)}). "
-                f"Needed are path and genre; also used, if there: "
-                f"{', '.join(sorted(TABLE_COLUMNS - {'path', 'genre'}))}."
+                f"{table}, line {line}: two tracks have the id {track_id!r}: {path} in line "
+                f"{before}, and {row['path']}. Every track needs a row and an id of its own"
             )
-    return [
-        (number, {column: (row.get(column) or "").strip() for column in TABLE_COLUMNS})
-        for number, row in rows
-    ]
 
 
-def _track_of_row(row: dict[str, str], number: int, table: Path, base: Path) -> Track:
-    place = f"{table}, line {number}"
-    if not row["path"]:
-        raise GenreflowError(f"{place}: the path is empty")
-    if row["split"] not in ("", *PARTS):
+def _said_of_table(
+    path: Path,
+    table: tables.Table,
+    labelled: list[tuple[int, dict[str, str]]],
+    tracks: list[Track],
+    base: Path,
+) -> Iterator[str]:
+    if table.encoding.startswith("Windows"):
+        yield f"{path} is not in UTF-8: read as {table.encoding}."
+    lines = {line for line, _ in table.rows} - {line for line, _ in labelled}
+    if lines:
+        listed = ", ".join(map(str, sorted(lines)[:5]))
+        more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
+        yield f"{path}: left out for want of a genre: line {listed}{more}."
+    pairs = zip(labelled, tracks, strict=True)
+    others = [row["path"] for (_, row), one in pairs if one.path != str(base / row["path"])]
+    if others:
+        yield (
+            f"{path}: {len(others):,} files were found by names that are written otherwise on disk "
+            f"(signs, letter case, blanks or the form of Unicode), first {others[0]!r}."
+        )
+
+
+def _track_of_row(row: dict[str, str], place: str, base: Path, lookup: Lookup) -> Track:
+    if row["split"].lower() not in ("", *PARTS):
         raise GenreflowError(
             f"{place}: split is {row['split']!r}; expected {', '.join(PARTS)} or nothing"
         )
@@ -269,8 +282,12 @@ def _track_of_row(row: dict[str, str], number: int, table: Path, base: Path) -> 
             f"{place}: track_id {track_id!r} can't be a file name; use letters, digits, _, - and "
             ". (at most 101), or leave the column out and ids are made from the paths"
         )
-    known = row | {"track_id": track_id, "path": str(base / row["path"])}
-    return Track(**known, artist_id=row["artist"], album_id=row["album"])
+    known = row | {
+        "track_id": track_id,
+        "path": str(Path(lookup.find(base, row["path"]))),
+        "split": row["split"].lower(),
+    }
+    return Track(**known, **labels.identified(row["artist"], row["album"]))
 
 
 def _sorted(tracks: Iterable[Track]) -> list[Track]:

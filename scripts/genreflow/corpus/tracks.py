@@ -65,7 +65,9 @@ class Listing:
     why
         By the ids of those in `missing` that are there: why they can't be opened.
     passed_over
-        How many files beside them were not looked at, as `genreflow.audio.collect.Found` has it.
+        The files beside them that were not looked at, as `genreflow.audio.collect.Found` has them.
+    notes
+        What else is to be said of the list, in sentences.
     """
 
     tracks: list[Track]
@@ -73,7 +75,12 @@ class Listing:
     without_genre: int = 0
     problem: str = ""
     why: dict[str, str] = field(default_factory=dict)
-    passed_over: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+_SAID = {"passed_over": None, "notes": None}
+"""What a listing tells beside the tracks."""
 
 
 def write_listing(listing: Listing, path: str | Path) -> None:
@@ -87,7 +94,7 @@ def write_listing(listing: Listing, path: str | Path) -> None:
     text = json.dumps(content, indent=0, ensure_ascii=True, sort_keys=True)
     if path.exists():
         known = json.loads(path.read_text(encoding="ascii"))
-        if known | {"passed_over": None} == content | {"passed_over": None}:
+        if known | _SAID == content | _SAID:
             return
     with atomic(path) as part:
         part.write_text(text, encoding="ascii")

@@ -5,7 +5,8 @@ for each output of the feature set. Its attributes tell what made it, and why tr
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
@@ -146,7 +147,13 @@ def _stored(
 
 
 def gather(
-    shards: Sequence[str | Path], output: str, *, matrix: str | Path, left_out: str | Path
+    shards: Sequence[str | Path],
+    output: str,
+    *,
+    matrix: str | Path,
+    left_out: str | Path,
+    used: Collection[str] = (),
+    max_excluded: float = 1,
 ) -> int:
     """Join shards of features into one matrix.
 
@@ -161,6 +168,10 @@ def gather(
         ``parts`` tells where its columns come from, ``about`` what else is known of them.
     left_out
         The CSV to write of the tracks without features: track_id, reason.
+    used
+        The tracks that can be used, as far as their audio goes.
+    max_excluded
+        The largest share of those that may lack the features.
 
     Returns
     -------
@@ -170,9 +181,13 @@ def gather(
     Raises
     ------
     GenreflowError
-        If the shards' settings differ, one is damaged, or lacks the output.
+        If the shards' settings differ, one is damaged, or lacks the output; or if more than
+        `max_excluded` of the tracks lack it.
     """
     known, track_ids, reasons = _shared(shards)
+    lacking = [reasons[track_id] for track_id in used if track_id in reasons]
+    if len(lacking) > max_excluded * len(used):
+        raise GenreflowError(_too_many(json.loads(known["part"])["name"], lacking, len(used)))
     part = replace(Part(**json.loads(known["part"])), output=output)
     size = _size(shards, output)
     features = part.feature_set()
@@ -186,6 +201,17 @@ def gather(
     )
     write_reasons(left_out, reasons)
     return len(track_ids)
+
+
+def _too_many(name: str, lacking: Sequence[str], total: int) -> str:
+    counts = Counter(lacking).most_common(3)
+    return (
+        f"{len(lacking)} of {total} tracks have no features {name}, a larger share than "
+        "corpus.max_excluded. The reasons:\n"
+        + "".join(f"  - {number} tracks: {reason}\n" for reason, number in counts)
+        + "Mend the files, raise corpus.max_excluded if that many may be missing, or leave out the "
+        "learners on these features."
+    )
 
 
 def _blocks(shards: Sequence[str | Path], output: str) -> Iterator[np.ndarray]:
@@ -243,7 +269,7 @@ def _shared(shards: Sequence[str | Path]) -> tuple[dict[str, Any], list[str], di
 
 
 def join(paths: Sequence[str | Path], path: str | Path) -> int:
-    """Put feature matrices of the same tracks side by side.
+    """Put feature matrices side by side, of the tracks that all of them have.
 
     Parameters
     ----------
@@ -256,20 +282,10 @@ def join(paths: Sequence[str | Path], path: str | Path) -> int:
     -------
     int
         How many columns there are.
-
-    Raises
-    ------
-    GenreflowError
-        If they don't have the same tracks.
     """
     parts = [matrices.read_matrix(matrix) for matrix in paths]
-    track_ids = parts[0].track_ids
-    for matrix, part in zip(paths, parts, strict=True):
-        if differing := set(part.track_ids) ^ set(track_ids):
-            raise GenreflowError(
-                f"{paths[0]} and {matrix} don't have the same tracks: {min(differing)} is in "
-                "one of them only. Join matrices of the same corpus"
-            )
+    common = set(parts[0].track_ids).intersection(*(part.track_ids for part in parts))
+    track_ids = [track_id for track_id in parts[0].track_ids if track_id in common]
     columns = [column for part in parts for column in part.columns]
     joined = {
         key: json.dumps([one for part in parts for one in json.loads(part.attributes[key])])

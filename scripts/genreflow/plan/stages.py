@@ -168,6 +168,15 @@ class Stages:
         sets = [one for one in self.plan.sets.values() if one.feature_set.from_audio]
         return [matrix for one in sets for matrix in one.matrices]
 
+    @property
+    def gathered(self) -> list[str]:
+        """The feature matrices that learners take, or the parts of which are joined for them."""
+        joined = self.plan.config["transfer"]["joined"].items()
+        parts_of = {f"joined/{name}": parts for name, parts in joined}
+        asked = {one.matrix for one in self.plan.learners.values() if one.matrix}
+        parts = (parts_of.get(name, [name]) for name in sorted(asked))
+        return list(dict.fromkeys(one for own in parts for one in own))
+
     def network_file(self, wildcards: Any) -> str | list[str]:
         """Return the file of the network that is prepared, where it isn't one of a library."""
         return self._planned(wildcards).files.get("network", [])
@@ -420,6 +429,8 @@ class Stages:
             layout.tracks,
             layout.excluded,
             layout.clip_length,
+            layout.summary,
+            *map(layout.without_features, self.gathered),
             *map(layout.split, self.plan.splits),
             *self.predictions(wildcards),
             layout.spectrograms,

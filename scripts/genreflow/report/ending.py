@@ -3,55 +3,75 @@
 import csv
 import json
 import shlex
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from genreflow.audio.collect import describe
+from genreflow.corpus.tracks import Listing
 from genreflow.layout import Layout
 from genreflow.runtime.cells import unguarded
+from genreflow.runtime.files import read_table
 
 NAMED = 5
 """So many learners or jobs are named; of further ones the number is said."""
 
 
-def beforehand(reasons: Mapping[str, str]) -> list[str]:
-    """Say before a run which learners are left out, in a line for each reason."""
+def beforehand(listing: Listing, reasons: Mapping[str, str]) -> list[str]:
+    """Say before a run what the list of tracks tells, and which learners are left out, and why.
+
+    Parameters
+    ----------
+    listing
+        The tracks.
+    reasons
+        Why each learner is left out.
+    """
+    lines = [*listing.notes, *filter(None, [describe(listing.passed_over.values())])]
+    if listing.missing:
+        first = listing.missing[0]
+        why = listing.why.get(first.track_id, "not there")
+        lines.append(f"Not usable: {len(listing.missing):,} files, first {first.path}: {why}.")
     learners = defaultdict(list)
     for learner, reason in reasons.items():
         learners[reason].append(learner)
-    return [f"Left out: {some(names)}: {reason}." for reason, names in learners.items()]
+    return [*lines, *(f"Left out: {some(own)}: {why}." for why, own in learners.items())]
 
 
-def results(layout: Layout) -> str:
-    """Say what a run's table says, what is not in it, and where all is; "" if it made no table."""
+def results(layout: Layout, matrices: Iterable[str] = ()) -> str:
+    """Say what a run's table says, what is not in it, and where all is; "" if it made no table.
+
+    Parameters
+    ----------
+    layout, matrices
+        As for `left_out`.
+    """
     summary = Path(layout.table("summary", "txt"))
     if not summary.exists():  # as after --until
         return ""
     text = summary.read_text(encoding="utf-8")
     return (
-        f"\n{text}\n{left_out(layout)}"
+        f"\n{text}\n{left_out(layout, matrices)}"
         f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}"
     )
 
 
-def left_out(layout: Layout) -> str:
+def left_out(layout: Layout, matrices: Iterable[str] = ()) -> str:
     """Say which tracks and learners a whole run left out, and why.
 
     Parameters
     ----------
     layout
         Of the corpus, whose manifest and tables are there.
+    matrices
+        The names of the feature matrices that learners take.
 
     Returns
     -------
     str
-        A line for the tracks, if any, and one for each reason of learners; each ends the line.
+        Lines for the tracks, if any, and one for each reason of learners; each ends the line.
     """
-    counts = json.loads(Path(layout.summary).read_text(encoding="utf-8"))["excluded"]
-    lines = []
-    if counts:
-        said = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
-        lines.append(f"Tracks left out: {said} ({layout.excluded})")
+    lines = losses(layout, matrices)
     with Path(layout.table("comparison")).open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.get("reason")]
     learners = defaultdict(list)
@@ -59,6 +79,37 @@ def left_out(layout: Layout) -> str:
         learners[unguarded(row["reason"])].append(f"{row['learner']} on {row['split']}")
     lines += [f"Not made: {some(names)}: {reason}" for reason, names in learners.items()]
     return "".join(f"{line}\n" for line in lines)
+
+
+def losses(layout: Layout, matrices: Iterable[str]) -> list[str]:
+    """Say what of a corpus isn't used, and why, in lines.
+
+    Parameters
+    ----------
+    layout, matrices
+        As for `left_out`.
+    """
+    summary = json.loads(Path(layout.summary).read_text(encoding="utf-8"))
+    lines = []
+    if counts := summary["excluded"]:
+        said = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
+        lines.append(f"Tracks left out: {said} ({layout.excluded})")
+    if number := summary["without_genre"]:
+        lines.append(f"Without a genre, and so left out: {number:,}")
+    if said := describe(Counter(summary["passed_over"]).elements()):
+        lines.append(f"{said} ({layout.excluded})")
+    return [*lines, *summary["notes"], *_without_features(layout, matrices)]
+
+
+def _without_features(layout: Layout, matrices: Iterable[str]) -> Iterator[str]:
+    """Say which tracks of the manifest lack the features of which matrix, and why."""
+    used = set(read_table(layout.tracks)["track_id"])
+    for name in matrices:
+        lost = read_table(layout.without_features(name))
+        for reason, rows in lost[lost["track_id"].isin(used)].groupby("reason", sort=False):
+            ids = list(rows["track_id"])
+            tracks = "1 track" if len(ids) == 1 else f"{len(ids):,} tracks"
+            yield f"Without features {name}: {tracks}, {some(ids)}: {reason}"
 
 
 def failures(jobs: Sequence[tuple[str, str]], command: str) -> str:

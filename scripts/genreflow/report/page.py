@@ -210,14 +210,15 @@ def _content(
     tables = {path.stem: read_table(path) for path in paths if path.stem not in _PLACED}
     tests = page_tables.take_tests(tables)
     lost, benchmarks = files.find(layout.excluded), files.below(layout.benchmarks, ".tsv")
-    excluded = page_tables.excluded(read_table(lost)) if lost else None
+    left_out = read_table(lost) if lost else None
+    excluded = None if left_out is None else page_tables.excluded(left_out)
     spent = costs.by_rule(benchmarks, folder=layout.benchmarks) if benchmarks else None
     return {
         "corpus": files.results.name,
         "summary": metrics.summary(comparison, tests).splitlines(),
         "limits": [*limits, *counted],
         "facts": {
-            "Tracks": f"{len(tracks):,} used, {excluded.total if excluded else 0:,} left out",
+            "Tracks": f"{len(tracks):,} used, {page_tables.lost(left_out):,} left out",
             "Genres": f"{tracks['genre'].nunique():,}",
             "Splits": ", ".join(parts),
             "Learners": f"{len({one.name for one in learners}):,}",

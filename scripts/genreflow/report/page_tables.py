@@ -33,13 +33,18 @@ def tracks_by_part(split: str, parts: pd.DataFrame, tracks: pd.DataFrame) -> Tab
     return table(counted.reset_index(), caption=f"Split {split}{fold}")
 
 
+def lost(found: pd.DataFrame | None) -> int:
+    """Count the tracks that were left out; files that weren't looked at are none."""
+    return 0 if found is None else int((found["track_id"] != "").sum())
+
+
 def excluded(found: pd.DataFrame) -> Table:
     """List the tracks that were left out."""
     counts = found["reason"].value_counts().sort_index()
     said = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     if "path" in found:
         found = found.assign(path=[shareable(path) for path in found["path"]])
-    return table(found, caption=f"Tracks left out: {said or 'none'}")
+    return table(found, caption=f"Tracks left out, files not looked at: {said or 'none'}")
 
 
 def ranking(split: str, rows: pd.DataFrame) -> Table:
