@@ -15,6 +15,10 @@ from pathlib import Path
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from genreflow.runtime import places
+
 OWN_MUSIC = "config/own_audio.yaml"
 SETTINGS = Path(".genreflow")
 """The folder of the files of settings; their names tell what they hold, for runs side by side."""
@@ -88,6 +92,7 @@ def main(target: str) -> int:
     """Call Snakemake; a run of a corpus that may be downloaded fetches it first."""
     given = {key: os.environ[key] for key in ("MUSIC", "CONFIG", "FILES") if os.environ.get(key)}
     said = shlex.join(["make", target, *(f"{key}={value}" for key, value in given.items())])
+    places.prepare()
     environment = os.environ | {"GENREFLOW_COMMAND": said}
     fetches = target == "run" and "CONFIG" in given
     for one in ["fetch", target] if fetches else [target]:

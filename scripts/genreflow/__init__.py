@@ -5,4 +5,8 @@ be called from a Python prompt. A submodule imports its heavy packages itself, s
 ``genreflow`` costs nothing.
 """
 
+from genreflow.runtime import places
+
+places.prepare()
+
 __version__ = "0.1.0"

@@ -84,3 +84,14 @@ def test_split_gets_the_genres_of_the_manifest(tmp_path):
     tracks = pd.DataFrame({"track_id": ["01", "2", "3"], "genre": ["Jazz", "Polka", "Jazz"]})
     found = matrices.labelled(tmp_path / "split.csv", tracks)
     assert found.to_dict("list") == split | {"genre": ["Polka", "Jazz"]}
+
+
+def test_a_file_that_the_system_cant_open_is_not_called_damaged(tmp_path):
+    """Nobody is told to delete a good file."""
+    (tmp_path / "cut.h5").write_bytes(b"")
+    with pytest.raises(GenreflowError, match=r"not a whole HDF5 file.*delete it"):
+        matrices.read_matrix(tmp_path / "cut.h5")
+    for path in (tmp_path / "gone.h5", tmp_path):
+        with pytest.raises(GenreflowError, match="can't be opened") as error:
+            matrices.read_matrix(path)
+        assert "delete" not in str(error.value)

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -72,3 +73,32 @@ def test_a_link_in_the_place_of_a_lock_is_refused(tmp_path, name):
     with pytest.raises(GenreflowError, match=rf"{name} is a link to .*{target.name}"):
         locks.drop_stale(tmp_path / "mine")
     assert theirs.read_text() == "of somebody else"
+
+
+WITHOUT_LOCKS = """
+import errno, fcntl, sys
+from pathlib import Path
+from genreflow.runtime import locks
+
+def flock(file, operation):
+    raise OSError(int(sys.argv[2]), "no locks")
+
+fcntl.flock = flock
+print(locks.drop_stale(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EPERM])
+@pytest.mark.parametrize("running", [False, True])
+def test_without_locks_on_the_disk_snakemakes_own_tell(tmp_path, number, running):
+    if running:
+        lock = snakemakes_lock(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LOCKS, str(tmp_path), str(number)],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"{not running}\n", "")
+    assert not running or lock.exists()

@@ -41,7 +41,9 @@ def read_wav(path: str | Path, *, sample_rate: int) -> np.ndarray:
         with soundfile.SoundFile(path) as file:
             form = (file.samplerate, file.channels, file.subtype)
             samples = file.read(dtype="int16")
-    except (soundfile.LibsndfileError, OSError) as error:
+    except OSError as error:
+        raise GenreflowError(f"{path}: can't be read ({error}). Mend that, and run again") from None
+    except soundfile.LibsndfileError as error:
         raise GenreflowError(f"{path}: not a readable WAV ({error}); {_REMAKE}") from None
     if form != (sample_rate, 1, "PCM_16"):
         raise GenreflowError(

@@ -1,5 +1,6 @@
 """Reading the HDF5 files of the workflow."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,10 @@ def opened(path: str | Path, what: str, needed: Iterable[str]) -> Iterator[h5py.
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        if error.errno is not None:  # of the system: it says nothing about what the file holds
+            raise GenreflowError(
+                f"{path}: can't be opened ({os.strerror(error.errno)}). Mend that, and run again"
+            ) from None
         raise GenreflowError(
             f"{path}: not a whole HDF5 file ({error}); delete it and run again: it is made anew"
         ) from None

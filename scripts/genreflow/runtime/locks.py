@@ -17,8 +17,9 @@ def drop_stale(folder: str | Path) -> bool:
     """Remove Snakemake's locks in a working folder if the run that made them is dead.
 
     Each run holds an operating system's lock on a file of its own until its process ends, however
-    it ends. Whoever gets that lock knows that no other run is alive. Where locks aren't supported,
-    nothing is removed, and Snakemake asks for ``--unlock`` as it does by itself.
+    it ends. Whoever gets that lock knows that no other run is alive. Where the file system has no
+    such locks, Snakemake's own tell whether another run may be alive: nothing is removed, and
+    Snakemake asks for ``--unlock`` as it does by itself.
 
     Parameters
     ----------
@@ -50,10 +51,12 @@ def drop_stale(folder: str | Path) -> bool:
     file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         # Wait for the other, which may be a dry run and end before this one does.
         threading.Thread(target=fcntl.flock, args=(file, fcntl.LOCK_EX), daemon=True).start()
         return False
+    except OSError:
+        return not any((folder / "locks").glob("*.lock"))
     _held[folder] = file
     for lock in (folder / "locks").glob("*.lock"):
         lock.unlink(missing_ok=True)
