@@ -113,16 +113,14 @@ def code(*sources):
 
 
 def audio_to_predict(wildcards):
-    """Return the files that are to be predicted."""
+    """Return the files that are to be predicted, as far as Snakemake can hold their names."""
     path = config["predict"]["path"]
     if not path:
         raise WorkflowError(
             "what is to be predicted? Give a file, a folder or a list: --config predict=PATH"
         )
     asked = checked(collect.asked_for, [path])
-    found = [str(path) for path in asked.files if path.exists()]
-    checked(readers.refuse_wildcards, found)
-    return found
+    return [str(path) for path in asked.files if readers.can_be_input(path)]
 
 
 def more_memory_by_attempt():

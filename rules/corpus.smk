@@ -86,6 +86,7 @@ rule audit:
         runtime=30,
     params:
         tracks=STAGES.ids_of_shard,
+        sources=STAGES.sources_of_shard,
         results=STAGES.results,
         audit=STAGES.audit,
         code=code("audit.py"),

@@ -10,4 +10,5 @@ with logged(snakemake.log[0]):
     ids, layout = snakemake.params.tracks, Layout(snakemake.params.results)
     logs = [Path(layout.log("wav", track_id)) for track_id in ids]
     tracks = zip(ids, map(Path, snakemake.input.wavs), logs, strict=True)
-    write_csv(audit(tracks, **snakemake.params.audit), snakemake.output[0])
+    sources = dict(zip(ids, snakemake.params.sources, strict=True))
+    write_csv(audit(tracks, sources=sources, **snakemake.params.audit), snakemake.output[0])

@@ -359,7 +359,7 @@ def test_all_problems_are_told_at_once():
         "corpus": {"shards": "many", "nam": "x"},
         "audio": {"sample_rate": 8000},
         "cnn": {"run": ["none"]},
-        "transfer": {"backbones": {"a": {"cutz": 1}, "b": ["x-y"]}},
+        "transfer": {"backbones": {"a": {"cutz": 1}, "b": {"cuts": {"x-y": "x-y"}}}},
     }
     assert [text.split(":")[0] for text in problems(config)] == [
         "corpus.shards",
@@ -428,3 +428,15 @@ def test_the_home_folder_stands_in_the_place_of_a_tilde(monkeypatch):
     assert found["transfer"]["folder"] == "/home/anna/resources"
     assert found["transfer"]["backbones"]["mine"]["network"] == "/home/anna/net.keras"
     assert found["predict"]["path"] == "/home/anna/a.mp3"
+
+
+def test_cuts_are_named_like_their_layers_without_signs():
+    config = {"transfer": {"backbones": {"b": ["block1/conv", "pool"]}}}
+    cuts = complete(config)["transfer"]["backbones"]["b"]["cuts"]
+    assert cuts == {"block1_conv": "block1/conv", "pool": "pool"}
+    assert "twice" in problem({"transfer": {"backbones": {"b": ["a/b", "a_b"]}}})
+
+
+@pytest.mark.parametrize("read", [20200101, True, ["Live"]])
+def test_a_path_that_snakemake_takes_for_something_else_is_named(read):
+    assert "put ./ before it" in problem({"predict": read})

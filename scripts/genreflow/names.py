@@ -50,6 +50,11 @@ def rough_key(text: str) -> str:
     return "".join(char for char in plain if char.isalnum())
 
 
+def plain(text: str) -> str:
+    """Return a name with ``_`` in the place of signs, which may be part of a path."""
+    return re.sub(r"\W+", "_", text, flags=re.ASCII)
+
+
 def is_nobody(text: str) -> bool:
     """Tell whether a name stands in the place of one: "", "-", "[unknown]", "Various Artists"."""
     words = " ".join(re.sub(r"[\W_]+", " ", key(text)).split())

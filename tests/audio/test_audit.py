@@ -1,11 +1,13 @@
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from genreflow.audio.audit import audit, clip_length, describe_length, sounding_share
 from genreflow.errors import GenreflowError
-from made.clips import RATE, noise
+from made.clips import RATE, music, noise, write_wav
 
 AUDIT = {"sample_rate": RATE, "min_duration": 2.0, "silence_level": -60, "min_sounding": 0.1}
 
@@ -165,3 +167,32 @@ def test_a_length_that_is_set_stays_and_what_is_repeated_is_counted(length):
     assert found == {"seconds": 10.0, "clips": 3, "shorter": 2, "repeated": pytest.approx(1.3 / 3)}
     assert "2 of 3 clips are shorter" in describe_length(found)
     assert "43.3% of all" in describe_length(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("inverted.wav", "cancel each other out"),
+        ("nearly.mp3", "cancel each other out"),
+        ("late.wav", "nothing sounds in its first 6 s"),
+        ("quiet.wav", ""),
+        ("mono.wav", ""),
+    ],
+)
+def test_the_cause_of_silence_is_named(tmp_path, name, expected):
+    """Channels that cancel out in the mix, wholly or nearly; music that comes late."""
+    sound = music(22050, 5)
+    channels = {
+        "inverted.wav": np.stack([sound, -sound], axis=1),
+        "nearly.mp3": np.stack([sound, -0.999 * sound], axis=1),
+        "late.wav": np.concatenate([np.zeros(6 * 22050), sound]),
+        "quiet.wav": 0.01 * np.stack([sound, sound[::-1]], axis=1),
+        "mono.wav": sound,
+    }
+    soundfile.write(tmp_path / name, channels[name], 22050)
+    wav = Path(write_wav(tmp_path / name, tmp_path / "clip.wav", rate=RATE, seconds=5))
+    limits = {"min_duration": 2, "silence_level": -60, "min_sounding": 0.01}
+    sources = {"a": str(tmp_path / name)}
+    found = audit([("a", wav, tmp_path / "log")], sample_rate=RATE, sources=sources, **limits)
+    (row,) = found.to_dict("records")
+    assert row["reason"] == ("silent" if expected else "") and expected in row["detail"]

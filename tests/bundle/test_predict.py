@@ -20,7 +20,7 @@ import skops.io
 import soundfile
 from genreflow.audio import collect
 from genreflow.bundle import bundles, predict
-from genreflow.bundle.predicted import escaped, segments, table
+from genreflow.bundle.predicted import Prediction, escaped, segments, table, to_text
 from genreflow.bundle.prediction import Predictor, predict_files, windows
 from genreflow.errors import GenreflowError
 from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS, sound
@@ -119,18 +119,22 @@ def music(tmp_path, corpus):
 @pytest.mark.parametrize("name", ["cnn/whole", LOGISTIC])
 def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
     said = []
-    files = [*collect.below(music).files, music / "gone.mp3"]
+    (music / "empty").mkdir()
+    latin = Path(os.fsdecode(os.fsencode(music) + b"/caf\xe9 {live}.mp3"))
+    shutil.copy(music / "deep" / "good.mp3", latin)
+    files = [*collect.below(music).files, music / "gone.mp3", music / "empty"]
     found = predict_files(predictor(name), files, report=said.append)
     reasons = {Path(one.file).name: one.reason for one in found}
-    assert reasons.pop("good.mp3") == ""
+    assert reasons.pop("good.mp3") == reasons.pop(latin.name) == ""
+    assert "without audio" in reasons.pop("empty")
     assert set(reasons) == {"bad.mp3", "empty.flac", "short.wav", "silent.wav", "gone.mp3"}
     assert "too short: 0.02 s" in reasons["short.wav"] and "silent" in reasons["silent.wav"]
     assert "no such file" in reasons["gone.mp3"]
     assert all(reasons.values())
-    assert len(said) == 6 and said[0].startswith("1 of 6")
+    assert len(said) == 8 and said[0].startswith("1 of 8")
     bad = table(found).set_index("file").loc[str(music / "bad.mp3")]
     assert bad["predicted"] == "" and bad["windows"] == 0 and np.isnan(bad["p_Hiss"])
-    assert len(segments(found)) == 1
+    assert len(segments(found)) == 2
 
 
 @pytest.mark.parametrize(
@@ -152,6 +156,13 @@ def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeyp
         ]
         # What the table says is still the file's path.
         assert read[0]["file"] == f"./{name}" and Path(read[0]["file"]).exists()
+
+
+def test_a_broken_file_doesnt_widen_the_table_of_the_terminal(predictor):
+    reason = "unreadable: " + "a long story of a decoder " * 20
+    one = Prediction("a.mp3", GENRES, np.empty(0), np.empty(0), np.empty((0, 0)), reason)
+    assert max(map(len, to_text(table([one])).splitlines())) < 160
+    assert table([one])["reason"][0] == reason
 
 
 def test_control_characters_of_names_dont_reach_the_terminal():

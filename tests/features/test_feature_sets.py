@@ -11,8 +11,10 @@ import pytest
 import soundfile
 from genreflow.bundle import bundles, latency, prediction
 from genreflow.bundle.description import FORMAT, Audit, BundledModel
+from genreflow.errors import Unusable
 from genreflow.features import matrices, preparation, shards, spectrograms
-from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, known_kinds
+from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, Sound, known_kinds
+from genreflow.features.kinds.handcrafted import Handcrafted
 from genreflow.features.kinds.image_network import ImageNetwork
 from made import clips
 from made.networks import sha256, write_filters, write_keras, write_product
@@ -166,3 +168,22 @@ def test_a_network_that_has_learned_nothing_is_marked(network, weights, is_rando
     planned = ImageNetwork.planned("net", backbone, {"transfer": transfer, "seed": 0})
     assert planned.is_random == is_random
     assert planned.matrices == ["net/x"]
+
+
+def test_at_one_rate_for_all_clips_of_any_rate_have_comparable_features():
+    settings = {"features": ["mfcc", "spectral_centroid"], "duration": 30.0}
+    known = {rate: Sound(clips.music(rate, 3), rate) for rate in (8000, 22050, 44100)}
+
+    def features(rates, rate):
+        return Handcrafted("handcrafted", settings | {"rates": rates}).extract([known[rate]])[""]
+
+    with pytest.raises(Unusable, match=r"8000 Hz.*handcrafted\.rates"):
+        features("native", 8000)
+    assert np.isfinite(features(22050, 8000)).all()
+    np.testing.assert_array_equal(features(22050, 22050), features("native", 22050))
+    reference = features("native", 22050)
+
+    def distance(rates):
+        return np.abs(features(rates, 44100) - reference).mean()
+
+    assert distance(22050) < distance("native") / 2

@@ -290,3 +290,16 @@ def test_matrices_are_joined_over_the_tracks_that_all_have(tmp_path):
     shards.join([one, two], tmp_path / "joined.h5")
     joined = matrices.read_matrix(tmp_path / "joined.h5")
     assert (joined.track_ids, joined.x.tolist()) == (["b"], [[2, 4]])
+
+
+@pytest.mark.parametrize("limit", [0.2, 0.5])
+def test_too_many_tracks_without_features_stop_the_run(tmp_path, clips, limit):
+    """Those that can't be used anyway don't count."""
+    path = write_sounds(tmp_path / "shard.h5", clips, ["1", "2", "short", "text"])
+    found = {"matrix": tmp_path / "m.h5", "left_out": tmp_path / "left_out.csv"}
+    used = {"used": ["1", "2", "short"], "max_excluded": limit}
+    if limit == 0.5:
+        assert shards.gather([path], "", **found, **used) == 2
+        return
+    with pytest.raises(GenreflowError, match=r"1 of 3 tracks have no features.*max_excluded"):
+        shards.gather([path], "", **found, **used)

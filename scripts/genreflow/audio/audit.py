@@ -1,13 +1,15 @@
 """Which clips can be used, and how long they are: the audit of the resampled WAVs."""
 
+import subprocess
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import imageio_ffmpeg
 import numpy as np
 
-from genreflow.audio.formats import explain
+from genreflow.audio.formats import SAFE, explain
 from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.runtime.files import read_table
 
@@ -31,6 +33,7 @@ def audit(
     min_duration: float,
     silence_level: float,
     min_sounding: float,
+    sources: Mapping[str, str] | None = None,
 ) -> "pd.DataFrame":
     """Find out for each track whether its audio can be used.
 
@@ -46,6 +49,8 @@ def audit(
         A tenth of a second below this level is silent [dB of full scale, RMS].
     min_sounding
         A clip of which a smaller share sounds is silent.
+    sources
+        The audio file of each track, to be looked at for why a clip is silent, or nearly.
 
     Returns
     -------
@@ -56,6 +61,7 @@ def audit(
     import pandas as pd
 
     rows = []
+    sources = sources or {}
     for track_id, wav, log in tracks:
         samples = read_wav(wav, sample_rate=sample_rate)
         sounding = sounding_share(samples, sample_rate=sample_rate, level=silence_level)
@@ -69,6 +75,11 @@ def audit(
             reason, detail = "too short", f"{seconds:.2f} s; at least {min_duration:g} s are needed"
         elif sounding < min_sounding:
             reason, detail = "silent", f"{100 * (1 - sounding):.2f} % of it is silence"
+        is_quiet = track_id in sources and _rms(samples / np.float32(FULL_SCALE)) < QUIET
+        if is_quiet and reason in ("", "silent"):
+            settings = {"seconds": seconds, "level": silence_level, "mix": samples}
+            if cause := cause_of_silence(sources[track_id], **settings):
+                reason, detail = "silent", cause
         rows.append((track_id, len(samples), sha256(samples.tobytes()).hexdigest(), reason, detail))
     return pd.DataFrame(rows, columns=["track_id", "frames", "sha256", "reason", "detail"])
 
@@ -141,6 +152,64 @@ def describe_length(found: Mapping[str, float]) -> str:
         f"Images are of {found['seconds']:g} s; {found['shorter']:,} of {found['clips']:,} clips "
         f"are shorter and repeated to fill theirs: {found['repeated']:.1%} of all"
     )
+
+
+QUIET = 0.01
+"""Mixes below this have their cause looked for [RMS, full scale 1]."""
+_SEARCHED, _RATE = 600, 8000  # so much of a file is searched for sound [s], at this rate [Hz]
+
+
+def cause_of_silence(
+    path: str | Path, *, seconds: float, level: float, mix: np.ndarray | None = None
+) -> str:
+    """Say why a clip's mono mix is silent though its file isn't; "" if that can't be said.
+
+    Parameters
+    ----------
+    path
+        The file.
+    seconds
+        Length of the clip, from the beginning of the file.
+    level
+        What is below is silent [dB of full scale].
+    mix : shape (n_samples,), int16
+        The mono mix, if it may be more than silence: the noise that is left of channels that nearly
+        cancel each other out.
+    """
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1", *SAFE]
+    command += [
+        "-t",
+        str(_SEARCHED),
+        "-i",
+        f"file:{path}",
+        "-map",
+        "0:a:0",
+        "-af",
+        "pan=mono|c0=c0",
+    ]
+    command += ["-ar", str(_RATE), "-f", "s16le", "pipe:1"]
+    try:
+        run = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    first = np.frombuffer(run.stdout[: len(run.stdout) // 2 * 2], "<i2").astype(np.float32)
+    first /= FULL_SCALE
+    within = first[: round(seconds * _RATE)]
+    left = 0.0 if mix is None else _rms(mix / np.float32(FULL_SCALE))
+    if len(within) and _rms(within) > max(10 ** (level / 20), 10 * left):
+        return (
+            "its channels cancel each other out in the mono mix, as left = -right does: turn the "
+            "sign of one channel, or keep one only"
+        )
+    sounds = np.flatnonzero(np.abs(first[len(within) :]) > 10 ** (level / 20))
+    if len(sounds) and left < 10 ** (level / 20):
+        begin = (len(within) + sounds[0]) / _RATE
+        return f"nothing sounds in its first {begin:.0f} s: cut the silence off"
+    return ""
+
+
+def _rms(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
 
 
 def _why(log: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,9 +148,10 @@ def escaped_path(path: str) -> str:
 
 
 def to_text(found: "pd.DataFrame") -> str:
-    """Return a table of `table` in columns for a terminal."""
+    """Return a table of `table` in columns for a terminal, with long reasons cut."""
     probabilities = found.filter(regex="^p_")
-    rows = found[["file", "predicted", "windows", "strongest", "reason"]]
+    rows = found[["file", "predicted", "windows", "strongest", "reason"]].copy()
+    rows["reason"] = [shorten(reason, 60, placeholder=" ...") for reason in rows["reason"]]
     rows.insert(
         2, "probability", probabilities.max(axis=1).map("{:.3f}".format, na_action="ignore")
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from genreflow.audio.audit import sounding_share
+from genreflow.audio.audit import cause_of_silence, sounding_share
 from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.audio.wav import FULL_SCALE
@@ -96,12 +96,14 @@ def prepare(
     """
     if hop is not None and not hop > 0:
         raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
+    if Path(path).is_dir():
+        raise GenreflowError("a folder without audio files")
     needs = {one for model in bundle.models for one in model.needs}
     parts = parts_of(bundle.models).values()
     sounds = _decoded(bundle, path, needs)
     sound = sounds.get(WAV) or sounds[SOURCE]
     starts = windows(sound.seconds, length=bundle.clip, hop=hop or bundle.clip)
-    starts = _sounding(sound, starts if whole else starts[:1], bundle)
+    starts = _sounding(path, sound, starts if whole else starts[:1], bundle)
     # Features of the source audio may look further than an image does: 30 s, not 29.7 s.
     longest = max([bundle.clip, *(one.feature_set().seconds for one in parts if not one.network)])
     lengths = {WAV: bundle.clip, SOURCE: longest}
@@ -161,7 +163,9 @@ class _Samples:
         return window if window.dtype == np.int16 else window * np.float32(FULL_SCALE)
 
 
-def _sounding(sound: _Samples, starts: list[float], bundle: bundles.Bundle) -> list[float]:
+def _sounding(
+    path: str | Path, sound: _Samples, starts: list[float], bundle: bundles.Bundle
+) -> list[float]:
     """Return the windows that the corpus's audit would not leave out."""
     wanted = bundle.audit
     if sound.seconds < wanted.min_duration:
@@ -175,7 +179,8 @@ def _sounding(sound: _Samples, starts: list[float], bundle: bundles.Bundle) -> l
         if sounding_share(sound.level_of(start, bundle.clip), **judged) >= wanted.min_sounding
     ]
     if not found:
-        raise GenreflowError("silent: there is next to no sound in it")
+        cause = cause_of_silence(path, seconds=sound.seconds, level=wanted.silence_level)
+        raise GenreflowError(f"silent: {cause or 'there is next to no sound in it'}")
     return found
 
 

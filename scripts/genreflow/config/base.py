@@ -171,7 +171,8 @@ def matching(pattern: str, words: str) -> Any:
 T = TypeVar("T")
 
 
-def _whole(**bounds: int) -> Any:
+def whole(**bounds: int) -> Any:
+    """Return the type of whole numbers within bounds."""
     return Annotated[int, Strict(), Field(**bounds), BeforeValidator(_number(int))]
 
 
@@ -180,7 +181,7 @@ def _real(**bounds: float) -> Any:
     return Annotated[float, Strict(), finite, Field(**bounds), BeforeValidator(_number(float))]
 
 
-Whole, Natural, Positive = _whole(), _whole(ge=0), _whole(ge=1)
+Whole, Natural, Positive = whole(), whole(ge=0), whole(ge=1)
 Number, Share = _real(), _real(gt=0, lt=1)
 Flag = Annotated[bool, Strict(), BeforeValidator(flag)]
 Set = Annotated[list[T], AfterValidator(_without_repeats)]

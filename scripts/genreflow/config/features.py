@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from genreflow import names
 from genreflow.config.base import (
     Number,
     Positive,
@@ -14,10 +15,14 @@ from genreflow.config.base import (
     Text,
     Word,
     chosen,
+    expected,
     nearest,
     refuse,
+    whole,
 )
 from genreflow.config.learners import Classifier
+
+Rate = whole(ge=12_801, le=192_000)
 
 
 class Handcrafted(Section):
@@ -33,8 +38,11 @@ class Handcrafted(Section):
     ]
     """Which features; FMA's 518 columns are the ones below, and there are mfcc_delta, mfcc_delta2,
     onset_rate and tempo."""
-    rates: Literal["native", "reference"] = "native"
-    """native: at each file's own rate. reference: five features as if every file had 22,050 Hz,
+    rates: Annotated[
+        Literal["native", "reference"] | Rate, expected("native, reference or a rate from 12801 on")
+    ] = "native"
+    """native: at each file's own rate. A number: all files are resampled to it first, so that those
+    of several rates can be compared [Hz]. reference: five features as if every file had 22,050 Hz,
     which is what the code behind FMA's table did."""
     duration: Number = Field(30.0, gt=0, le=3600)
     """What comes later in a file is not looked at [seconds]."""
@@ -55,12 +63,13 @@ class Backbone(Section):
 
 
 def _list_of_cuts(cuts: Any) -> Any:
-    """Read a list of cuts, each of which is named like the layer."""
+    """Read a list of cuts, each named like its layer: block1/conv is block1_conv."""
     if not isinstance(cuts, list):
         return cuts
-    if len(set(map(str, cuts))) < len(cuts):
-        refuse([((), f"something stands twice in {cuts}")])
-    return {str(cut): cut for cut in cuts}
+    named = {names.plain(str(cut)): cut for cut in cuts}
+    if len(named) < len(cuts):
+        refuse([((), f"something stands twice in {cuts}, or has the same name without signs")])
+    return named
 
 
 Cuts = Annotated[dict[Word, Text], Field(min_length=1), BeforeValidator(_list_of_cuts)]
@@ -103,9 +112,9 @@ class Transfer(Section):
             for number, part in enumerate(parts):
                 if part not in known:
                     yield ("joined", name, number), f"no features {part!r}{nearest(part, known)}"
-        names = [name.lower() for name in self.backbones]
+        lowered = [name.lower() for name in self.backbones]
         for name in self.backbones:
-            if names.count(name.lower()) > 1:
+            if lowered.count(name.lower()) > 1:
                 yield ("backbones", name), "another backbone has this name in small letters"
 
     def features(self) -> list[str]:

@@ -29,7 +29,7 @@ class Predict(Section):
     """Prediction of new audio: `snakemake predict --config predict=PATH`."""
 
     path: str = ""
-    """A file, a folder or a list of files (.txt, .m3u)."""
+    """A file, a folder or a list of files (.txt, .m3u, .m3u8, .pls)."""
     learner: str = ""
     """Which learner is bundled by `export`; empty: the best on validation."""
 
@@ -78,6 +78,9 @@ class Configuration(Section):
     @field_validator("predict", mode="before")
     @classmethod
     def _path_alone(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict | Predict):
+            said = f"the path was read as {value!r}, for Snakemake takes some names for numbers"
+            refuse([(("path",), f"{said}: put ./ before it, as in predict=./2020_01_01")])
         return {"path": value} if isinstance(value, str) else value
 
     @field_validator("spectrogram")

@@ -70,6 +70,11 @@ _LAYOUT = {
 }
 
 
+def can_be_input(path: Path) -> bool:
+    """Tell whether a file is there that Snakemake can hold the name of, as no other rule must."""
+    return not re.search(r"[{}]", str(path)) and not _why_not(str(path))
+
+
 def refuse_wildcards(paths: Iterable[str]) -> None:
     """Refuse paths that Snakemake would fill in: it has no way to write braces as they are."""
     for path in paths:

@@ -64,7 +64,8 @@ class Analysis:
         if rate < MIN_RATE:
             raise GenreflowError(
                 f"The sampling rate is {rate} Hz; the hand-crafted features need at least "
-                f"{MIN_RATE} Hz. Leave the clip out, or convert it to a higher rate"
+                f"{MIN_RATE} Hz. Convert it to a higher rate, or set handcrafted.rates to one for "
+                "all, such as 22050"
             )
         if samples.ndim != 1 or len(samples) < MIN_SAMPLES:
             raise GenreflowError(
@@ -75,7 +76,7 @@ class Analysis:
         if not (np.abs(self.samples) < _MAX_SAMPLE).all():
             raise GenreflowError(
                 "The clip has samples that are not finite, or too large to be audio; full scale "
-                "is 1. Leave the clip out, or convert it again"
+                "is 1. Convert it again"
             )
         self.rate = rate
         self.spectral_rate = rate if rates == "native" else REFERENCE_RATE

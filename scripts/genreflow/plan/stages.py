@@ -123,6 +123,10 @@ class Stages:
         """Return the ids of a shard's tracks."""
         return [track.track_id for track in self._shard(wildcards)]
 
+    def sources_of_shard(self, wildcards: Any) -> list[str]:
+        """Return the audio files of a shard's tracks."""
+        return [track.path for track in self._shard(wildcards)]
+
     def genres_of_shard(self, wildcards: Any) -> list[str]:
         """Return the genres of a shard's tracks."""
         return [track.genre for track in self._shard(wildcards)]
@@ -200,7 +204,7 @@ class Stages:
             return self.plan.layout.spectrogram_shard(wildcards.shard)
         if needs == WAV:
             return self.wavs_of_shard(wildcards)
-        return [track.path for track in self._shard(wildcards)]
+        return self.sources_of_shard(wildcards)
 
     def sample_rate(self, wildcards: Any) -> int:
         """Return the rate of the WAVs that a feature set takes [Hz]; 0 if it takes none."""

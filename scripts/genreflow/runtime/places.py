@@ -14,11 +14,14 @@ def prepare() -> None:
     """Set up the environment of this process and those that it starts.
 
     HDF5 locks no files: each is written beside its place and renamed, so that a lock protects
-    nothing, and fails on many network file systems. Where caches in the home folder can't be
+    nothing, and fails on many network file systems. TensorFlow calls it an error if a machine has
+    no card. Where caches in the home folder can't be
     written to, they go to a temporary folder, which ends with the process. What the environment
     says already stays.
     """
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+    if not any(Path("/dev").glob("nvidia*")):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")  # noqa: PTH111
     if _can_hold_files(cache):
         return

@@ -13,11 +13,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MIN_RATE = 12_801
+"""As of `features.analysis`, which isn't imported before it is used [Hz]."""
+
+
 class Settings(feature_set.Settings):
-    """As for `features.handcrafted.extract`, and how much of a file is looked at [s]."""
+    """As for `features.handcrafted.extract`, and how much of a file is looked at [s].
+
+    Rates may also be one for all files [Hz].
+    """
 
     features: Annotated[list[str], Field(min_length=1, max_length=100)]
-    rates: Literal["native", "reference"]
+    rates: Literal["native", "reference"] | Annotated[int, Field(ge=MIN_RATE, le=192_000)]
     duration: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -53,12 +60,22 @@ class Handcrafted(FeatureSet):
 
         from genreflow.features import handcrafted
 
-        known = {"features": self.settings["features"], "rates": self.settings["rates"]}
+        rates = self.settings["rates"]
+        known = {
+            "features": self.settings["features"],
+            "rates": rates if isinstance(rates, str) else "native",
+        }
         try:
-            rows = [
-                handcrafted.extract(samples[: round(self.seconds * rate)], rate, **known)
-                for samples, rate in clips
-            ]
+            rows = [handcrafted.extract(*self._at_rate(clip), **known) for clip in clips]
         except GenreflowError as error:
             raise Unusable(str(error)) from None
         return {"": np.array(rows, dtype=np.float32)}
+
+    def _at_rate(self, clip: Sound) -> Sound:
+        """Return what is looked at of a clip, at the rate that all clips are to have."""
+        samples, rate = clip.samples[: round(self.seconds * clip.rate)], clip.rate
+        if self.settings["rates"] in ("native", "reference", rate):
+            return Sound(samples, rate)
+        import soxr
+
+        return Sound(soxr.resample(samples, rate, self.settings["rates"]), self.settings["rates"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import WithJsonSchema
 
+from genreflow import names
 from genreflow.config.base import Preprocessing, Problem
 from genreflow.config.features import Backbone, Cuts
 from genreflow.errors import GenreflowError
@@ -37,8 +38,8 @@ class KerasBackbone(Backbone):
     def problems(self) -> Iterator[Problem]:
         """Tell which cut isn't named like its layer."""
         for name, layer in self.cuts.items():
-            if name != layer:
-                yield ("cuts", name), f"a layer is a cut by its own name, {layer}"
+            if name != names.plain(layer):
+                yield ("cuts", name), f"a layer is a cut by its own name, {names.plain(layer)}"
 
     def complete(self, name: str, weights: str) -> None:
         """Take from all backbones what this one leaves to them."""
@@ -106,7 +107,9 @@ class ImageNetwork(FeatureSet):
 
     def parameters(self, output: str) -> int:
         """Return how many parameters the network has up to a cut."""
-        return self._prepared.cuts[output]["parameters"]
+        return {names.plain(cut): known for cut, known in self._prepared.cuts.items()}[output][
+            "parameters"
+        ]
 
     @cached_property
     def _prepared(self) -> "Prepared":
@@ -140,7 +143,7 @@ class ImageNetwork(FeatureSet):
         run = self._loaded(len(images))
         batches = [run(images[row : row + self.batch]) for row in range(0, len(images), self.batch)]
         found = map(np.concatenate, zip(*batches, strict=True))
-        return dict(zip(self._prepared.cuts, found, strict=True))
+        return dict(zip(map(names.plain, self._prepared.cuts), found, strict=True))
 
 
 def weights_file(network: Mapping[str, Any], folder: str) -> str:
