@@ -53,7 +53,8 @@ class Corpus(Section):
     min_sounding: Number = Field(0.01, ge=0, le=1)
     """Clips of which less than this share sounds are left out as silent."""
     max_excluded: Number = Field(0.1, ge=0, le=1)
-    """The run stops if more than this share of the tracks has to be left out."""
+    """The run stops if more than this share of the tracks has to be left out, or lacks features of
+    a kind."""
 
     def problems(self) -> Iterator[Problem]:
         """Tell what is missing for the kind of corpus."""
