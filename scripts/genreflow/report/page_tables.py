@@ -44,7 +44,7 @@ def excluded(found: pd.DataFrame) -> Table:
     said = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     if "path" in found:
         found = found.assign(path=[shareable(path) for path in found["path"]])
-    return table(found, caption=f"Tracks left out, files not looked at: {said or 'none'}")
+    return table(found, caption=f"Tracks left out: {said or 'none'}")
 
 
 def ranking(split: str, rows: pd.DataFrame) -> Table:
