@@ -214,6 +214,7 @@ class TestMake:
         for name in ("Makefile", "envs", "config"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, checkout / name)
+        (checkout / "scripts").symlink_to(ROOT / "scripts")
         (checkout / ".venv/bin/python").symlink_to(sys.executable)
         # By these a Python that is called through the link finds its packages.
         for name in ("lib", "pyvenv.cfg"):
