@@ -28,7 +28,9 @@ is not promised. Each row is held by tests that fail once the protection is take
 | what | what is promised | tests |
 |---|---|---|
 | a bundle | every value is checked for type, range and form before it is used; links, pipes and devices are refused; no path leads out; nothing is unpickled | bundle/test_description.py, bundle/test_bundles.py, workflow/test_security.py |
-| a model, a network in Keras or ONNX | code in it is refused; a network of the configuration has the hash that is asked for. Readers written in C can have faults: use a sandbox | learners/test_classifiers.py, features/test_onnx_networks.py, workflow/test_security.py |
+| a classifier (`.skops`) | no code runs; it is built anew of exact steps, with arrays that fit each other; what it unpacks to is limited | learners/test_fitted.py, learners/test_classifiers.py, bundle/test_predict.py |
+| a network in Keras, OpenVINO or ONNX | code in it is refused; only OpenVINO's own format is taken for it; ONNX is one file, all under its hash. Memory and time are not limited, and readers written in C can have faults (HDF5 1.14.6 in h5py 3.14, which TensorFlow 2.21 pins, has known ones): use a sandbox | features/test_engines.py, features/test_onnx_networks.py, bundle/test_predict.py, workflow/test_security.py |
+| texts in models and errors | no control characters reach the terminal | learners/test_fitted.py, bundle/test_predict.py |
 | music | only decoders of audio open it, and no other file or address; time, samples and memory are limited in a corpus and a prediction; libsndfile sees but our own WAVs | audio/test_decode.py, audio/test_wav_script.py, audio/test_wav.py, workflow/test_bad_audio.py |
 | tables, names, tags | no name becomes a path; texts are shown as text in the report, figures, Markdown and CSVs | runtime/test_files.py, report/test_page.py, workflow/test_security.py |
 | names of files given to make | nothing in them runs | test_envs.py |
