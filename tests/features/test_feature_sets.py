@@ -98,7 +98,7 @@ def corpus(audio, tmp_path_factory):
 class Mirror:
     """In the place of a model: what it is given is what it predicts."""
 
-    parameters, devices = 0, ("cpu",)
+    parameters, devices, genres = 0, ("cpu",), None
 
     def on(self, device):
         return nullcontext()

@@ -332,9 +332,9 @@ def test_loading_runs_no_code(tmp_path):
 def test_progress_ends_with_all_fits():
     seen = []
     classify(*corpus(), classifier="svm-rbf", folds=3, progress=lambda *done: seen.append(done))
-    assert [total for _, total in seen] == [36] * len(seen)
+    assert [total for _, total in seen] == [54] * len(seen)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert seen[-1] == (36, 36)
+    assert seen[-1] == (54, 54)
     assert len(seen) > 3
 
 

@@ -129,7 +129,7 @@ def asked_for(paths: Iterable[str | Path]) -> Found:
                 f"{describe(found.passed_over.values())}"
             )
     files = list(dict.fromkeys(files))
-    if problems and not any(path.exists() and not path.is_dir() for path in files):
+    if problems and not any(path.is_file() and path.suffix.lower() not in LISTS for path in files):
         raise GenreflowError("\n".join([*problems[:5], *(["..."] if len(problems) > 5 else [])]))
     tried = set(map(_shown, map(str, files)))
     return Found(files, {path: passed_over[path] for path in sorted(passed_over.keys() - tried)})
