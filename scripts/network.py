@@ -1,18 +1,14 @@
+import importlib
+
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
-    from genreflow.features import backend, preparation, spectrograms
-
-    input, settings = snakemake.input, snakemake.params.network
-    images = spectrograms.Settings(**snakemake.params.audio, **snakemake.params.spectrogram)
-    backend.configure(threads=snakemake.threads, seed=settings["seed"])
-    prepared = preparation.prepare(
+    params = snakemake.params
+    made = importlib.import_module(params.preparer).make(
         snakemake.output[0],
-        preparation.trial_images(images),
-        weights_file=input.weights or None,
+        params.network,
+        **{name: str(path) for name, path in snakemake.input.items() if path},
+        images=params.images,
         threads=snakemake.threads,
-        **settings,
     )
-    slower = f", which is slower than OpenVINO ({prepared.why})" if prepared.why else ""
-    name = snakemake.wildcards.feature_set
-    say(f"{name}: {prepared.engine} in {prepared.precision}{slower}")
+    say(f"{snakemake.wildcards.feature_set}: {made}")

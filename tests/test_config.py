@@ -15,7 +15,9 @@ DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
 CHAPTERS = list(reference.chapters())
 NAMED = {"backbones": {"net": ["pool"]}}
+MEL = {"n_fft": 512, "hop_length": 256, "n_mels": 40, "patch_frames": 10}
 ONNX = {"kind": "onnx", "network": "net.onnx", "sha256": "0" * 64, "cuts": {"x": "out"}}
+SOUNDS = {**ONNX, "input": "mel", "sample_rate": 8000}
 
 
 def merged(base, *others):
@@ -335,8 +337,28 @@ def test_a_wrong_key_or_value_is_told_in_plain_words(config, message):
             "transfer.backbones.net.sample_rate: input is waveform",
         ),
         (
-            at("transfer.backbones.net", {**ONNX, "input": "image", "cuts": ["a", "b"]}),
-            "transfer.backbones.net.cuts: a network in ONNX has one cut, found 2",
+            at("transfer.backbones.net", {**ONNX, "input": "mel", "sample_rate": 16000}),
+            "transfer.backbones.net.mel: expected the settings of the spectrogram",
+        ),
+        (
+            at("transfer.backbones.net", {**ONNX, "input": "image", "mel": MEL}),
+            "transfer.backbones.net.mel: expected the settings of the spectrogram",
+        ),
+        (
+            at("transfer.backbones.net", {**SOUNDS, "mel": {**MEL, "f_max": 4001}}),
+            "transfer.backbones.net.mel.f_max: expected .* at most half of sample_rate",
+        ),
+        (
+            at("transfer.backbones.net", {**SOUNDS, "mel": {**MEL, "f_min": 4000}}),
+            "transfer.backbones.net.mel.f_max: expected more than f_min",
+        ),
+        (
+            at("transfer.backbones.musicnn", ["penultimte"]),
+            "transfer.backbones.musicnn.cuts.penultimte: .*; did you mean penultimate",
+        ),
+        (
+            at("transfer.backbones.mine", {"network": "discogs_effnet", "cuts": ["embeddings"]}),
+            r"transfer.backbones.mine: its licence \(CC-BY-NC-SA-4.0\) forbids commercial use",
         ),
         (at("transfer.backbones.net", {"cuts": {"a": "b"}}), "transfer.backbones.net.cuts.a: .*b"),
         (at("transfer.backbones.net", ["a", "a"]), "transfer.backbones.net.cuts: .*twice"),

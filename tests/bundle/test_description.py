@@ -119,7 +119,7 @@ MAY_BE = {
     "": {("versions", "openvino"), ("versions", "numpy"), (*FEATURES, 0, "network")}
     | {(*FEATURES, number, "output") for number in range(3)},
     LOST: {("models", n, key) for n in range(2) for key in ("features", "crop_frames", "crops")}
-    | {(*FEATURES, 2, "settings", key) for key in ("sample_rate", "duration", "pooling")}
+    | {(*FEATURES, 2, "settings", key) for key in ("sample_rate", "duration", "pooling", "sha256")}
     | {("versions", "openvino"), ("versions", "numpy"), (*FEATURES, 0, "network")},
 }
 

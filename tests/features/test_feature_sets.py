@@ -16,10 +16,12 @@ from genreflow.features import matrices, preparation, shards, spectrograms
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, Sound, known_kinds
 from genreflow.features.kinds.handcrafted import Handcrafted
 from genreflow.features.kinds.image_network import ImageNetwork
+from genreflow.features.kinds.onnx_network import Mel
 from made import clips
-from made.networks import sha256, write_filters, write_keras, write_product
+from made.networks import sha256, write_filters, write_keras, write_patches, write_product
 from made.trained_corpus import AUDIT, CLIP, IMAGES, RATE
 
+MEL = Mel(n_fft=256, hop_length=128, n_mels=16, patch_frames=20).model_dump(exclude_none=True)
 FILES = {"a": ("a.flac", 44100, 3.3), "b": ("b.mp3", 48000, 1.2), "c": ("c.ogg", 22050, 9.0)}
 """Longer than a clip, shorter, and by far longer."""
 
@@ -45,14 +47,22 @@ def onnx_network(taken):
     def make(folder):
         rng = np.random.default_rng(0)
         path, settings = folder / "net.onnx", {"input": taken, "dtype": "float16"}
-        if taken == "image":
+        if taken == "mel":
+            write_patches(path, [20, 16])
+            settings |= {
+                "cuts": {"out": "first", "more": "second"},
+                "sample_rate": 8000,
+                "mel": MEL,
+            }
+        elif taken == "image":
             weights = rng.standard_normal((np.prod(IMAGES.shape), 4)) / 1000
             write_product(path, weights.astype(np.float32), ["b", *IMAGES.shape])
             settings["cuts"] = {"out": "embedding"}
         else:
             write_filters(path, rng.standard_normal((3, 1, 100)).astype(np.float32))
             settings |= {"cuts": {"out": "frames"}, "sample_rate": 8000, "duration": 1.5}
-        return [Part("onnx", "net", "out", settings | {"sha256": sha256(path)}, "net.onnx")]
+        settings["sha256"] = sha256(path)
+        return [Part("onnx", "net", cut, settings, "net.onnx") for cut in settings["cuts"]]
 
     return make
 
@@ -60,7 +70,7 @@ def onnx_network(taken):
 EXAMPLES = {
     "handcrafted": {"": handcrafted},
     "keras": {engine: keras_network(engine) for engine in ("openvino", "keras")},
-    "onnx": {taken: onnx_network(taken) for taken in ("waveform", "image")},
+    "onnx": {taken: onnx_network(taken) for taken in ("waveform", "mel", "image")},
 }
 """What makes the parts of a matrix in a folder, for each kind."""
 

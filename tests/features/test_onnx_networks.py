@@ -10,8 +10,17 @@ import soundfile
 import soxr
 from genreflow.errors import GenreflowError
 from genreflow.features import image_clips, matrices, shards, wav_clips
-from genreflow.features.feature_set import Part
-from made.networks import sha256, write_filters, write_image_shard, write_onnx, write_product
+from genreflow.features.feature_set import Part, Sound
+from genreflow.features.front_ends import MelPatches
+from genreflow.features.kinds.onnx_network import Mel
+from made.networks import (
+    sha256,
+    write_filters,
+    write_image_shard,
+    write_onnx,
+    write_patches,
+    write_product,
+)
 from onnx import helper
 
 RATE = 8000
@@ -89,6 +98,38 @@ def test_a_waveform_is_brought_to_the_networks_rate_and_length(tmp_path, ears, f
         low = soxr.resample(samples[track_id], 22050, RATE, quality="HQ")[:4000]
         low = np.pad(low, (0, 4000 - len(low)))
         np.testing.assert_allclose(matrix.x[row], frames(low, filters).reshape(-1), atol=1e-3)
+
+
+@pytest.mark.parametrize("batch", ["b", 4, 1])
+@pytest.mark.parametrize("shape", [[20, 16], [1, 20, 16], [20, 16, 1]], ids=len)
+def test_patches_go_through_together_and_all_outputs_come_from_one_pass(tmp_path, shape, batch):
+    weights = write_patches(tmp_path / "patches.onnx", shape, batch=batch)
+    mel = Mel(n_fft=256, hop_length=128, n_mels=16, patch_frames=20, log="ln")
+    features = feature_set(
+        tmp_path / "patches.onnx",
+        input="mel",
+        mel=mel.model_dump(exclude_none=True),
+        cuts={"a": "first", "b": "second"},
+    )
+    clip = Sound(RNG.integers(-20000, 20000, 16000).astype(np.int16), RATE)
+    computed = features.features([clip])
+    patches = MelPatches(features.settings["mel"], RATE)(clip.samples.astype(np.float32) / 32768)
+    assert len(patches) == 6
+    for cut, output in (("a", "first"), ("b", "second")):
+        expected = (patches.reshape(6, -1) @ weights[output]).mean(axis=0)
+        np.testing.assert_allclose(computed[cut][0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_features_that_are_not_finite_are_refused_with_the_track(tmp_path):
+    weights = np.array([[np.nan], [1], [1], [1]], np.float32)
+    eyes = write_product(tmp_path / "image.onnx", weights, ["b", 2, 2])
+    features = feature_set(eyes, "embedding", input="image")
+    pictures = {"t0": np.ones((2, 2), np.uint8)}
+    clips = image_clips.images(write_image_shard(tmp_path / "images.h5", pictures, (2, 2)))
+    with pytest.raises(GenreflowError, match="track t0: the features net/out are not finite"):
+        shards.write(tmp_path / "0.h5", features, clips)
+    with pytest.raises(GenreflowError, match="features net/out are not finite"):
+        features.features([pictures["t0"]])
 
 
 def test_features_of_different_lengths_are_refused(tmp_path, ears):

@@ -69,6 +69,18 @@ def write_product(path, weights, shape):
     return write_onnx(path, nodes, [("image", shape)], outputs, [("weights", weights)])
 
 
+def write_patches(path, shape, *, batch="b", sizes=(3, 5), names=("first", "second")):
+    """Write a network of patches; return the weights that give its outputs, by name."""
+    pixels, rng = int(np.prod(shape)), np.random.default_rng(0)
+    weights = [rng.standard_normal((pixels, size)).astype(np.float32) / 100 for size in sizes]
+    nodes = [helper.make_node("Flatten", ["patches"], ["flat"], axis=1)]
+    nodes += [helper.make_node("MatMul", ["flat", f"w_{name}"], [name]) for name in names]
+    outputs = [(name, [batch, size]) for name, size in zip(names, sizes, strict=True)]
+    constants = [(f"w_{name}", values) for name, values in zip(names, weights, strict=True)]
+    write_onnx(path, nodes, [("patches", [batch, *shape])], outputs, constants)
+    return dict(zip(names, weights, strict=True))
+
+
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -144,6 +144,7 @@ def export(
     corpus: str,
     note: str = "",
     marks: Mapping[str, str] | None = None,
+    credits: Mapping[str, str] | None = None,
     tracks: str | Path | None = None,
 ) -> Bundle:
     """Bundle a trained learner.
@@ -168,6 +169,8 @@ def export(
         What must stand by every number of this corpus.
     marks
         As for `learners.predictions.marked`.
+    credits
+        Licences and makers of networks, by feature set, for the card.
     tracks
         The corpus's manifest, whose licences the card counts.
 
@@ -206,7 +209,8 @@ def export(
         del described["folder"]
         write_json(described, part / _DESCRIPTION)
         parse(part / _DESCRIPTION)
-        about = {"networks": _networks(part, bundle.parts), "note": note, "marks": marks}
+        networks = _networks(part, bundle.parts, credits or {})
+        about = {"networks": networks, "note": note, "marks": marks}
         text = card.write(bundle, table, corpus=corpus, tracks=tracks, **about)
         write_text(part / _CARD, text)
     return bundle
@@ -255,18 +259,22 @@ def _add_network(part: Path, name: str, network: Path) -> str:
     return target
 
 
-def _networks(folder: Path, parts: Sequence[Part]) -> list[str]:
-    """Return what the networks are called that were copied, which are to work without the rest."""
-    names = []
+def _networks(folder: Path, parts: Sequence[Part], credits: Mapping[str, str]) -> dict[str, str]:
+    """Return the networks that were copied, with what is known of their licences.
+
+    They are to work without what lies outside of the bundle.
+    """
+    found = {}
     for part in (part for part in parts if part.network):
         try:
-            names.append(part.feature_set(folder=str(folder)).about.get("network", part.name))
+            name = part.feature_set(folder=str(folder)).about.get("network", part.name)
+            found[name] = credits.get(part.name, "")
         except GenreflowError as error:
             raise GenreflowError(
                 f"the network of the features {part.name} doesn't work alone ({error}): a network "
                 "in ONNX has to be one file, with all its weights"
             ) from None
-    return sorted(set(names))
+    return dict(sorted(found.items()))
 
 
 def image_settings(images: str | Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 After M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ def write(
     predictions: pd.DataFrame,
     *,
     corpus: str,
-    networks: Sequence[str] = (),
+    networks: Mapping[str, str] | None = None,
     note: str = "",
     marks: Mapping[str, str] | None = None,
     tracks: str | Path | None = None,
@@ -37,7 +37,8 @@ def write(
     corpus
         Name of the corpus.
     networks
-        What the networks are called whose outputs are features.
+        The networks whose outputs are features, with their licences and makers ("" where those
+        aren't known).
     note
         What must stand by every number of this corpus.
     marks
@@ -64,7 +65,7 @@ def write(
         "## Limits",
         _limits(bundle, name, note),
         "## Licences",
-        _licences(networks, predictions, tracks),
+        _licences(networks or {}, predictions, tracks),
         "## Use",
         _use(bundle),
         "## Made with",
@@ -135,7 +136,9 @@ def _limits(bundle: Bundle, name: str, note: str) -> str:
     return "\n".join(f"- {line}" for line in said)
 
 
-def _licences(networks: Sequence[str], predictions: pd.DataFrame, tracks: str | Path | None) -> str:
+def _licences(
+    networks: Mapping[str, str], predictions: pd.DataFrame, tracks: str | Path | None
+) -> str:
     text = (
         "The tracks that it was trained on keep their licences, which may restrict what a model of "
         "them may be used for; none of their audio is in here. The code of genreflow is "
@@ -146,6 +149,8 @@ def _licences(networks: Sequence[str], predictions: pd.DataFrame, tracks: str | 
             f" {markdown.escape(', '.join(networks))}: the networks of its features have the "
             "licences of those who trained them."
         )
+        known = [f"{name}: {credit}" for name, credit in networks.items() if credit]
+        text += "".join(f"\n\n- {markdown.escape(line)}" for line in known)
     if tracks is None:
         return text
     manifest = read_table(tracks)

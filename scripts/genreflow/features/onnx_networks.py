@@ -8,10 +8,18 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import soxr
 
-from genreflow.audio.wav import FULL_SCALE
 from genreflow.errors import GenreflowError, nearest_first
+from genreflow.features import front_ends
+
+FILE = "network.onnx"
+"""What a network is called in the folder where it was made."""
+
+BATCH = 32
+"""Patches that a network gets at a time, which bounds the memory for a long clip."""
+
+RANKS = {"waveform": (1, 2, 3), "mel": (3, 4), "image": (3, 4)}
+"""How many axes the input may have."""
 
 
 class Network:
@@ -20,12 +28,13 @@ class Network:
     Parameters
     ----------
     path
-        The file.
+        The file, or the folder where it was made.
     settings
         How it is used, as `features.kinds.onnx_network.Settings` checks them. Waveforms are samples
         within -1 to 1 (batch, samples), (batch, 1, samples) or (samples,); images are log-mel
-        images of grey levels 0-255 (batch, n_mels, n_frames), with an axis of one channel before or
-        after it.
+        images of grey levels 0-255 (batch, n_mels, n_frames), and patches of a mel spectrogram
+        (batch, frames, n_mels) or, with mels_first, as images; both may have an axis of one channel
+        before or after these.
     threads
         Processor threads to use.
 
@@ -33,13 +42,14 @@ class Network:
     ------
     GenreflowError
         If the file is another one, or no network in ONNX; if it has more than one input, another
-        kind of input, or no output of that name.
+        kind of input, or no output of a name.
     """
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any], *, threads: int):
-        self.path, self._settings, self._takes = Path(path), settings, settings["input"]
-        (self._output,) = settings["cuts"].values()
-        content = _content(self.path, settings["sha256"])
+        path = Path(path)
+        self.path = path / FILE if path.is_dir() else path
+        self._settings, self._takes = settings, settings["input"]
+        content = _content(self.path, settings.get("sha256"))
         options = onnxruntime.SessionOptions()
         # It raises its errors; what it prints has names of the file as they are.
         options.log_severity_level = 4
@@ -53,9 +63,13 @@ class Network:
                 content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own kinds have no common one
-            raise GenreflowError(f"{path} is no network in ONNX that can be run: {error}") from None
+            raise GenreflowError(
+                f"{self.path} is no network in ONNX that can be run: {error}"
+            ) from None
         self._input = self._only_input()
-        self._require_output()
+        self._require_outputs()
+        if self._takes == "mel":
+            self._patches = front_ends.MelPatches(settings["mel"], settings["sample_rate"])
 
     def _only_input(self) -> Any:
         inputs = self._session.get_inputs()
@@ -64,90 +78,100 @@ class Network:
             raise GenreflowError(
                 f"{self.path}: expected one input of float32; its inputs are {kinds}"
             )
-        ranks = (1, 2, 3) if self._takes == "waveform" else (3, 4)
-        if len(inputs[0].shape) not in ranks:
+        if len(inputs[0].shape) not in RANKS[self._takes]:
             raise GenreflowError(
                 f"{self.path}: its input {inputs[0].name} has the shape {inputs[0].shape}, which "
                 f"is no {self._takes}"
             )
         return inputs[0]
 
-    def _require_output(self) -> None:
+    def _require_outputs(self) -> None:
         names = [output.name for output in self._session.get_outputs()]
-        if self._output not in names:
-            raise GenreflowError(
-                f"{self.path} has no output {self._output!r}. Its outputs, the nearest names "
-                f"first: {', '.join(nearest_first(self._output, names))}"
-            )
+        for wanted in self._settings["cuts"].values():
+            if wanted not in names:
+                raise GenreflowError(
+                    f"{self.path} has no output {wanted!r}. Its outputs, the nearest names "
+                    f"first: {', '.join(nearest_first(wanted, names))}"
+                )
 
-    def features(self, values: np.ndarray) -> np.ndarray:
-        """Return the features of one track.
+    def features(self, clip: Any) -> dict[str, np.ndarray]:
+        """Return the features of one track, all cuts from one pass.
 
         Parameters
         ----------
-        values : float32, shape (n_samples,) or (n_mels, n_frames)
-            Samples at the network's rate, or grey levels.
+        clip
+            An image, uint8 (n_mels, n_frames), or a `features.feature_set.Sound` of int16.
 
         Returns
         -------
-        numpy.ndarray of float32, shape (size,)
+        dict of numpy.ndarray
+            For each cut float32 (size,).
 
         Raises
         ------
         GenreflowError
             If the network doesn't take it.
         """
+        values = self._values(clip)
+        runs = [self._run(values[row : row + BATCH]) for row in range(0, len(values), BATCH)]
+        found = map(np.concatenate, zip(*runs, strict=True))
+        return dict(zip(self._settings["cuts"], map(self._pooled, found), strict=True))
+
+    def _values(self, clip: Any) -> np.ndarray:
+        """Return what the network takes of a clip: one waveform or image, or several patches."""
+        if self._takes == "image":
+            return clip.astype(np.float32)[np.newaxis]
+        rate, duration = self._settings["sample_rate"], self._settings.get("duration", 0)
+        values = front_ends.waveform(*clip, sample_rate=rate, duration=duration)
+        return self._patches(values) if self._takes == "mel" else values[np.newaxis]
+
+    def _run(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return each output of a batch, (places..., size)."""
+        count, size = len(values), self._input.shape[0]
+        if self._takes == "mel" and isinstance(size, int) and size != count:
+            return self._in_parts(values, size)
+        names = list(self._settings["cuts"].values())
         try:
-            (found,) = self._session.run([self._output], {self._input.name: self._shaped(values)})
+            return self._session.run(names, {self._input.name: self._shaped(values)})
         except Exception as error:
+            shape = values.shape if self._takes == "mel" else values.shape[1:]
             raise GenreflowError(
-                f"{self.path} does not take a {self._takes} of the shape "
-                f"{values.shape} (its input is {self._input.shape}): {error}"
+                f"{self.path} does not take a {self._takes} of the shape {shape} (its input is "
+                f"{self._input.shape}): {error}"
             ) from None
+
+    def _in_parts(self, values: np.ndarray, size: int) -> list[np.ndarray]:
+        """Run a network that takes so many patches at a time and no other number."""
+        starts = range(0, len(values), size)
+        missing = len(starts) * size - len(values)
+        filled = np.concatenate([values, np.zeros((missing, *values.shape[1:]), np.float32)])
+        runs = [self._run(filled[start : start + size]) for start in starts]
+        return [np.concatenate(one)[: len(values)] for one in zip(*runs, strict=True)]
+
+    def _pooled(self, found: np.ndarray) -> np.ndarray:
         if self._settings.get("pooling", "mean") == "mean" and found.ndim > 1:
-            # (batch of one, frames..., size), or (frames, size) where there is no batch.
+            # (patches or a batch of one, frames..., size), or (frames, size) without a batch.
             found = found.reshape(-1, found.shape[-1]).mean(axis=0)
         return np.ascontiguousarray(found.reshape(-1), dtype=np.float32)
-
-    def waveform(self, samples: np.ndarray, rate: int) -> np.ndarray:
-        """Return samples as the network takes them.
-
-        Parameters
-        ----------
-        samples : int16, shape (n,)
-            Mono.
-        rate
-            Of the samples [Hz]. They are resampled by soxr.
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape (n_samples,)
-            Within -1 to 1, of the network's rate and length.
-        """
-        wanted = self._settings["sample_rate"]
-        values = samples.astype(np.float32) / FULL_SCALE
-        if wanted != rate:
-            values = soxr.resample(values, rate, wanted, quality="HQ")
-        if length := round(self._settings.get("duration", 0) * wanted):
-            values = np.pad(values[:length], (0, max(0, length - len(values))))
-        return values
 
     def _shaped(self, values: np.ndarray) -> np.ndarray:
         shape = self._input.shape
         if self._takes == "waveform":
             return values.reshape((1,) * (len(shape) - 1) + (-1,))
+        values = np.ascontiguousarray(values)
         if len(shape) == 3:
-            return values[np.newaxis]
-        return values[np.newaxis, ..., np.newaxis] if shape[-1] == 1 else values[None, None]
+            return values
+        return values[..., np.newaxis] if shape[-1] == 1 else values[:, np.newaxis]
 
 
-def _content(path: Path, sha256: str) -> bytes:
+def _content(path: Path, sha256: str | None) -> bytes:
+    """Read a network's file, which has a known hash unless it was made here."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise GenreflowError(f"cannot read {path}: {error.strerror}") from None
     found = hashlib.sha256(content).hexdigest()
-    if found != sha256.lower():
+    if sha256 and found != sha256.lower():
         raise GenreflowError(
             f"{path} has the sha256 {found}, expected {sha256}: it is another file, or not whole. "
             "Get it again, or give the hash of the file that you trust"

@@ -1,7 +1,8 @@
 """Preparing image networks: building them, and choosing what runs them for a whole corpus."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -9,10 +10,48 @@ import soxr
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.corpus.styles import STYLES
 from genreflow.corpus.synthesis import render
-from genreflow.features import engines, spectrograms
+from genreflow.features import backend, engines, spectrograms
 
 TRIAL_RATE, TRIAL_SECONDS = 22050, 30
 """Sampling rate [Hz] and length [s] of the music that engines are compared on."""
+
+
+def make(
+    folder: str | Path,
+    settings: Mapping[str, Any],
+    *,
+    images: Mapping[str, Any],
+    network: str = "",
+    weights: str = "",
+    threads: int = 1,
+) -> str:
+    """Prepare the network of a feature set, for the rule ``network``.
+
+    Parameters
+    ----------
+    folder
+        Where it shall be.
+    settings
+        As `features.kinds.image_network` plans it.
+    images
+        The fields of `features.spectrograms.Settings`.
+    network
+        Not used: a file of a network is named in the settings, too.
+    weights
+        The file of the weights; "" for none.
+    threads
+        Processor threads.
+
+    Returns
+    -------
+    str
+        What runs it, for people.
+    """
+    backend.configure(threads=threads, seed=settings["seed"])
+    pictures = trial_images(spectrograms.Settings(**images))
+    prepared = prepare(folder, pictures, weights_file=weights or None, threads=threads, **settings)
+    slower = f", which is slower than OpenVINO ({prepared.why})" if prepared.why else ""
+    return f"{prepared.engine} in {prepared.precision}{slower}"
 
 
 def prepare(

@@ -134,13 +134,15 @@ def _stored(
     if wrong.any():
         row = int(wrong.argmax())
         name = f"{features.name}/{output}" if output else features.name
+        largest = np.abs(values[row]).max()
+        said = f"reach {largest:.3g}, which {features.dtype} can't hold"
         raise GenreflowError(
-            f"track {track_ids[row]}: the features {name} reach {np.abs(values[row]).max():.3g}, "
-            f"which {features.dtype} can't hold. "
+            f"track {track_ids[row]}: the features {name} "
+            + (said if np.isfinite(largest) else "are not finite")
             + (
-                "Set transfer.dtype to float32"
-                if features.dtype != "float32"
-                else "The network gives no usable features: choose another cut or other weights"
+                ". Set transfer.dtype to float32"
+                if np.isfinite(largest) and features.dtype != "float32"
+                else ". The network gives no usable features: choose another cut or other weights"
             )
         )
     return stored

@@ -10,17 +10,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 
 import h5py
 import numpy as np
-import scipy.fft
-import scipy.signal
-import scipy.sparse
 
 from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
+from genreflow.features.mel import MelSpectrogram
 from genreflow.runtime import hdf5
 from genreflow.runtime.files import atomic
 
@@ -30,9 +27,6 @@ DYNAMIC_RANGE = 80.0
 
 SMALLEST_POWER = 1e-10
 """Floor of the power spectrogram, as in `librosa.power_to_db`."""
-
-BLOCK = 32
-"""Frames that are transformed at once: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -83,50 +77,14 @@ class LogMel:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-
-    @cached_property
-    def _window(self) -> np.ndarray:
-        return scipy.signal.get_window("hann", self.settings.n_fft).astype(np.float32)
-
-    @cached_property
-    def _mel(self) -> scipy.sparse.csr_array:
-        """The mel filters, without the frequencies above the highest band."""
-        from librosa.filters import mel  # two seconds, once a shard
-
-        filters = mel(
-            sr=self.settings.sample_rate,
-            n_fft=self.settings.n_fft,
-            n_mels=self.settings.n_mels,
-            fmin=self.settings.f_min,
-            fmax=self.settings.f_max,
+        self.power = MelSpectrogram(
+            sample_rate=settings.sample_rate,
+            n_fft=settings.n_fft,
+            hop_length=settings.hop_length,
+            n_mels=settings.n_mels,
+            f_min=settings.f_min,
+            f_max=settings.f_max,
         )
-        used = 1 + np.flatnonzero(filters.any(axis=0)).max(initial=0)
-        return scipy.sparse.csr_array(filters[:, :used].astype(np.float32))
-
-    def power(self, samples: np.ndarray) -> np.ndarray:
-        """Return the mel power spectrogram.
-
-        Parameters
-        ----------
-        samples : float32, shape (n_samples,)
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape (n_mels, 1 + n_samples // hop_length)
-        """
-        n_fft = self.settings.n_fft
-        padded = np.pad(samples, n_fft // 2)
-        frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)
-        frames = frames[:: self.settings.hop_length]
-        used = self._mel.shape[1]
-        mel = np.empty((self.settings.n_mels, len(frames)), dtype=np.float32)
-        for start in range(0, len(frames), BLOCK):
-            block = slice(start, start + BLOCK)
-            spectrum = scipy.fft.rfft(frames[block] * self._window, axis=1)[:, :used]
-            power = np.square(spectrum.real)
-            power += np.square(spectrum.imag)
-            mel[:, block] = self._mel @ power.T
-        return mel
 
     def image(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the image of a clip and how many of its columns aren't repeated.

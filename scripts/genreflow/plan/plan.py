@@ -31,8 +31,15 @@ def feature_sets(config: Config, layout: Layout) -> dict[str, Planned]:
         if planned.preparation is not None:
             made = replace(planned.feature_set, network=layout.network(name))
             planned = replace(planned, feature_set=made)
-        found.append(planned)
+        found.append(replace(planned, credit=_credit(backbone)))
     return {one.feature_set.name: one for one in found}
+
+
+def _credit(backbone: Config) -> str:
+    """Say under which licence a network is, and who made it."""
+    terms = "" if backbone.get("commercial_use", True) else "not for commercial use"
+    known = [backbone.get("license"), terms, backbone.get("citation")]
+    return "; ".join(filter(None, known))
 
 
 def downloads(config: Config) -> list[Mapping[str, str]]:
@@ -41,8 +48,7 @@ def downloads(config: Config) -> list[Mapping[str, str]]:
     Returns
     -------
     list of mapping
-        Each with path, and either network (Keras publishes its ImageNet weights) or url and
-        sha256.
+        As `genreflow.features.feature_set.Planned.downloads`.
     """
     asked = learner.asked_for(config, feature_sets(config, Layout("")))
     found = {file["path"]: file for one in asked.values() for file in one.downloads}
@@ -195,6 +201,11 @@ class Plan:
         names = dict.fromkeys(name for one in some for name in one.sets)
         networks = {name: self.sets[name].feature_set.network for name in names}
         return {name: path for name, path in networks.items() if path}
+
+    def credits_of(self, some: Iterable[Learner]) -> dict[str, str]:
+        """Return the licences and makers of networks, as far as they are known."""
+        found = {name: self.sets[name].credit for name in self.networks_of(some)}
+        return {name: credit for name, credit in found.items() if credit}
 
     @property
     def timed(self) -> list[Learner]:

@@ -27,6 +27,10 @@ def one_of(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
 
 
+def _as_path(module: str) -> str:
+    return f"{module.replace('.', '/')}.py"
+
+
 @dataclass(frozen=True)
 class Stages:
     """The stages of a plan.
@@ -193,6 +197,19 @@ class Stages:
         """Return what a network is prepared from."""
         return self._planned(wildcards).preparation
 
+    def preparer(self, wildcards: Any) -> str:
+        """Return the module that prepares a network."""
+        return self._planned(wildcards).preparer
+
+    def preparing_module(self, wildcards: Any) -> str:
+        """Return the module that prepares a network, as a path."""
+        return _as_path(self.preparer(wildcards))
+
+    def trial_images(self, wildcards: Any) -> dict[str, Any]:
+        """Return what the images are made with that a prepared network takes, if it takes any."""
+        takes_images = self._planned(wildcards).feature_set.needs == IMAGE
+        return {**self.audio, **self.plan.config["spectrogram"]} if takes_images else {}
+
     def network(self, wildcards: Any) -> str | list[str]:
         """Return the network that a feature set runs, if it does."""
         return self._planned(wildcards).feature_set.network or []
@@ -230,13 +247,13 @@ class Stages:
         found = (
             self._planned(wildcards).feature_set if by_name else self._owner(wildcards.features)[0]
         )
-        return f"{type(found).__module__.replace('.', '/')}.py"
+        return _as_path(type(found).__module__)
 
     @property
     def modules(self) -> list[str]:
         """The modules of the kinds of all feature sets, as paths."""
         kinds = {type(one.feature_set).__module__ for one in self.plan.sets.values()}
-        return sorted(f"{name.replace('.', '/')}.py" for name in kinds)
+        return sorted(map(_as_path, kinds))
 
     def feature_shards(self, wildcards: Any) -> list[str]:
         """Return the shards that a feature matrix is gathered from."""

@@ -83,6 +83,7 @@ class ImageNetwork(FeatureSet):
                 "engine": config["transfer"]["engine"],
                 "seed": config["seed"],
             },
+            preparer="genreflow.features.preparation",
             files=files,
             downloads=[{"path": path, "network": network}] if by_keras else [],
             is_random=weights == "random" and not own,
