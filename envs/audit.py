@@ -14,8 +14,8 @@ HOME = Path(".genreflow/pip-audit")
 VERSION = "2.9.0"
 
 ACCEPTED: dict[str, str] = {
-    "CVE-2025-44904": "HDF5 in h5py 3.14, which TensorFlow 2.21 pins: docs/reliability.md",
-    "CVE-2025-44905": "HDF5 in h5py 3.14, which TensorFlow 2.21 pins: docs/reliability.md",
+    "CVE-2025-44904": "HDF5 in h5py 3.14; TensorFlow 2.21 allows no later one: use a sandbox (SECURITY.md)",
+    "CVE-2025-44905": "HDF5 in h5py 3.14; TensorFlow 2.21 allows no later one: use a sandbox (SECURITY.md)",
 }
 """Findings that can't be mended yet, with the reason."""
 
@@ -25,6 +25,8 @@ def findings(report: str, accepted: dict[str, str] = ACCEPTED) -> list[str] | No
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError):
+        return None
+    if not any("vulns" in one for one in packages):  # a mirror that knows no advisories
         return None
     return [
         f"{one['name']} {one['version']}: {found['id']}, mended in "

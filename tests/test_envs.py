@@ -58,6 +58,7 @@ def test_advisories_count_unless_they_are_accepted():
     assert audit.findings(report, {}) == ["a 1: PYSEC-1, mended in 2"]
     assert audit.findings(report, {"CVE-1": "why"}) == []
     assert audit.findings("no network", {}) is None
+    assert audit.findings(json.dumps({"dependencies": packages[1:]}), {}) is None
 
 
 def test_container_installs_the_lock_and_nothing_else_from_pip():
