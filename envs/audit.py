@@ -13,9 +13,11 @@ HOME = Path(".genreflow/pip-audit")
 """An environment of its own, for it must not change what the workflow runs with."""
 VERSION = "2.9.0"
 
+_HDF5 = "HDF5 in h5py 3.14; TensorFlow 2.21 allows no later one: use a sandbox (SECURITY.md)"
+
 ACCEPTED: dict[str, str] = {
-    "CVE-2025-44904": "HDF5 in h5py 3.14; TensorFlow 2.21 allows no later one: use a sandbox (SECURITY.md)",
-    "CVE-2025-44905": "HDF5 in h5py 3.14; TensorFlow 2.21 allows no later one: use a sandbox (SECURITY.md)",
+    "CVE-2025-44904": _HDF5,
+    "CVE-2025-44905": _HDF5,
 }
 """Findings that can't be mended yet, with the reason."""
 
