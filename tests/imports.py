@@ -26,15 +26,21 @@ KINDS = {"handcrafted": "handcrafted", "image_network": "tiny"}
 """The feature set of the tests' corpus that is of a kind."""
 
 
+PREPARATION = "genreflow.features.preparation"
+"""What prepares the network of the tests' corpus."""
+
+
 def users(module):
     """Return the scripts that import a module of the library.
 
     The kinds of feature sets are imported by name, as the sets of a run need them: for these it
-    returns RULE/SET.
+    returns RULE/SET; and so is what prepares networks: the rule.
     """
     found = {script for script in PYTHON if module in modules(script)}
     for kind, name in KINDS.items():
         path = f"genreflow/features/kinds/{kind}.py"
         if module in {f"genreflow.features.kinds.{kind}", *modules(path)}:
             found |= {f"feature_shard/{name}", f"feature_matrix/{name}"}
+    if module in {PREPARATION, *modules(f"{PREPARATION.replace('.', '/')}.py")}:
+        found.add("network")
     return found

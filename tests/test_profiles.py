@@ -40,10 +40,13 @@ def test_clusters_differ_in_how_jobs_are_sent_only():
 
 def test_whatever_uses_tensorflow_has_the_card_for_itself():
     backend = ROOT / "scripts/genreflow/features/backend.py"
+    # What a script imports by name, as the configuration asks for it.
+    further = {"network": [ROOT / "scripts/genreflow/features/preparation.py"]}
     using = {
         name
         for name in NAMES
-        if (script := ROOT / f"scripts/{name}.py").exists() and backend in digest.closure(script)
+        if (script := ROOT / f"scripts/{name}.py").exists()
+        and backend in digest.closure(script, *further.get(name, []))
     }
     assert "cnn" in using
     settings = profile("gpu")

@@ -227,12 +227,12 @@ def test_comments_docstrings_and_empty_lines_in_all_modules_change_nothing(copy)
 
 def test_a_changed_mel_filter_changes_what_looks_at_images(copy):
     before = digests(copy)
-    path = copy / "genreflow" / "features" / "spectrograms.py"
+    path = copy / "genreflow" / "features" / "mel.py"
     text = path.read_text(encoding="utf-8")
-    old, new = "fmin=self.settings.f_min,", "fmin=1.0 + self.settings.f_min,"
+    old, new = "fmin=self.f_min,", "fmin=1.0 + self.f_min,"
     assert text.count(old) == 1
     path.write_text(text.replace(old, new), encoding="utf-8")
-    expected = users("genreflow.features.spectrograms") & set(REAL)
+    expected = users("genreflow.features.mel") & set(REAL)
     assert {"spectrogram_shard.py", "cnn.py"} < expected < set(REAL)
     assert changed(before, digests(copy)) == expected
 

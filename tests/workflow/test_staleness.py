@@ -83,6 +83,7 @@ def of_corpus():
     """Return the jobs after the shards: one each with this configuration."""
     return {
         ("manifest",),
+        ("clip_length",),
         ("split", "grouped"),
         ("spectrograms",),
         ("genre_gallery",),
@@ -316,6 +317,7 @@ SETTINGS = {
     "transfer.threads": (3, []),
     "transfer.joined.*": (["tiny/pool", "tiny/first"], ["joined_features"]),
     "transfer.folder": ("elsewhere", []),
+    "transfer.accept_noncommercial": (True, []),
     "transfer.run": (["svm-rbf"], ["classify"]),
     "classify.features.*": (["all", 0.9], ["pca"]),
     "classify.run": (["svm-rbf"], ["classify"]),
