@@ -2,9 +2,8 @@
 
 Both start from the same log-mel images in memory (of the synthetic music that engines are compared
 on) and end in the features of all cuts, with random weights. Rounds alternate, so that other work
-on the machine slows down both, and medians over the rounds are compared. The peak is that of the
-best product of matrices, of 512 x 512 to 2048 x 2048, by NumPy or, one after another without
-leaving it, by OpenVINO in the same rounds; the best round is held against it. Agreement with
+on the machine slows down both, and medians over the rounds are compared. The best round is held
+against the machine's peak (peak.py). Agreement with
 Keras's features is shown as their least cosine similarity, and as the workflow judges it: how
 tracks differ counts, too.
 """
@@ -12,12 +11,9 @@ tracks differ counts, too.
 import argparse
 import math
 import os
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -29,6 +25,7 @@ import numpy as np
 from genreflow.features import engines, image_networks, preparation
 from genreflow.features.engines import openvino
 from genreflow.features.spectrograms import Settings
+from peak import processor, products, raise_peak, seconds
 
 BACKBONES = {
     "VGG16": ["block5_pool", "fc1", "fc2"],
@@ -45,8 +42,6 @@ STUDY = Settings(
     invert=True,
 )
 SHAPE = STUDY.shape
-SIDES = (512, 1024, 2048)
-CHAIN = 8
 TARGETS = {"bfloat16": 8.0, "float32": 5.0}
 """For VGG16: how many times as fast as Keras."""
 
@@ -95,12 +90,6 @@ def ways(
     return found
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def operations(network: keras.Model) -> int:
     """Return how many multiplications and additions an image takes in its weighted layers."""
     total = 0
@@ -113,61 +102,18 @@ def operations(network: keras.Model) -> int:
     return total
 
 
-def products(threads: int) -> list[tuple[str, int, Callable[[], object]]]:
-    """Return matrix products: the precision, the operations, and what computes them."""
-    rng = np.random.default_rng(0)
-    found: list[tuple[str, int, Callable[[], object]]] = []
-    for side in SIDES:
-        one, other = (rng.standard_normal((side, side), dtype=np.float32) for _ in range(2))
-        found.append(("float32", 2 * side**3, partial(np.matmul, one, other)))
-        found += [
-            (name, 2 * side**3 * CHAIN, chain(one, other / side**0.5, name, threads))
-            for name in engines.precisions()
-        ]
-    return found
-
-
-def chain(one: np.ndarray, other: np.ndarray, precision: str, threads: int) -> Callable[[], object]:
-    """Multiply a matrix by another again and again in OpenVINO, as the layers of a network do.
-
-    Only the sum leaves the engine. So converting to the precision costs next to nothing.
-    """
-    make = openvino.opset13
-    left = make.parameter(one.shape, np.float32)
-    result = left
-    for _ in range(CHAIN):
-        result = make.matmul(result, make.constant(other), False, True)
-    total = make.reduce_sum(result, make.constant([0, 1]), False)
-    hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
-    compiled = openvino.Core().compile_model(
-        openvino.Model([total], [left], "products"),
-        "CPU",
-        {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads},
-    )
-    request = compiled.create_infer_request()
-    return lambda: request.infer([one], share_inputs=True)
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def measure(network: str, images: np.ndarray, rounds: int, threads: int) -> dict[str, float]:
     """Print the table of a backbone and return how many times as fast each way is."""
     backbone = image_networks.build(network, BACKBONES[network], seed=0)
     work = ways(network, backbone, images, threads)
     results = {way: run() for way, run in work.items()}  # and all that is done but once
-    matrices = products(threads)
+    matrices = products(threads, engines.precisions())
     peak: dict[str, float] = {}
     times: dict[str, list[float]] = {way: [] for way in work}
     for _ in range(rounds):
         for way, run in work.items():
             times[way].append(seconds(run))
-            for precision, count, multiply in matrices:
-                rate = count / min(seconds(multiply) for _ in range(3))
-                peak[precision] = max(peak.get(precision, 0), rate)
+            raise_peak(peak, matrices)
     medians = {way: statistics.median(found) for way, found in times.items()}
     plain = next(iter(medians))
     print(f"\n{network}: {', '.join(backbone.cuts)}\n")

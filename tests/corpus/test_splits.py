@@ -25,8 +25,8 @@ def plain(sizes, **columns):
     return table
 
 
-def split(name, tracks, validation=0.1, test=0.2, seed=0):
-    return splits.make(name, tracks, validation=validation, test=test, seed=seed)
+def split(name, tracks, validation=0.1, test=0.2, **settings):
+    return splits.make(name, tracks, validation=validation, test=test, **{"seed": 0, **settings})
 
 
 def parts(made):
@@ -361,6 +361,23 @@ def test_a_fold_that_there_is_not_is_refused():
 # --- counts ---
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_fewer_training_tracks_are_some_of_those_of_a_larger_number(name):
+    tracks = corpus(5)
+    whole, four, two = (split(name, tracks, training=number) for number in (0, 4, 2))
+    for number, few, more in ((2, two, four), (4, four, whole)):
+        assert (
+            counted(few, tracks)["training"]
+            == counted(whole, tracks)["training"].clip(upper=number)
+        ).all()
+        assert parts(few).items() <= parts(more).items()
+        tested = [
+            {one: part for one, part in parts(made).items() if part != "training"}
+            for made in (few, whole)
+        ]
+        assert tested[0] == tested[1]
+
+
 def test_summary_says_sizes_and_what_crosses():
     tracks = pd.DataFrame(
         {
@@ -374,5 +391,5 @@ def test_summary_says_sizes_and_what_crosses():
     split = pd.DataFrame({"track_id": list("abc"), "part": ["training", "validation", "test"]})
     said = splits.summary(split, tracks)
     assert said.startswith("1 training, 1 validation, 1 test; 1 of the test tracks share")
-    assert said.endswith("1 duplicates left out")
+    assert said.endswith("1 left out, as duplicates or beyond split.training")
     assert "not known" in splits.summary(split, tracks.assign(artist_id=""))

@@ -75,6 +75,9 @@ class Split(Section):
     """Share of validation; in lowest-ids and cv, of what isn't test."""
     test: Number = Field(0.1, gt=0, lt=0.5)
     """Share of test."""
+    training: Natural = 0
+    """At most so many training tracks per genre, drawn at random; the others are left out (0: all
+    are used). Runs with 2, 4, 8... give a learning curve."""
 
 
 LONGEST, AUTO = 29.7, "auto"

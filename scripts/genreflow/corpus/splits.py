@@ -17,7 +17,13 @@ _TRIES = 10
 
 
 def make(
-    name: str, tracks: pd.DataFrame, *, validation: float, test: float, seed: int
+    name: str,
+    tracks: pd.DataFrame,
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    training: int = 0,
 ) -> pd.DataFrame:
     """Divide the tracks of a corpus into training, validation and test.
 
@@ -57,6 +63,9 @@ def make(
         Share of the test part (``grouped``, ``lowest-ids``), more than 0.
     seed
         Not negative. The same seed gives each track the same part, in whatever order they come.
+    training
+        At most so many training tracks of each genre are kept, those of a smaller number among
+        them; the others have no row. 0 keeps all.
 
     Returns
     -------
@@ -86,6 +95,8 @@ def make(
     else:
         part = _fold(name, rows, validation, seed)
 
+    if training:
+        part = _with_fewer(rows["genre"], part, training, np.random.default_rng(seed))
     _check_parts(name, rows["genre"], part, PARTS)
     split = pd.DataFrame({"track_id": rows["track_id"], "part": part.astype(str)})
     split = tracks[["track_id"]].merge(split, on="track_id", how="left")
@@ -111,7 +122,9 @@ def summary(split: pd.DataFrame, tracks: pd.DataFrame) -> str:
         crossing = component[part == "test"].isin(component[part == "training"]).sum()
         shared = f"{crossing} of the test tracks share an artist or album with training"
     left_out = part.isna().sum()
-    return f"{sizes}; {shared}" + (f"; {left_out} duplicates left out" if left_out else "")
+    return f"{sizes}; {shared}" + (
+        f"; {left_out} left out, as duplicates or beyond split.training" if left_out else ""
+    )
 
 
 # --- the kinds of splits: the part of each track, _LEFT_OUT for those left out -----------------
@@ -180,6 +193,15 @@ def _with_validation(
     part = part.copy()
     part[rest] = np.array(PARTS, object)[_allocate(genre, group, [1 - share, share], rng)]
     return part
+
+
+def _with_fewer(
+    genre: pd.Series, part: np.ndarray, number: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Keep so many training tracks of each genre, the first ones of a random order."""
+    order = pd.Series(rng.permutation(len(part)))
+    place = order.where(part == "training").groupby(genre).rank()
+    return np.where(place > number, _LEFT_OUT, part).astype(object)
 
 
 def _without_duplicates(tracks: pd.DataFrame, part: np.ndarray) -> np.ndarray:
