@@ -177,7 +177,7 @@ test of all clips.
 ![Accuracy by the number of training clips](images/learning_curve.svg)
 """
 
-WARNING = """What could be luck or leakage: {clips} clips are few, see the intervals. Artists are not
+WARNING = """What could be luck or leakage: {clips} clips are few, see the intervals. Artists aren't
 known, so that the same one may be on both sides of a fold, which makes every learner look better
 than it is on new artists. musicnn was trained to tag the Million Song Dataset, which may hold some
 of these songs: expect less on music that it can't have heard."""

@@ -12,11 +12,19 @@ import soundfile
 from genreflow.bundle import bundles, latency, prediction
 from genreflow.bundle.description import FORMAT, Audit, BundledModel
 from genreflow.errors import Unusable
-from genreflow.features import matrices, preparation, shards, spectrograms
+from genreflow.features import (
+    matrices,
+    musicnn,
+    packages,
+    preparation,
+    recipes,
+    shards,
+    spectrograms,
+)
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, Sound, known_kinds
 from genreflow.features.kinds.handcrafted import Handcrafted
 from genreflow.features.kinds.image_network import ImageNetwork
-from genreflow.features.kinds.onnx_network import Mel
+from genreflow.features.kinds.onnx_network import Mel, OnnxBackbone, OnnxNetwork
 from made import clips
 from made.networks import sha256, write_filters, write_keras, write_patches, write_product
 from made.trained_corpus import AUDIT, CLIP, IMAGES, RATE
@@ -67,10 +75,25 @@ def onnx_network(taken):
     return make
 
 
+def musicnn_network(folder):
+    package, known = recipes.known()["musicnn"].package, recipes.known()["musicnn"].backbone
+    if packages.installed(package.name, package.version, package.data) is None:
+        pytest.skip("needs the package musicnn")
+    musicnn.make(folder / "net", {"recipe": "musicnn", "sha256": known["sha256"]})
+    backbone = OnnxBackbone(network="musicnn", cuts=["penultimate", "pool"])
+    config = {"transfer": {"folder": "", "dtype": "float32"}}
+    planned = OnnxNetwork.planned("net", backbone.model_dump(exclude_none=True), config)
+    settings = dict(planned.feature_set.settings)
+    return [Part("onnx", "net", cut, settings, "net") for cut in planned.outputs]
+
+
 EXAMPLES = {
     "handcrafted": {"": handcrafted},
     "keras": {engine: keras_network(engine) for engine in ("openvino", "keras")},
-    "onnx": {taken: onnx_network(taken) for taken in ("waveform", "mel", "image")},
+    "onnx": {
+        **{taken: onnx_network(taken) for taken in ("waveform", "mel", "image")},
+        "musicnn": musicnn_network,
+    },
 }
 """What makes the parts of a matrix in a folder, for each kind."""
 

@@ -1,5 +1,6 @@
 """musicnn, against the graph that its package brings along, fed with float32."""
 
+import ast
 import contextlib
 import os
 import shutil
@@ -139,6 +140,28 @@ def test_it_agrees_with_a_second_reference(network):
     for cut, column, atol in (("tags", "tag_", 1e-4), ("penultimate", "penultimate_", 2e-3)):
         expected = table.filter(like=column)
         np.testing.assert_allclose([one[cut][0] for one in found], expected, atol=atol)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="needs the shared data")
+def test_its_first_tag_of_real_clips_is_hip_hop_where_the_genre_is(network):
+    (configuration,) = of_package("musicnn/configuration.py")
+    tree = ast.parse(configuration)
+    labels = {one.targets[0].id: one.value for one in tree.body if isinstance(one, ast.Assign)}
+    tags = ast.literal_eval(labels["MSD_LABELS"])
+    features, first = feature_set(network, "tags"), {}
+    for path in sorted(DATA.glob("fma_clips/*.mp3")):
+        sound = as_int16(*native(path, duration=29.7))
+        first[int(path.stem)] = tags[features.features([sound])["tags"][0].argmax()]
+    assert {track for track, tag in first.items() if tag == "Hip-Hop"} == {2, 5, 676}
+    assert len(first) == 10
+
+
+def test_it_knows_how_many_parameters_lie_before_each_output(network, reference):
+    features = feature_set(network, "penultimate", "tags")
+    # Fewer than the 0.8 million of the package: what was switched off is left out.
+    before, all_of_them = features.parameters("penultimate"), features.parameters("tags")
+    assert all_of_them - before == 200 * 50 + 50
+    assert 301_200 + 200 < before < 800_000
 
 
 def test_weights_that_are_not_the_ones_or_not_there_are_refused(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Networks in ONNX, trained on audio or on anything else, run by onnxruntime."""
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -162,6 +163,21 @@ class Network:
         if len(shape) == 3:
             return values
         return values[..., np.newaxis] if shape[-1] == 1 else values[:, np.newaxis]
+
+    def parameters(self, output: str) -> int:
+        """Return how many weights lie before an output of the network."""
+        import onnx
+
+        graph = onnx.load_model_from_string(_content(self.path, None)).graph
+        shapes = onnx.TensorProto.INT64  # what says shapes and axes is no weight
+        sizes = {
+            one.name: math.prod(one.dims) for one in graph.initializer if one.data_type != shapes
+        }
+        needed = {output}
+        for node in reversed(graph.node):  # nodes stand behind those that they need
+            if needed & set(node.output):
+                needed |= set(node.input)
+        return sum(size for name, size in sizes.items() if name in needed)
 
 
 def _content(path: Path, sha256: str | None) -> bytes:

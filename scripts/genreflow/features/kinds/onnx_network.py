@@ -228,6 +228,10 @@ class OnnxNetwork(FeatureSet):
         called = self.name if Path(self.network).is_dir() else path.name
         return {"network": called, "engine": "onnxruntime", "precision": "float32"}
 
+    def parameters(self, output: str) -> int:
+        """Return how many weights the network has up to an output."""
+        return self._network.parameters(self.settings["cuts"][output])
+
     @cached_property
     def _network(self) -> "Network":
         from genreflow.features import onnx_networks
