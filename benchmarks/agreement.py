@@ -141,8 +141,8 @@ def table(network: str, cuts: Sequence[str], images: np.ndarray, genres: np.ndar
             similar = engines.agreement(found[number], reference)
             changed = np.sum(predictions(found[number], genres) != predicted)
             print(
-                f"| {cut} | {reference.shape[1]} | {100 * np.mean(predicted == genres):.0f} | {way} "
-                f"| {engines.cosine(found[number], reference):.6f} | {similar:.6f} "
+                f"| {cut} | {reference.shape[1]} | {100 * np.mean(predicted == genres):.0f} "
+                f"| {way} | {engines.cosine(found[number], reference):.6f} | {similar:.6f} "
                 f"| {'yes' if similar > engines.AGREEMENT else 'no'} | {changed} of {len(genres)} |"
             )
 

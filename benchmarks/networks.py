@@ -26,6 +26,7 @@ import librosa
 import numpy as np
 import onnx
 import onnxruntime
+from genreflow.corpus.styles import STYLES
 from genreflow.corpus.synthesis import render
 from genreflow.features import musicnn, packages, recipes
 from genreflow.features.engines import openvino
@@ -142,7 +143,8 @@ def in_onnxruntime(model: bytes) -> Callable[[np.ndarray], list[np.ndarray]]:
 def in_openvino(model: bytes) -> Callable[[np.ndarray], list[np.ndarray]]:
     """Return the same by OpenVINO, in float32."""
     hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    request = openvino.Core().compile_model(model, b"", "CPU", hints).create_infer_request()
+    core = openvino.Core()
+    request = core.compile_model(core.read_model(model), "CPU", hints).create_infer_request()
 
     def run(patches: np.ndarray) -> list[np.ndarray]:
         request.infer([patches], share_inputs=True)
@@ -176,7 +178,7 @@ def planned(folder: Path, model: bytes) -> OnnxNetwork:
     network.write_bytes(model)
     given = {"network": "musicnn", "cuts": {name: name for name in OUTPUTS}}
     backbone = OnnxBackbone.model_validate(given).model_dump(exclude_none=True)
-    settings = {key: backbone[key] for key in ("cuts", "input", "sample_rate", "mel", "pooling")}
+    settings = {key: backbone[key] for key in ("cuts", "input", "sample_rate", "mel")}
     return OnnxNetwork("musicnn", settings | {"dtype": "float32"}, str(network), threads=1)
 
 
@@ -211,10 +213,12 @@ def main() -> int:
     args = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    clip = render("techno", seed=0, artist=0, clip=0, rate=RATE, channels=1, seconds=SECONDS)
+    clip = render(
+        next(iter(STYLES)), seed=0, artist=0, clip=0, rate=RATE, channels=1, seconds=SECONDS
+    )
     sound = Sound((clip[:, 0] * 32767).astype(np.int16), RATE)
     package = recipes.known()["musicnn"].package
-    read = packages.read(package.name, package.version, (package.data, package.index))
+    read = packages.read(package.name, package.version, (package.data, package.index), wheel="")
     variables = musicnn.read(*read)
     published, ours = PlainGraph(variables).build(), musicnn.build(variables)
     graph = ours.SerializeToString()
