@@ -289,7 +289,7 @@ def test_a_member_outside_of_the_bundle_is_refused(bundle, place):
 
 def test_other_versions_are_named(bundle):
     assert bundles.read(bundle).other_versions() == []
-    assert {"onnxruntime", "openvino", "tensorflow"} < set(described(bundle)["versions"])
+    assert {"openvino", "tensorflow"} < set(described(bundle)["versions"])
     versions = described(bundle)["versions"]
     describe(bundle, versions=versions | {"skops": "0.1", "genreflow": "0.0.1"})
     other = bundles.read(bundle).other_versions()

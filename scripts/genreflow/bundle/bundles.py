@@ -41,7 +41,6 @@ PACKAGES = (
     "keras",
     "librosa",
     "numpy",
-    "onnxruntime",
     "openvino",
     "scikit-learn",
     "scipy",

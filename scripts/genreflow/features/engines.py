@@ -362,18 +362,7 @@ def by_openvino(
     sized = model.clone()
     number = BATCH_SIZE if padded else openvino.Dimension(1, BATCH_SIZE)
     sized.reshape(openvino.PartialShape([number, *sized.input().partial_shape[1:]]))
-    compiled = openvino.Core().compile_model(
-        sized,
-        "CPU",
-        {
-            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            # Jobs that run side by side would all be pinned to the same cores.
-            "ENABLE_CPU_PINNING": False,
-        },
-    )
-    request = compiled.create_infer_request()
+    request = compiled(sized, precision=precision, threads=threads)
 
     def run(images: np.ndarray) -> Batch:
         batch = _padded(images) if padded else np.ascontiguousarray(images)
@@ -382,6 +371,18 @@ def by_openvino(
         return [tensor.data[: len(images)].copy() for tensor in request.output_tensors]
 
     return run
+
+
+def compiled(model: "openvino.Model", *, precision: str, threads: int) -> "openvino.InferRequest":
+    """Make a model ready to run by OpenVINO; arguments are those of `by_openvino`."""
+    options = {
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        # Jobs that run side by side would all be pinned to the same cores.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return openvino.Core().compile_model(model, "CPU", options).create_infer_request()
 
 
 def _padded(images: np.ndarray) -> np.ndarray:

@@ -1,17 +1,18 @@
-"""Networks in ONNX, trained on audio or on anything else, run by onnxruntime."""
+"""Networks in ONNX, trained on audio or on anything else, run by OpenVINO in float32."""
 
 import hashlib
 import math
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnx
+from google.protobuf.message import Message
 
 from genreflow.errors import GenreflowError, nearest_first
-from genreflow.features import front_ends
+from genreflow.features import engines, front_ends
+from genreflow.features.engines import openvino
 
 FILE = "network.onnx"
 """What a network is called in the folder where it was made."""
@@ -50,44 +51,48 @@ class Network:
         path = Path(path)
         self.path = path / FILE if path.is_dir() else path
         self._settings, self._takes = settings, settings["input"]
-        content = _content(self.path, settings.get("sha256"))
-        options = onnxruntime.SessionOptions()
-        # It raises its errors; what it prints has names of the file as they are.
-        options.log_severity_level = 4
-        # The hash says nothing of weights in other files, so there is no folder to find them in.
-        options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", os.devnull
-        )
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        try:
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own kinds have no common one
-            raise GenreflowError(
-                f"{self.path} is no network in ONNX that can be run: {error}"
-            ) from None
-        self._input = self._only_input()
-        self._require_outputs()
+        if openvino is None:
+            raise GenreflowError(f"{self.path} is run by OpenVINO, which isn't installed")
+        model = self._read(_content(self.path, settings.get("sha256")))
+        self._shape = self._shape_of_input(model)
+        self._require_outputs(model)
+        self._request = engines.compiled(model, precision="float32", threads=threads)
         if self._takes == "mel":
             self._patches = front_ends.MelPatches(settings["mel"], settings["sample_rate"])
 
-    def _only_input(self) -> Any:
-        inputs = self._session.get_inputs()
-        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-            kinds = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+    def _read(self, content: bytes) -> Any:
+        """Read the network; one with weights in other files is refused: the hash says nothing."""
+        try:
+            self._graph = onnx.load_model_from_string(content).graph
+            if any(one.data_location == one.EXTERNAL for one in _tensors(self._graph)):
+                raise GenreflowError("it has weights in other files; save it in one")
+            return openvino.Core().read_model(content)
+        except Exception as error:  # OpenVINO's and protobuf's own kinds have no common one
+            raise GenreflowError(
+                f"{self.path} is no network in ONNX that can be run: {_shortened(error)}"
+            ) from None
+
+    def _shape_of_input(self, model: Any) -> list[int | None]:
+        """Return the axes of the only input, None for those of any length."""
+        inputs = model.inputs
+        if len(inputs) != 1 or inputs[0].element_type != openvino.Type.f32:
+            kinds = ", ".join(
+                f"{one.any_name} {one.element_type.to_string()} {one.partial_shape}"
+                for one in inputs
+            )
             raise GenreflowError(
                 f"{self.path}: expected one input of float32; its inputs are {kinds}"
             )
-        if len(inputs[0].shape) not in RANKS[self._takes]:
+        shape = inputs[0].partial_shape
+        if shape.rank.is_dynamic or len(shape) not in RANKS[self._takes]:
             raise GenreflowError(
-                f"{self.path}: its input {inputs[0].name} has the shape {inputs[0].shape}, which "
+                f"{self.path}: its input {inputs[0].any_name} has the shape {shape}, which "
                 f"is no {self._takes}"
             )
-        return inputs[0]
+        return [axis.get_length() if axis.is_static else None for axis in shape]
 
-    def _require_outputs(self) -> None:
-        names = [output.name for output in self._session.get_outputs()]
+    def _require_outputs(self, model: Any) -> None:
+        names = [name for output in model.outputs for name in sorted(output.names)]
         for wanted in self._settings["cuts"].values():
             if wanted not in names:
                 raise GenreflowError(
@@ -128,18 +133,23 @@ class Network:
 
     def _run(self, values: np.ndarray) -> list[np.ndarray]:
         """Return each output of a batch, (places..., size)."""
-        count, size = len(values), self._input.shape[0]
-        if self._takes == "mel" and isinstance(size, int) and size != count:
+        count, size = len(values), self._shape[0]
+        if self._takes == "mel" and size not in (None, count):
             return self._in_parts(values, size)
-        names = list(self._settings["cuts"].values())
         try:
-            return self._session.run(names, {self._input.name: self._shaped(values)})
-        except Exception as error:
+            self._request.infer([self._shaped(values)], share_inputs=True)
+            # Copied: the next batch overwrites the tensors.
+            names = self._settings["cuts"].values()
+            found = [self._request.get_tensor(name).data.copy() for name in names]
+            if not all(one.size for one in found):
+                raise RuntimeError("an output would be empty")
+        except RuntimeError as error:
             shape = values.shape if self._takes == "mel" else values.shape[1:]
             raise GenreflowError(
                 f"{self.path} does not take a {self._takes} of the shape {shape} (its input is "
-                f"{self._input.shape}): {error}"
+                f"{self._shape}): {_shortened(error)}"
             ) from None
+        return found
 
     def _in_parts(self, values: np.ndarray, size: int) -> list[np.ndarray]:
         """Run a network that takes so many patches at a time and no other number."""
@@ -156,7 +166,7 @@ class Network:
         return np.ascontiguousarray(found.reshape(-1), dtype=np.float32)
 
     def _shaped(self, values: np.ndarray) -> np.ndarray:
-        shape = self._input.shape
+        shape = self._shape
         if self._takes == "waveform":
             return values.reshape((1,) * (len(shape) - 1) + (-1,))
         values = np.ascontiguousarray(values)
@@ -166,18 +176,30 @@ class Network:
 
     def parameters(self, output: str) -> int:
         """Return how many weights lie before an output of the network."""
-        import onnx
-
-        graph = onnx.load_model_from_string(_content(self.path, None)).graph
         shapes = onnx.TensorProto.INT64  # what says shapes and axes is no weight
-        sizes = {
-            one.name: math.prod(one.dims) for one in graph.initializer if one.data_type != shapes
-        }
+        weights = (one for one in self._graph.initializer if one.data_type != shapes)
+        sizes = {one.name: math.prod(one.dims) for one in weights}
         needed = {output}
-        for node in reversed(graph.node):  # nodes stand behind those that they need
+        for node in reversed(self._graph.node):  # nodes stand behind those that they need
             if needed & set(node.output):
                 needed |= set(node.input)
         return sum(size for name, size in sizes.items() if name in needed)
+
+
+def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
+    """Yield all tensors of a graph, those of nodes and of graphs within them too."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for one in value if field.is_repeated else [value]:
+            if isinstance(one, onnx.TensorProto):
+                yield one
+            yield from _tensors(one)
+
+
+def _shortened(error: Exception) -> str:
+    """Return what an error says, in a line."""
+    return " ".join(str(error).split())[:500]
 
 
 def _content(path: Path, sha256: str | None) -> bytes:

@@ -16,7 +16,6 @@ PACKAGES = (
     "keras",
     "tensorflow",
     "openvino",
-    "onnxruntime",
     "scikit-learn",
 )
 """On whose versions numbers can depend."""

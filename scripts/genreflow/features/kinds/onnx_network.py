@@ -226,7 +226,7 @@ class OnnxNetwork(FeatureSet):
         """What runs the network."""
         path = self._network.path  # so one that can't be run is refused here
         called = self.name if Path(self.network).is_dir() else path.name
-        return {"network": called, "engine": "onnxruntime", "precision": "float32"}
+        return {"network": called, "engine": "openvino", "precision": "float32"}
 
     def parameters(self, output: str) -> int:
         """Return how many weights the network has up to an output."""
