@@ -58,7 +58,8 @@ def without_names(config):
     """Leave out what has names of the user's choice, which config.yaml alone gives."""
     config = deepcopy(config)
     del config["cnn"]["run"], config["cnn"]["variants"], config["cnn"]["search"]["spaces"]
-    del config["transfer"]["backbones"], config["classify"]["features"]
+    del config["transfer"]["backbones"], config["transfer"]["joined"]
+    del config["classify"]["features"]
     del config["ensembles"]["members"]
     return config
 

@@ -16,6 +16,9 @@ import yaml
 RATE = 16000
 """Of the clips [Hz]; their WAVs have half of it."""
 
+NOT_TINY = ["vgg16/fc2", "resnet50/avg_pool", "musicnn/penultimate", "joined/music"]
+"""Feature matrices of networks that take their time."""
+
 TINY = {
     "corpus": {
         "name": "tiny",
@@ -67,8 +70,7 @@ TINY = {
             "handcrafted": ["all"],
             "tiny/pool": [0.9],
             "joined/both": ["all"],
-            **{f"vgg16/{cut}": [] for cut in ("block5_pool", "fc1", "fc2")},
-            **{f"resnet50/{cut}": [] for cut in ("avg_pool", "conv5_block1_2_relu")},
+            **dict.fromkeys(NOT_TINY, []),
         },
         "run": ["logistic-regression"],
         "folds": 2,
@@ -97,8 +99,8 @@ WHOLE_DEMO = {
     "transfer": {"run": ["svm-rbf"]},
     "classify": {
         "features": {
-            **{f"vgg16/{cut}": [] for cut in ("block5_pool", "fc1", "fc2")},
-            "resnet50/conv5_block1_2_relu": [],
+            **dict.fromkeys(NOT_TINY, []),
+            "resnet50/avg_pool": [0.9],
         },
         "run": ["svm-linear"],
     },

@@ -76,19 +76,19 @@ def test_two_splits_stand_side_by_side(plan, fresh):
     assert len([job for job in jobs if job[0] == "wav"]) == 18
 
 
-IMAGENET = {"transfer": {"weights": "imagenet"}, "classify": {"features": {"vgg16/fc1": [0.9]}}}
+IMAGENET = {"transfer": {"weights": "imagenet"}, "classify": {"features": {"vgg16/fc2": [0.9]}}}
 
 
 def test_learners_on_imagenet_weights_are_run_once_these_are_there(plan, fresh):
     jobs = plan(fresh, IMAGENET)
     assert {job[1] for job in jobs if job[0] == "network"} == {"tiny"}
-    assert "vgg16/fc1" not in {job[2] for job in jobs if job[0] in ("classify", "pca")}
+    assert "vgg16/fc2" not in {job[2] for job in jobs if job[0] in ("classify", "pca")}
     weights = fresh / "resources/weights/VGG16.h5"
     weights.parent.mkdir(parents=True)
     weights.touch()
     jobs = plan(fresh, IMAGENET)
     assert {job[1] for job in jobs if job[0] == "network"} == {"tiny", "vgg16"}
-    assert ("classify", "grouped", "vgg16/fc1", "pca-0.90", "svm-linear") in jobs
+    assert ("classify", "grouped", "vgg16/fc2", "pca-0.90", "svm-linear") in jobs
 
 
 def test_what_only_left_out_learners_need_is_not_made(plan, fresh):

@@ -76,8 +76,8 @@ class Split(Section):
     test: Number = Field(0.1, gt=0, lt=0.5)
     """Share of test."""
     training: Natural = 0
-    """At most so many training tracks per genre, drawn at random; the others are left out (0: all
-    are used). Runs with 2, 4, 8... give a learning curve."""
+    """At most so many training tracks per genre, drawn at random (0: all). Runs with 2, 4, 8...
+    give a learning curve."""
 
 
 LONGEST, AUTO = 29.7, "auto"

@@ -124,8 +124,7 @@ class Transfer(Section):
     threads: Positive = 1
     """Threads of a shard's pass. Where cores are few, shards side by side are faster."""
     joined: dict[Word, Annotated[list[str], Field(min_length=2)]] = {}
-    """Features of several cuts side by side: NAME: [vgg16/fc2, resnet50/avg_pool]
-    is joined/NAME."""
+    """Several feature matrices side by side; those of NAME are called joined/NAME."""
     folder: Text = "resources"
     """Where downloaded networks and weights are kept."""
     run: Set[Classifier] = ["svm-linear", "svm-rbf", "mlp"]

@@ -206,11 +206,8 @@ class Cnn(Section):
 class Ffnn(Section):
     """The feed-forward networks on the hand-crafted features."""
 
-    units: Set[Annotated[list[Positive], Field(min_length=1)]] = [
-        *([512, 512], [512, 256], [256, 256], [256, 64], [128, 64]),
-        *([64], [128], [256], [512]),
-    ]
-    """Units of the hidden layers of each network that is trained: the study's nine."""
+    units: Set[Annotated[list[Positive], Field(min_length=1)]] = [[512, 256], [64]]
+    """Units of the hidden layers of each network that is trained: two of the study's nine."""
     l2: Number = Field(0.0, ge=0)
     """L2 penalty on every weight; the study's networks had 0.02."""
     learning_rate: Number = Field(0.0001, gt=0)
@@ -250,7 +247,7 @@ class Classify(Section):
     """The classic classifiers on feature matrices: scaler, optional PCA, grid search."""
 
     features: dict[
-        matching("^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$", "a name such as vgg16/fc1"),
+        matching("^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$", "a name such as vgg16/fc2"),
         Set[Annotated[Literal["all"] | Share, expected("all, or a share between 0 and 1")]],
     ] = {}
     """The feature matrices, each with the shares of variance that PCA keeps; all: no PCA."""
