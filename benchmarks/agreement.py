@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import keras
 import numpy as np
+from genreflow import config as configuration
 from genreflow.audio.decode import native
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.corpus.styles import STYLES
@@ -33,17 +34,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-RATE, NOISE, ARTISTS = 22050, 1e-3, 10
-IMAGES = spectrograms.Settings(
-    sample_rate=RATE,
-    duration=15.0,
-    n_fft=2048,
-    hop_length=512,
-    n_mels=128,
-    f_min=0,
-    f_max=8000,
-    invert=True,
-)
+NOISE, ARTISTS = 1e-3, 10
+DEFAULTS = configuration.complete({})
+IMAGES = spectrograms.Settings(**DEFAULTS["audio"] | DEFAULTS["spectrogram"] | {"duration": 15.0})
 
 
 def images_of(clips: Sequence[np.ndarray]) -> np.ndarray:
@@ -61,7 +54,7 @@ def synthetic() -> tuple[np.ndarray, np.ndarray]:
             seed=1,
             artist=number,
             clip=number,
-            rate=RATE,
+            rate=IMAGES.sample_rate,
             channels=1,
             seconds=IMAGES.duration,
         )[:, 0]

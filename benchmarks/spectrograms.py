@@ -7,7 +7,6 @@ processor time, which such work changes least; medians over the rounds are compa
 
 import argparse
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -26,18 +25,12 @@ import soundfile  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
+from genreflow import config as configuration  # noqa: E402
 from genreflow.features.spectrograms import Settings, open_images, write_shard  # noqa: E402
+from peak import processor  # noqa: E402
 
-STUDY = Settings(
-    sample_rate=22050,
-    duration=29.7,
-    n_fft=2048,
-    hop_length=512,
-    n_mels=128,
-    f_min=0,
-    f_max=8000,
-    invert=True,
-)
+DEFAULTS = configuration.complete({})
+STUDY = Settings(**DEFAULTS["audio"] | DEFAULTS["spectrogram"])
 TARGET = 2.0
 
 
@@ -97,12 +90,6 @@ def milliseconds(work: Callable[[], object]) -> tuple[float, float]:
     start, processor_start = time.perf_counter(), time.process_time()
     work()
     return 1000 * (time.process_time() - processor_start), 1000 * (time.perf_counter() - start)
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def main() -> int:

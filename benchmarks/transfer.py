@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import keras
 import numpy as np
+from genreflow import config as configuration
 from genreflow.features import engines, image_networks, preparation
 from genreflow.features.engines import openvino
 from genreflow.features.spectrograms import Settings
@@ -31,16 +32,8 @@ BACKBONES = {
     "VGG16": ["block5_pool", "fc1", "fc2"],
     "ResNet50": ["conv5_block1_2_relu", "avg_pool"],
 }
-STUDY = Settings(
-    sample_rate=22050,
-    duration=30.0,
-    n_fft=2048,
-    hop_length=512,
-    n_mels=128,
-    f_min=0,
-    f_max=8000,
-    invert=True,
-)
+DEFAULTS = configuration.complete({})
+STUDY = Settings(**DEFAULTS["audio"] | DEFAULTS["spectrogram"])
 SHAPE = STUDY.shape
 TARGETS = {"bfloat16": 8.0, "float32": 5.0}
 """For VGG16: how many times as fast as Keras."""
