@@ -70,7 +70,7 @@ TINY = {
             "handcrafted": ["all"],
             "tiny/pool": [0.9],
             "joined/both": ["all"],
-            **dict.fromkeys(NOT_TINY, []),
+            **{key: [] for key in NOT_TINY},
         },
         "run": ["logistic-regression"],
         "folds": 2,
@@ -99,7 +99,7 @@ WHOLE_DEMO = {
     "transfer": {"run": ["svm-rbf"]},
     "classify": {
         "features": {
-            **dict.fromkeys(NOT_TINY, []),
+            **{key: [] for key in NOT_TINY},
             "resnet50/avg_pool": [0.9],
         },
         "run": ["svm-linear"],
