@@ -55,10 +55,10 @@ def settings_of_runs(largest: int) -> dict[str, dict]:
     }
     for size in (one for one in SIZES if one <= largest):
         runs[f"training-{size}"] = {
-            "splits": ["cv-2x10"],
+            "splits": ["cv-1x10"],
             "split": {"training": size},
             "ffnn": {"units": []},
-            "classify": {"folds": 2},
+            "classify": {"run": ["svm-rbf", "logistic-regression"], "folds": 2},
             **NO_NETWORKS,
         }
     return runs
@@ -170,7 +170,7 @@ test of all clips.
 
 ## How many clips it takes
 
-`cv-2x10`, with at most so many training clips per genre (`split.training`).
+`cv-1x10`, with at most so many training clips per genre (`split.training`).
 
 {curve}
 
