@@ -326,11 +326,11 @@ def test_a_wrong_key_or_value_is_told_in_plain_words(config, message):
         (at("handcrafted.source", "published"), "handcrafted.table: .*must name the table"),
         (
             {"transfer": NAMED, "classify": {"features": {"net/pol": []}}},
-            "classify.features.net/pol: no such feature matrix; did you mean net/pool",
+            "classify.features: no features 'net/pol'; did you mean net/pool",
         ),
         (
             at("transfer", NAMED | {"joined": {"both": ["handcrafted", "net/pol"]}}),
-            "transfer.joined.both.1: no features 'net/pol'; did you mean net/pool",
+            "transfer.joined.both: no features 'net/pol'; did you mean net/pool",
         ),
         (
             at("transfer.backbones.net", {**ONNX, "input": "waveform"}),
