@@ -79,7 +79,7 @@ class Listing:
     notes: list[str] = field(default_factory=list)
 
 
-UNHEARD = "Audio was not looked at, for no learner needs it."
+UNHEARD = "No audio is looked at, for no learner needs it."
 """What is to be said of a run without audio."""
 
 _SAID = {"passed_over": None, "notes": None}
