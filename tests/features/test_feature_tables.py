@@ -159,6 +159,15 @@ def test_parquet_is_read_where_the_package_is(tmp_path):
     assert (found.track_ids, found.columns) == (["7", "8"], ["x", "tempo"])
     assert found.place(1) == "row 2"
     np.testing.assert_array_equal(found.x, [[0.5, 100], [np.nan, 120]])
+    frame["embedding"] = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    frame.to_parquet(tmp_path / "a.parquet")
+    found = feature_tables.read(tmp_path / "a.parquet")
+    assert found.columns == ["x", "tempo", "embedding 0", "embedding 1", "embedding 2"]
+    assert found.x[1, 2:].tolist() == [4, 5, 6]
+    frame.iloc[:0].to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(GenreflowError, match=r"a\.parquet: there is no row"):
+        feature_tables.read(tmp_path / "a.parquet")
+    frame = frame.drop(columns="embedding")
     frame.reset_index(drop=True).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(GenreflowError, match="no column path or track_id among x, tempo, label"):
         feature_tables.read(tmp_path / "a.parquet")

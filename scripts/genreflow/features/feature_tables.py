@@ -103,6 +103,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         ) from None
     except (OSError, ValueError) as error:  # pyarrow's own are of these kinds
         raise GenreflowError(f"{path}: can't be read as Parquet ({error})") from None
+    if frame.empty:
+        raise GenreflowError(f"{path}: there is no row or no column in it")
     if any(frame.index.names):
         frame = frame.reset_index()
     named = [" ".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in frame]
@@ -113,7 +115,15 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     if not set(tables.canonical(frame)) & set(tables.TRACK):
         needed = " or ".join(tables.TRACK)
         raise GenreflowError(f"{path}: no column {needed} among {', '.join(named[:10])}")
-    return frame
+    return pd.concat([_spread(column) for _, column in frame.items()], axis="columns")
+
+
+def _spread(column: pd.Series) -> pd.Series | pd.DataFrame:
+    """Give each number of vectors a column of its own: so some store embeddings."""
+    if not isinstance(column.iloc[0], np.ndarray) or len(set(map(np.shape, column))) > 1:
+        return column
+    vectors = pd.DataFrame(np.stack(column.to_list()), index=column.index)
+    return vectors.rename(columns=lambda number: f"{column.name} {number}")
 
 
 def _read_csv(sheet: tables.Sheet) -> pd.DataFrame:

@@ -104,7 +104,8 @@ def _match_paths(rows: Rows, called: Sequence[str], tracks: Sequence[Track]) -> 
 
 def _folders(path: str) -> tuple[str, ...]:
     """Return the names in a path in the form in which they are compared."""
-    return tuple(map(names.key, path.replace("\\", "/").strip("/").split("/")))
+    parts = path.replace("\\", "/").split("/")
+    return tuple(names.key(part) for part in parts if part not in ("", ".", "..")) or ("",)
 
 
 def _is_end(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -203,10 +204,10 @@ def labels(x: np.ndarray, genres: Sequence[str]) -> np.ndarray:
     numpy.ndarray of bool, shape (columns,)
         All False where genres have fewer than two tracks each on average.
     """
-    number, genre = np.unique(genres, return_inverse=True)
-    if len(x) < 2 * len(number):
+    known, genre = np.unique(genres, return_inverse=True)
+    if len(x) < 2 * len(known):
         return np.zeros(x.shape[1], bool)
-    rows = [x[genre == one] for one in range(len(number))]
+    rows = [x[genre == number] for number in range(len(known))]
     low, high = (np.array([how(own, axis=0) for own in rows]) for how in (np.min, np.max))
     return (low == high).all(axis=0) & (low.min(axis=0) < low.max(axis=0))
 
