@@ -1,4 +1,5 @@
 # make run                    the demo corpus; MUSIC=my/music for your own, CONFIG=config/fma_small.yaml for another
+#                             (config/fma_metadata.yaml needs no audio)
 # make predict FILES=PATH     the genres of a file, a folder or a list, by the best learner
 # make export                 the best learner as a folder that works without the corpus
 # make test                   the tests; TESTS="-m 'not slow'" for the fast ones

@@ -77,8 +77,8 @@ def read_listing():
     if not workflow.is_main_process:
         listing = tracks.read_listing(layout.listing)
         return listing, make(config, listing.tracks, lacking=lacking_downloads())
-    where = {"results": layout.root, "seed": config["seed"]}
-    listing = checked(readers.list_tracks, config["corpus"], **where)
+    how = {"seed": config["seed"], "audio_for": plan.audio_for(config)}
+    listing = checked(readers.list_tracks, config["corpus"], results=layout.root, **how)
     paths = (layout.listing, *(track.path for track in listing.tracks))
     if warning := files.future_warning(paths):
         logger.warning(warning)
@@ -103,6 +103,8 @@ STAGES = stages.Stages(PLAN, require_corpus)
 if workflow.is_main_process and "fetch" not in sys.argv:
     if PLAN.choice:
         logger.info(PLAN.choice)
+    if not PLAN.reads_audio:
+        logger.info(tracks.UNHEARD)
     for line in ending.beforehand(listing, PLAN.left_out):
         logger.warning(line)
 

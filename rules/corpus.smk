@@ -12,7 +12,7 @@ rule fetch:
         weights=plan.downloads(config),
         kind=config["corpus"]["kind"],
         folder=config["corpus"]["audio"],
-        subset=config["corpus"]["subset"],
+        subset=config["corpus"]["subset"] if PLAN.reads_audio else None,
         url=config["corpus"]["url"],
     script:
         "../scripts/fetch.py"

@@ -112,33 +112,34 @@ rule joined_features:
         "../scripts/joined_features.py"
 
 
-if config["handcrafted"]["source"] == "published":
-
-    rule published_features:
-        """Read the corpus's hand-crafted features from a table in FMA's format."""
-        input:
-            listing=layout.listing,
-            table=config["handcrafted"]["table"],
-        output:
-            matrix=layout.features("handcrafted"),
-            left_out=layout.without_features("handcrafted"),
-        log:
-            layout.log("published_features"),
-        benchmark:
-            layout.benchmark("published_features")
-        conda:
-            "../envs/genreflow.yaml"
-        threads: 1
-        resources:
-            mem_mb=8000,
-            runtime=60,
-        params:
-            max_missing=config["corpus"]["max_excluded"],
-            code=code("published_features.py"),
-        message:
-            "Read the published features"
-        script:
-            "../scripts/published_features.py"
+rule table_features:
+    """Take a corpus's features from a table that somebody else made."""
+    input:
+        listing=layout.listing,
+        table=STAGES.table_file,
+    output:
+        matrix=layout.features("{features}"),
+        left_out=layout.without_features("{features}"),
+    log:
+        layout.log("table_features", "{features}"),
+    benchmark:
+        layout.benchmark("table_features", "{features}")
+    wildcard_constraints:
+        features=one_of(STAGES.tabulated),
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=STAGES.memory,
+        runtime=60,
+    params:
+        feature_set=STAGES.feature_set,
+        max_excluded=config["corpus"]["max_excluded"],
+        code=code("table_features.py"),
+    message:
+        "Take the features {wildcards.features} from a table"
+    script:
+        "../scripts/table_features.py"
 
 
 rule handcrafted_table:

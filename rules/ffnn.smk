@@ -4,7 +4,7 @@ FFNN = layout.fitted("{split}", "ffnn/{units}", "{seed}")
 rule ffnn:
     """Train a feed-forward network on a split, and predict the split's tracks."""
     input:
-        matrix=layout.features("handcrafted"),
+        matrix=STAGES.features_of_network,
         tracks=layout.tracks,
         split=layout.split("{split}"),
     output:

@@ -11,6 +11,6 @@ with logged(snakemake.log[0], visible=True) as say:
         from genreflow.corpus import fma
 
         fma.fetch(params.folder, params.subset, url=params.url)
-        say(f"the corpus is at {params.folder}")
+        say(f"{'the corpus is' if params.subset else 'the metadata are'} at {params.folder}")
     if params.kind != "fma" and not params.weights:
         say("nothing to fetch")

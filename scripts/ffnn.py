@@ -15,7 +15,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     model, history, predictions, scores = ffnn.fit(
         x,
         split,
-        units=[int(units) for units in wildcards.units.split("-")],
+        units=[int(units) for units in wildcards.units.rpartition("/")[2].split("-")],
         seed=seed,
         report=print,
         **snakemake.params.fit,

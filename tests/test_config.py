@@ -108,15 +108,19 @@ def test_every_key_has_a_meaning_in_a_sentence():
 def test_every_overlay_makes_a_valid_configuration(overlay):
     text = overlay.read_text()
     assert text.startswith("#")
-    needed = {"corpus": {"audio": "my/music"}} if overlay.stem == "own_audio" else {}
-    whole = merged(DEFAULT, yaml.safe_load(text), needed)
+    needed = {
+        "own_audio": {"corpus": {"audio": "my/music"}},
+        "own_features": {"corpus": {"table": "my.csv"}, "feature_tables": {"own": "my.csv"}},
+    }
+    whole = merged(DEFAULT, yaml.safe_load(text), needed.get(overlay.stem, {}))
     completed = complete(whole)
     assert without_names(completed) == without_names(whole) != without_names(DEFAULT)
     assert complete(completed) == completed
 
 
 def test_overlays_are_there():
-    expected = {"fma_small", "fma_medium", "fma_large", "own_audio", "study"}
+    expected = {"fma_small", "fma_medium", "fma_large", "fma_metadata", "study"}
+    expected |= {"own_audio", "own_features"}
     assert expected <= {path.stem for path in OVERLAYS}
 
 
@@ -327,11 +331,21 @@ def test_a_wrong_key_or_value_is_told_in_plain_words(config, message):
         (at("handcrafted.source", "published"), "handcrafted.table: .*must name the table"),
         (
             {"transfer": NAMED, "classify": {"features": {"net/pol": []}}},
-            "classify.features.net/pol: no such feature matrix; did you mean net/pool",
+            "classify.features: no features 'net/pol'; did you mean net/pool",
         ),
         (
+            {"feature_tables": {"own": "x.csv"}, "classify": {"features": {"table/on": []}}},
+            "classify.features: no features 'table/on'; did you mean table/own",
+        ),
+        (
+            {"feature_tables": {"own": "x.csv"}, "ffnn": {"features": ["own"]}},
+            "ffnn.features: no features 'own'; did you mean table/own",
+        ),
+        (at("feature_tables", {"my own": "x.csv"}), "feature_tables.my own: expected a name of"),
+        (at("transfer.backbones.Table", ["pool"]), "transfer.backbones.Table: other features are"),
+        (
             at("transfer", NAMED | {"joined": {"both": ["handcrafted", "net/pol"]}}),
-            "transfer.joined.both.1: no features 'net/pol'; did you mean net/pool",
+            "transfer.joined.both: no features 'net/pol'; did you mean net/pool",
         ),
         (
             at("transfer.backbones.net", {**ONNX, "input": "waveform"}),

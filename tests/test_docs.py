@@ -50,6 +50,9 @@ def place(tmp_path_factory) -> Path:
             path.touch()
     rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(4)]
     pd.DataFrame(rows, columns=["path", "genre"]).to_csv(clone / "my/tracks.csv", index=False)
+    (clone / "my/features.csv").touch()
+    rows = [f"{genre}.{n}.wav,1.5,{genre}\n" for genre in ("jazz", "polka") for n in range(4)]
+    (clone / "my/features_30_sec.csv").write_text("filename,rms_mean,label\n" + "".join(rows))
     for fma in (clone / "my/fma", clone / "data/fma"):
         tracks = demo.tracks(genres=2, clips_per_genre=5, seed=0, source=str(fma))
         demo.write_metadata(tracks, fma / "fma_metadata/tracks.csv")
@@ -57,6 +60,7 @@ def place(tmp_path_factory) -> Path:
             path = Path(track.path.replace("fma_demo", "fma_small"))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
+        (fma / "fma_metadata/features.csv").touch()
     return clone
 
 

@@ -28,7 +28,7 @@ LEARNERS = {
 
 NAMES = {
     "variant": ("simple", "seed-1", "tuned-augmented", "search"),
-    "units": ("64", "512-256-64"),
+    "units": ("64", "512-256-64", "table/own/64"),
     "features": ("handcrafted", "vgg16/fc2", "joined/both", "a/b/c"),
     "pca": ("all", "pca-0.90", "pca-0.995"),
     "classifier": ("svm-rbf", "lda", "search"),

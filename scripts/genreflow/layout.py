@@ -15,7 +15,7 @@ PATTERNS = {
     "shard": r"\d+",
     "variant": r"[a-z0-9][a-z0-9-]*",
     "seed": r"\d+",
-    "units": r"\d+(-\d+)*",
+    "units": r"([A-Za-z0-9_]+/)*\d+(-\d+)*",
     "features": r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*",
     "pca": r"all|pca-0\.\d+",
     "classifier": r"[a-z-]+",

@@ -176,7 +176,7 @@ def test_a_network_with_weights_in_another_file_is_refused(tmp_path, finished):
 
 
 def test_features_that_audio_cant_be_turned_into_are_refused(finished):
-    write_matrix(finished, "table", Part("published", "handcrafted", "", {"source": "f.csv"}))
+    write_matrix(finished, "table", Part("table", "handcrafted", "", {"source": "f.csv"}))
     with pytest.raises(GenreflowError, match=r"f\.csv.*handcrafted\.source"):
         model(finished, matrix="table")
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from genreflow.audio.collect import SYSTEM
 from genreflow.corpus.manifest import manifest, write_manifest
-from genreflow.corpus.tracks import Listing, Track, write_listing
+from genreflow.corpus.tracks import UNHEARD, Listing, Track, write_listing
 from genreflow.errors import GenreflowError
 
 GENRES = ("Rock", "Folk")
@@ -119,6 +119,19 @@ def test_a_track_in_two_audits_is_an_error():
     audit = pd.concat([audited(TRACKS), audited(TRACKS[:1])])
     with pytest.raises(ValueError, match="one-to-one"):
         manifest(Listing(TRACKS, []), audit, max_excluded=1)
+
+
+def test_without_audio_all_that_is_listed_is_used_and_that_is_said(tmp_path):
+    used, excluded = manifest(Listing(TRACKS, []), None, max_excluded=0)
+    assert used["track_id"].tolist() == [t.track_id for t in TRACKS]
+    assert set(used["frames"]) == {0} and set(used["duplicate_of"]) == {""}
+    assert excluded.empty
+    write_listing(Listing(TRACKS, [], notes=["Well."]), tmp_path / "listing.json")
+    names = {name: tmp_path / name for name in ("tracks", "excluded", "summary")}
+    said = write_manifest(tmp_path / "listing.json", [], max_excluded=0, **names)
+    notes = json.loads(names["summary"].read_text())["notes"]
+    assert notes == ["Well.", UNHEARD]
+    assert said.endswith(f"Well.\n{UNHEARD}")
 
 
 def test_the_files_of_the_manifest_keep_ids_as_they_are(tmp_path):

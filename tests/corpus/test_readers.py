@@ -23,10 +23,11 @@ def touch(root, *paths):
 def listed(tmp_path):
     """List a corpus below the test's folder."""
 
-    def listed(kind, **settings):
+    def listed(kind, audio_for="cnn/simple", **settings):
         corpus = {"name": "mine", "kind": kind, "audio": "", "table": "", "subset": "small"}
         corpus |= {"levels": ["genre"], "genres": 2, "clips_per_genre": 5} | settings
-        return list_tracks(corpus, results=tmp_path / "results", seed=0)
+        where = {"results": tmp_path / "results", "seed": 0}
+        return list_tracks(corpus, audio_for=audio_for, **where)
 
     return listed
 
@@ -306,7 +307,7 @@ def test_ids_of_a_table_do_not_depend_on_its_order(table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,label\na.mp3,Rock\n", "no column 'genre'.*path, label"),
+        ("path,style\na.mp3,Rock\n", "no column 'genre'.*path, style"),
         ("file,genre\na.mp3,Rock\n", "no column 'path'"),
         ("path|genre\na.mp3|Rock\n", "no column 'path'.*commas, semicolons or tabs"),
         ("", "line 1: no column 'path'"),
@@ -377,6 +378,44 @@ def test_no_file_is_guessed_where_two_are_alike(table, tmp_path):
     touch(tmp_path, "X.mp3", "x.MP3")
     listing = table("path,genre\na.mp3,Rock\nb.mp3,Folk\nX.Mp3,Folk\n")
     assert [Path(track.path).name for track in listing.missing] == ["X.Mp3"]
+
+
+def test_a_table_of_features_is_a_table_of_tracks(table, tmp_path):
+    """GTZAN's, as Kaggle has it: other names of columns, many columns that say nothing here."""
+    text = "filename,length,rms_mean,label\na.mp3,661794,0.1,blues\nb.mp3,661794,0.2,jazz\n"
+    tracks = by_name(table(text))
+    assert {name: track.genre for name, track in tracks.items()} == {
+        "a.mp3": "blues",
+        "b.mp3": "jazz",
+    }
+    # The name that is meant goes before others.
+    tracks = by_name(table("filename,path,label,genre\nx,a.mp3,1,Rock\ny,b.mp3,2,Folk\n"))
+    assert tracks["a.mp3"].genre == "Rock"
+
+
+def test_without_audio_no_file_of_a_table_is_missing(table, tmp_path):
+    text = "path,genre\na.mp3,Rock\nlost/b.mp3,Folk\n"
+    listing = table(text, audio_for="")
+    assert [track.path for track in listing.tracks] == [
+        f"{tmp_path}/{n}" for n in ("a.mp3", "lost/b.mp3")
+    ]
+    assert listing.missing == []
+    assert len(table(f"{text}b.mp3,Folk\n").missing) == 1
+
+
+def test_without_audio_a_table_needs_no_path(table):
+    text = "track_id,genre,split\n7,Rock,test\n008,Folk,\n"
+    listing = table(text, audio_for="")
+    found = {(one.track_id, one.path, one.genre, one.split) for one in listing.tracks}
+    assert found == {("7", "", "Rock", "test"), ("008", "", "Folk", "")}
+    with pytest.raises(GenreflowError, match=r"no column 'path'.*cnn/simple needs audio"):
+        table(text)
+    with pytest.raises(GenreflowError, match="line 3: the path is empty"):
+        table("track_id,path,genre\n7,a.mp3,Rock\n8,,Folk\n")
+    with pytest.raises(GenreflowError, match="line 3: two tracks have the id '7'"):
+        table("track_id,genre\n7,Rock\n7,Folk\n", audio_for="")
+    with pytest.raises(GenreflowError, match="no column 'path' or 'track_id'"):
+        table("genre\nRock\nFolk\n", audio_for="")
 
 
 # names
@@ -503,6 +542,16 @@ def test_fma_that_is_not_there_is_a_problem_that_fetch_mends(fma, tmp_path, fold
     listing = listed()
     assert listing.tracks == []
     assert re.search(rf"{lacking}.*not found.*snakemake fetch", listing.problem)
+
+
+def test_without_audio_the_metadata_of_fma_are_enough(fma, tmp_path):
+    root, tracks, listed = fma
+    (root / "fma_small").rename(tmp_path / "away")
+    listing = listed(audio_for="")
+    assert [t.track_id for t in listing.tracks] == [t.track_id for t in tracks]
+    assert (listing.missing, listing.without_genre, listing.problem) == ([], 1, "")
+    (root / "fma_metadata" / "tracks.csv").unlink()
+    assert "fma_small" not in listed(audio_for="").problem.split(": ", 1)[1].split(" not found")[0]
 
 
 def test_fma_without_any_clip_is_refused(fma):

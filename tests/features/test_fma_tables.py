@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.features import fma_tables, matrices, shards
+from genreflow.features import fma_tables, matrices
 
 DATA = Path(os.environ.get("GENREFLOW_DATA", Path(__file__).parents[2] / "../shared/data"))
 PUBLISHED = DATA / "fma_features_mfcc_2000tracks.csv"
@@ -44,11 +44,8 @@ def test_the_published_table_is_read_as_it_is_and_its_empty_rows_are_reported():
     assert track_ids == [str(track_id) for track_id in table.index]
     assert columns == list(table.columns)
     np.testing.assert_array_equal(values, table.to_numpy())
-    selection = fma_tables.select(track_ids, columns, values, track_ids)
-    assert list(selection.left_out) == EMPTY
-    assert "140 of 140 values" in selection.left_out["676"]
-    assert selection.x.shape == (1990, 140)
-    assert np.isfinite(selection.x).all()
+    empty = np.isnan(values).any(axis=1)
+    assert [track_id for track_id, none in zip(track_ids, empty, strict=True) if none] == EMPTY
 
 
 @pytest.mark.parametrize(
@@ -91,45 +88,10 @@ def test_what_is_wrong_with_a_table_is_named(tmp_path, text, words):
         fma_tables.read(path)
 
 
-def test_rows_come_as_asked_for_and_those_that_lack_are_listed():
-    values = np.array([[1.0, 2, 3], [4, np.inf, 6], [7, 8, 1e300], [10, 11, 12]])
-    wanted = ["d", "z", "c", "b", "a"]
-    selection = fma_tables.select(["a", "b", "c", "d"], COLUMNS, values, wanted)
-    assert selection.track_ids == ["d", "a"]
-    assert selection.x.dtype == np.float32
-    np.testing.assert_array_equal(selection.x, [[10, 11, 12], [1, 2, 3]])
-    assert list(selection.left_out) == ["z", "c", "b"]
-    assert selection.left_out["z"] == "no row in the table"
-    assert "(mfcc, mean, 01)" in selection.left_out["b"]
-    assert "(zcr, mean, 01)" in selection.left_out["c"]  # infinite at single precision
-
-
-def test_a_table_without_any_track_of_the_corpus_is_an_error():
-    with pytest.raises(GenreflowError, match=r"000002.*corpus has 2"):
-        fma_tables.select(["000002"], COLUMNS, np.ones((1, 3)), ["2"])
-    with pytest.raises(GenreflowError, match="no row of finite values"):
-        fma_tables.select(["2"], COLUMNS, np.full((1, 3), np.nan), ["2"])
-
-
-def test_a_corpus_takes_its_features_from_a_table(tmp_path):
-    columns = [("mfcc", "mean", "01"), ("zcr", "mean", "01")]
-    table, made = (
-        tmp_path / "published.csv",
-        {name: tmp_path / name for name in ("matrix", "left_out")},
-    )
-    fma_tables.write(table, ["7", "8", "9"], columns, np.array([[1.0, 2], [3, np.nan], [5, 6]]))
-    ids = ["9", "8", "10", "7"]
-    with pytest.raises(GenreflowError, match=r"(?s)published.csv: 2 of .* 4 tracks.*track 10: no"):
-        fma_tables.write_matrix(table, ids, max_missing=0.4, **made)
-    assert not made["matrix"].exists()
-    found = fma_tables.write_matrix(table, ids, max_missing=0.5, **made)
-    assert found == (2, ["8", "10"])
-    matrix = matrices.read_matrix(made["matrix"])
-    assert matrix.track_ids == ["9", "7"]
-    np.testing.assert_array_equal(matrix.x, [[5, 6], [1, 2]])
-    assert pd.read_csv(made["left_out"], dtype=str)["track_id"].tolist() == ["10", "8"]
-    [part] = shards.parts_of(made["matrix"])
-    with pytest.raises(GenreflowError, match=r"from a table \(published\.csv\)"):
-        part.feature_set().require_audio()
-    fma_tables.write_table(made["matrix"], tmp_path / "own.csv")
-    assert fma_tables.read(tmp_path / "own.csv")[:2] == (["9", "7"], columns)
+def test_a_matrix_is_written_in_the_format(tmp_path):
+    x = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
+    matrices.write_matrix(tmp_path / "x.h5", x, ["9", "7"], fma_tables.names(COLUMNS), {})
+    assert fma_tables.write_table(tmp_path / "x.h5", tmp_path / "own.csv") == 2
+    track_ids, columns, values = fma_tables.read(tmp_path / "own.csv")
+    assert (track_ids, columns) == (["9", "7"], COLUMNS)
+    np.testing.assert_array_equal(values, x)

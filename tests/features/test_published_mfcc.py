@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from genreflow.config import complete
-from genreflow.features import fma_tables
+from genreflow.features import feature_tables, table_rows
 from genreflow.learners import classifiers
 from genreflow.runtime.files import read_table
 
@@ -18,8 +18,9 @@ TABLE = DATA / "fma_features_mfcc_2000tracks.csv"
 @pytest.mark.skipif(not TABLE.exists(), reason="needs the shared data")
 def test_rbf_svm_on_the_official_split():
     labels = read_table(DATA / "fma_small_labels.csv").set_index("track_id")
-    ids, columns, values = fma_tables.read(TABLE)
-    chosen = fma_tables.select(ids, columns, values, [i for i in ids if i in labels.index])
+    table = feature_tables.read(TABLE)
+    rows = {track_id: row for row, track_id in enumerate(table.track_ids)}
+    chosen = table_rows.select(table, rows, [i for i in rows if i in labels.index])
     assert len(chosen.left_out) == 10
     rows = labels.loc[chosen.track_ids]
     result = classifiers.classify(

@@ -8,7 +8,7 @@ from genreflow.corpus.tracks import Track
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers
 from genreflow.limits import MAX_TRACKS
-from genreflow.plan.plan import Plan, downloads
+from genreflow.plan.plan import Plan, audio_for, downloads
 
 ROOT = Path(__file__).parents[2]
 
@@ -315,3 +315,84 @@ def test_an_ensemble_goes_with_its_member():
     assert names(made, "ensemble") == []
     reason = made.left_out["ensemble/average"]
     assert reason.startswith("its member classify/vgg16/fc2/pca-0.90/lda is left out: resources/")
+
+
+# features from tables, and what needs audio
+
+
+TABLE = {
+    "feature_tables": {"own": "own.csv", "more": "more.csv"},
+    "ffnn": {"units": [[8]], "features": ["table/own"]},
+    "classify": {"features": {"table/own": ["all"]}, "run": ["lda"]},
+    "ensembles": {
+        "members": {"average": {"of": ["ffnn/table/own/8", "classify/table/own/all/lda"]}}
+    },
+}
+"""Learners on a table alone."""
+
+
+def test_a_table_is_a_feature_set_for_all_learners():
+    joined = {"both": ["table/more", "table/own"], "heard": ["table/own", "handcrafted"]}
+    features = {name: ["all", 0.9] for name in ("table/own", "joined/both", "handcrafted")}
+    given = config(
+        **TABLE
+        | {
+            "transfer": {"joined": joined, "run": ["mlp"]},
+            "ffnn": {"units": [[8]], "features": ["handcrafted", "table/own", "joined/heard"]},
+            "classify": {"features": features, "run": ["lda"]},
+        }
+    )
+    made = Plan.of(given, tracks(90, 90))
+    assert names(made, "ffnn") == ["ffnn/8", "ffnn/table/own/8", "ffnn/joined/heard/8"]
+    shares = ("all", "pca-0.90")
+    assert names(made, "classify") == [
+        f"classify/{name}/{share}/lda" for name in sorted(features) for share in shares
+    ]
+    assert names(made, "ensemble") == ["ensemble/average"]
+    assert list(made.learners["classify/joined/both/all/lda"].sets) == ["table/more", "table/own"]
+    assert made.learners["ffnn/table/own/8"].matrix == "table/own"
+    timed = {one.name for one in made.timed}
+    assert "ffnn/8" in timed
+    assert not {name for name in timed if "table" in name or "joined" in name}
+
+
+@pytest.mark.parametrize(
+    ("changes", "learner"),
+    [
+        (TABLE, ""),
+        (TABLE | {"cnn": {"run": ["simple"], "variants": {"simple": {}}}}, "cnn/simple"),
+        (TABLE | {"ffnn": {"units": [[8]], "features": ["handcrafted"]}}, "ffnn/8"),
+        (
+            TABLE
+            | {
+                "transfer": {"joined": {"both": ["table/own", "handcrafted"]}},
+                "classify": {"features": {"joined/both": ["all"]}, "run": ["lda"]},
+            },
+            "classify/joined/both/all/lda",
+        ),
+        (
+            {
+                "handcrafted": {"source": "published", "table": "features.csv"},
+                "ensembles": {"members": {}},
+            },
+            "",
+        ),
+        ({"ffnn": {"units": []}, "classify": {"run": []}}, "a run without learners"),
+    ],
+)
+def test_audio_is_read_where_a_learner_that_is_asked_for_needs_it(changes, learner):
+    given = config(**changes)
+    assert audio_for(given) == learner
+    assert Plan.of(given, tracks(90, 90)).reads_audio == bool(learner)
+
+
+def test_a_learner_that_is_left_out_needs_audio_all_the_same():
+    """What is downloaded later must not change what the corpus holds."""
+    given = config(
+        **TABLE
+        | {"classify": {"features": {"table/own": [], "vgg16/fc2": ["all"]}}}
+        | {"transfer": TRANSFER["transfer"]}
+    )
+    made = Plan.of(given, tracks(90, 90), lacking=["resources/weights/VGG16.h5"])
+    assert "classify/vgg16/fc2/all/lda" in made.left_out
+    assert made.reads_audio

@@ -162,6 +162,40 @@ def test_a_learner_that_is_named_is_the_only_one_bundled():
         _ = wrong.candidates
 
 
+WITHOUT_AUDIO = {
+    **CONFIG,
+    "feature_tables": {"own": "my/own.csv"},
+    "cnn": {"run": []},
+    "ffnn": {"units": [[8]], "features": ["table/own"]},
+    "classify": {"features": {"table/own": ["all"]}, "run": ["lda"]},
+    "ensembles": {"members": {}},
+}
+
+
+def test_without_audio_nothing_is_made_of_it():
+    tracks = [Track(f"{genre}-{n}", "", genre) for genre in "ab" for n in range(30)]
+    stages = Stages(Plan.of(complete(WITHOUT_AUDIO), tracks))
+    assert (stages.audits(of()), stages.plan.measures_latency) == ([], False)
+    assert stages.tabulated == stages.gathered == ["table/own"]
+    assert stages.table_file(of(features="table/own")) == "my/own.csv"
+    settings = {"kind": "table", "name": "table/own", "settings": {"source": "own.csv"}}
+    assert stages.feature_set(of(features="table/own")) == settings
+    assert stages.handcrafted_table == stages.plan.galleries == []
+    report = stages.reported(of())
+    assert not [path for path in report if "spectrogram" in path or "clip_length" in path]
+    with pytest.raises(GenreflowError, match=r"table/own .*from a table \(own\.csv\)"):
+        stages.candidate_predictions(of())
+
+
+def test_a_network_takes_the_features_that_its_name_says(stages):
+    assert stages.features_of_network(of(units="8")) == "results/mine/features/handcrafted.h5"
+    with pytest.raises(GenreflowError, match=r"no network ffnn/9 is run; there are 8"):
+        stages.features_of_network(of(units="9"))
+    stages = Stages(Plan.of(complete(WITHOUT_AUDIO), []))
+    found = stages.features_of_network(of(units="table/own/8"))
+    assert found == "results/mine/features/table/own.h5"
+
+
 def test_without_a_corpus_nothing_is_asked_of_it():
     def stop():
         raise SystemExit("there is no corpus")

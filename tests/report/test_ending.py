@@ -39,10 +39,11 @@ def test_files_not_looked_at_and_tracks_without_features_are_named(tmp_path):
     others = {"without_genre": 3, "passed_over": {".jpg": 2}, "notes": ["Two genres are one."]}
     write_results(tmp_path, {}, [], **others)
     (tmp_path / "features").mkdir()
-    rows = "track_id,reason\n1,too low a rate\n9,of no use anyway\n"
+    rows = "track_id,reason\n,columns that are none: a\n1,too low a rate\n9,of no use anyway\n"
     (tmp_path / "features/handcrafted.left_out.csv").write_text(rows)
-    genre, files, note, features = ending.losses(Layout(tmp_path), ["handcrafted"])
+    genre, files, note, columns, features = ending.losses(Layout(tmp_path), ["handcrafted"])
     assert "3" in genre and "2 .jpg" in files and note == "Two genres are one."
+    assert columns == "Features handcrafted: columns that are none: a"
     assert features == "Without features handcrafted: 1 track, 1: too low a rate"
 
 

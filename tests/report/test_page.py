@@ -342,6 +342,7 @@ def test_sections_appear_only_where_there_is_something(results, page, tmp_path):
     assert not without("/figures/").of("img")
     bare = without("spectrograms.h5").data
     assert {track[2] for track in bare["tracks"].values()} == {""}
+    assert bare["wav"] == ""  # without images no audio was looked at
 
 
 @pytest.mark.parametrize(

@@ -292,14 +292,13 @@ SETTINGS = {
     "cnn.precision": ("mixed_float16", ["cnn_search", "cnn"]),
     "cnn.threads": (2, []),
     "cnn.memory_mb": (0, []),  # where images are held changes nothing in the results
-    "handcrafted.source": (
-        "published",
-        ["published_features", "handcrafted_table", "ffnn", "classify"],
-    ),
+    "handcrafted.source": ("published", ["table_features", "ffnn", "classify"]),
     "handcrafted.table": ("features.csv", []),
     "handcrafted.features": (["rmse"], ["feature_shard/handcrafted"]),
     "handcrafted.rates": ("reference", ["feature_shard/handcrafted"]),
     "handcrafted.duration": (20.0, ["feature_shard/handcrafted"]),
+    "feature_tables": ({"own": "features.csv"}, []),
+    "ffnn.features": (["tiny/pool"], ["ffnn"]),
     "ffnn.units": ([[8]], ["ffnn"]),
     "ffnn.l2": (0.01, ["ffnn"]),
     "ffnn.learning_rate": (0.01, ["ffnn"]),
@@ -358,7 +357,10 @@ OWN_KEYS = {
 }
 """Keys that these variants have, and `simple` hasn't."""
 
-NOT_ITS_MEMBERS = ("cnn.run", "ffnn.units", "classify.run", "transfer.run", "classify.features.*")
+NOT_ITS_MEMBERS = (
+    *("cnn.run", "ffnn.features", "ffnn.units"),
+    *("classify.run", "transfer.run", "classify.features.*"),
+)
 """Keys by which others are run than the ensemble's members, or beside them."""
 
 ALSO = {

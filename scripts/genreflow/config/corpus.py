@@ -30,8 +30,9 @@ class Corpus(Section):
     """Folder of the audio. fma: the folder that holds, or shall hold, fma_SUBSET and fma_metadata.
     table: what relative paths in the table start from (default: the folder of the table)."""
     table: str = ""
-    """table: the CSV, with the columns path and genre, and optionally track_id, split, artist,
-    album, title, license."""
+    """table: the CSV, with the columns path (or filename) and genre (or label), and optionally
+    track_id, split, artist, album, title, license. Where no learner needs audio, track_id is enough
+    for path."""
     subset: Literal["small", "medium", "large"] = "small"
     """fma: small, medium or large."""
     url: matching("^https?://", "an address that starts with http:// or https://") = (

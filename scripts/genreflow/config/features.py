@@ -17,11 +17,13 @@ from genreflow.config.base import (
     Word,
     chosen,
     expected,
-    nearest,
     refuse,
     whole,
 )
 from genreflow.config.learners import Classifier
+
+TAKEN = ("handcrafted", "table", "joined")
+"""What features of other kinds are called, or begin with."""
 
 Rate = whole(ge=12_801, le=192_000)
 
@@ -32,7 +34,7 @@ class Handcrafted(Section):
     source: Literal["audio", "published"] = "audio"
     """audio: computed by the workflow; published: read from the table below."""
     table: str = ""
-    """published: FMA's features.csv, or another table in its format (three header rows)."""
+    """published: FMA's features.csv, or another table as of feature_tables."""
     features: Annotated[Set[str], Field(min_length=1)] = [
         *("chroma_cens", "chroma_cqt", "chroma_stft", "mfcc", "rmse", "spectral_bandwidth"),
         *("spectral_centroid", "spectral_contrast", "spectral_rolloff", "tonnetz", "zcr"),
@@ -131,16 +133,13 @@ class Transfer(Section):
     """Which classifiers are fitted on the features of backbones."""
 
     def problems(self) -> Iterator[Problem]:
-        """Tell which features that are to be joined aren't there, and which names are the same."""
-        known = self.features()
-        for name, parts in self.joined.items():
-            for number, part in enumerate(parts):
-                if part not in known:
-                    yield ("joined", name, number), f"no features {part!r}{nearest(part, known)}"
+        """Tell which backbones are called like other features, or may not be used."""
         lowered = [name.lower() for name in self.backbones]
         for name in self.backbones:
             if lowered.count(name.lower()) > 1:
                 yield ("backbones", name), "another backbone has this name in small letters"
+            if name.lower() in TAKEN:
+                yield ("backbones", name), "other features are called so; give it another name"
         for name, backbone in self.backbones.items():
             if backbone.commercial_use is False and not self.accept_noncommercial:
                 told = (
@@ -150,9 +149,9 @@ class Transfer(Section):
                 yield ("backbones", name), told
 
     def features(self) -> list[str]:
-        """Return the names of the feature matrices that can be joined."""
+        """Return the names of the backbones' feature matrices."""
         pairs = ((name, cut) for name, backbone in self.backbones.items() for cut in backbone.cuts)
-        return ["handcrafted", *(f"{name.lower()}/{cut}" for name, cut in pairs)]
+        return [f"{name.lower()}/{cut}" for name, cut in pairs]
 
     @model_validator(mode="after")
     def _in_full(self) -> Self:

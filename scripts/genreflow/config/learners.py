@@ -203,11 +203,18 @@ class Cnn(Section):
                     )
 
 
-class Ffnn(Section):
-    """The feed-forward networks on the hand-crafted features."""
+Matrix = matching("^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$", "a name such as vgg16/fc2")
 
+
+class Ffnn(Section):
+    """The feed-forward networks on feature matrices."""
+
+    features: Set[Matrix] = ["handcrafted"]
+    """The feature matrices: those on the hand-crafted features are called ffnn/UNITS, as in the
+    study, others ffnn/FEATURES/UNITS."""
     units: Set[Annotated[list[Positive], Field(min_length=1)]] = [[512, 256], [64]]
-    """Units of the hidden layers of each network that is trained: two of the study's nine."""
+    """Units of the hidden layers of each network that is trained on them: two of the study's
+    nine."""
     l2: Number = Field(0.0, ge=0)
     """L2 penalty on every weight; the study's networks had 0.02."""
     learning_rate: Number = Field(0.0001, gt=0)
@@ -247,12 +254,12 @@ class Classify(Section):
     """The classic classifiers on feature matrices: scaler, optional PCA, grid search."""
 
     features: dict[
-        matching("^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*$", "a name such as vgg16/fc2"),
+        Matrix,
         Set[Annotated[Literal["all"] | Share, expected("all, or a share between 0 and 1")]],
     ] = {}
     """The feature matrices, each with the shares of variance that PCA keeps; all: no PCA."""
     run: Set[Classifier] = list(estimators.known())
-    """Which classifiers, on the hand-crafted features: those of classify.grids."""
+    """Which classifiers, on hand-crafted features and those of tables: those of classify.grids."""
     grids: Grids = Grids()
     """What the grid search tries for each parameter of a classifier."""
     folds: Whole = Field(3, ge=2)

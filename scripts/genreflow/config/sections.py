@@ -4,12 +4,23 @@ The text below each key is its meaning; docs/configuration.md is made from it. N
 library that computes: every job of a run reads the configuration again.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from genreflow import split_names
-from genreflow.config.base import Natural, Positive, Section, Set, nearest, refuse
+from genreflow.config.base import (
+    Natural,
+    Positive,
+    Problem,
+    Section,
+    Set,
+    Text,
+    Word,
+    nearest,
+    refuse,
+)
 from genreflow.config.corpus import Audio, Augment, Corpus, Spectrogram, Split
 from genreflow.config.features import Handcrafted, Transfer
 from genreflow.config.learners import Classify, Cnn, Ensembles, Ffnn
@@ -63,8 +74,11 @@ class Configuration(Section):
     augment: Augment = Augment()
     cnn: Cnn = Cnn()
     handcrafted: Handcrafted = Handcrafted()
-    ffnn: Ffnn = Ffnn()
+    feature_tables: dict[Word, Text] = {}
+    """Features that others computed: NAME: FILE is table/NAME. A CSV or Parquet with a row a track,
+    a column track_id or path (or filename), and numbers; or FMA's features.csv."""
     transfer: Transfer = Transfer()
+    ffnn: Ffnn = Ffnn()
     classify: Classify = Classify()
     latency: Latency = Latency()
     ensembles: Ensembles = Ensembles()
@@ -93,15 +107,32 @@ class Configuration(Section):
             refuse([(("f_max",), above)])
         return spectrogram
 
-    @field_validator("classify")
+    @field_validator("transfer")
     @classmethod
-    def _features_are_made(cls, classify: Classify, checked: ValidationInfo) -> Classify:
-        transfer = checked.data.get("transfer")
-        if transfer:
-            known = [*transfer.features(), *(f"joined/{name}" for name in transfer.joined)]
-            refuse(
-                (("features", name), f"no such feature matrix{nearest(name, known)}")
-                for name in classify.features
-                if name not in known
-            )
-        return classify
+    def _parts_are_made(cls, transfer: Transfer, checked: ValidationInfo) -> Transfer:
+        known = _matrices(checked.data | {"transfer": transfer})
+        joined = transfer.joined.items()
+        refuse(one for name, parts in joined for one in _unmade(parts, known, ("joined", name)))
+        return transfer
+
+    @field_validator("ffnn", "classify")
+    @classmethod
+    def _features_are_made(cls, section: Ffnn | Classify, checked: ValidationInfo) -> Any:
+        known = _matrices(checked.data)
+        joined = [f"joined/{name}" for name in checked.data["transfer"].joined] if known else []
+        refuse(_unmade(section.features, known + joined, ("features",)))
+        return section
+
+
+def _matrices(checked: Mapping[str, Any]) -> list[str]:
+    """Return the feature matrices that can be joined; none where a section was refused."""
+    if not checked.keys() >= {"transfer", "feature_tables"}:
+        return []
+    tables = [f"table/{name}" for name in checked["feature_tables"]]
+    return ["handcrafted", *tables, *checked["transfer"].features()]
+
+
+def _unmade(names: Iterable[str], known: list[str], place: tuple[str, ...]) -> Iterator[Problem]:
+    """Tell which feature matrices aren't known, if any are."""
+    unknown = [name for name in names if known and name not in known]
+    yield from ((place, f"no features {name!r}{nearest(name, known)}") for name in unknown)

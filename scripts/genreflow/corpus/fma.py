@@ -73,7 +73,7 @@ _COLUMNS = {
 
 def fetch(
     folder: str | Path,
-    subset: str,
+    subset: str | None,
     *,
     url: str,
     archives: Mapping[str, Archive] = ARCHIVES,
@@ -88,7 +88,7 @@ def fetch(
     folder
         Where the archives' folders shall lie.
     subset
-        One of `SUBSETS`.
+        One of `SUBSETS`; None for the metadata alone.
     url
         Address of the folder that holds the archives.
     archives
@@ -102,10 +102,10 @@ def fetch(
     folder = Path(folder)
     absent = [
         archive
-        for archive in (archives["metadata"], archives[subset])
+        for archive in (archives["metadata"], *([archives[subset]] if subset else []))
         if not downloads.is_unpacked(folder, checksums=archive.checksums)
     ]
-    _require_space(folder, absent, subset)
+    _require_space(folder, absent, f"subset '{subset}'" if subset else "metadata")
     for archive in absent:
         address = f"{url.rstrip('/')}/{archive.name}"
         path = downloads.fetch(
@@ -157,7 +157,7 @@ def read_tracks(
     return _tracks(labelled, Path(audio_folder)), len(chosen) - len(labelled)
 
 
-def _require_space(folder: Path, absent: list[Archive], subset: str) -> None:
+def _require_space(folder: Path, absent: list[Archive], what: str) -> None:
     """Raise before a download of hours that there is no room to unpack."""
     begun = [
         archive
@@ -170,7 +170,7 @@ def _require_space(folder: Path, absent: list[Archive], subset: str) -> None:
     free = shutil.disk_usage(place).free / 2**30
     if needed > free:
         raise GenreflowError(
-            f"not enough disk space to download and unpack FMA's subset '{subset}': "
+            f"not enough disk space to download and unpack FMA's {what}: "
             f"{needed:,.1f} GiB needed, {free:,.1f} GiB free in {folder}. Make room there or "
             "choose a folder on another disk"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.audio.collect import SYSTEM, describe
-from genreflow.corpus.tracks import Listing, Track, read_listing
+from genreflow.corpus.tracks import UNHEARD, Listing, Track, read_listing
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import read_table, write_csv, write_json
 
@@ -17,7 +17,7 @@ NOT_LOOKED_AT = "not looked at"
 
 
 def manifest(
-    listing: Listing, audit: pd.DataFrame, *, max_excluded: float
+    listing: Listing, audit: pd.DataFrame | None, *, max_excluded: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide the listed tracks into those that can be used and those left out.
 
@@ -27,7 +27,8 @@ def manifest(
         What the corpus lists.
     audit
         One row a track with a file: track_id, frames, sha256, reason, detail, as
-        `audio.audit` gives them.
+        `audio.audit` gives them. None where audio isn't looked at: all tracks can be used, and
+        have 0 frames.
     max_excluded
         The largest share of the tracks that may be left out.
 
@@ -47,6 +48,9 @@ def manifest(
     """
     columns = [field.name for field in fields(Track)]
     listed = pd.DataFrame([asdict(track) for track in listing.tracks], columns=columns)
+    if audit is None:
+        audit = listed[["track_id"]].assign(frames=0, sha256=listed["track_id"], reason="")
+        audit["detail"] = ""
     tracks = listed.merge(audit, on="track_id", validate="one_to_one")
     missing = pd.DataFrame([asdict(track) for track in listing.missing], columns=columns)
     why = [listing.why.get(track.track_id, "") for track in listing.missing]
@@ -124,7 +128,7 @@ def write_manifest(
     listing
         The listing, as `corpus.tracks.write_listing` writes it.
     audits
-        CSV of each shard's audit.
+        CSV of each shard's audit; none where audio isn't looked at.
     max_excluded
         As for `manifest`.
     tracks, excluded
@@ -138,8 +142,10 @@ def write_manifest(
         The counts in a line.
     """
     listed = read_listing(listing)
-    audit = pd.concat([read_table(path) for path in audits], ignore_index=True)
+    audited = [read_table(path) for path in audits]
+    audit = pd.concat(audited, ignore_index=True) if audited else None
     used, left_out = manifest(listed, audit, max_excluded=max_excluded)
+    notes = listed.notes if audited else [*listed.notes, UNHEARD]
     counts = {
         "used": len(used),
         "genres": used["genre"].nunique(),
@@ -148,7 +154,7 @@ def write_manifest(
         .value_counts(sort=False)
         .to_dict(),
         "passed_over": dict(sorted(Counter(listed.passed_over.values()).items())),
-        "notes": listed.notes,
+        "notes": notes,
     }
     write_csv(used, tracks)
     write_csv(left_out, excluded)
@@ -158,4 +164,4 @@ def write_manifest(
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "
         f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
         f"{describe(listed.passed_over.values())}"
-    ).rstrip() + "".join(f"\n{note}" for note in listed.notes)
+    ).rstrip() + "".join(f"\n{note}" for note in notes)

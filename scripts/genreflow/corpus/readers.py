@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,9 @@ from genreflow.errors import GenreflowError
 from genreflow.layout import Layout
 
 
-def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) -> Listing:
+def list_tracks(
+    corpus: Mapping[str, Any], *, results: str | Path, seed: int, audio_for: str
+) -> Listing:
     """List the tracks of the configured corpus.
 
     Parameters
@@ -36,16 +38,20 @@ def list_tracks(corpus: Mapping[str, Any], *, results: str | Path, seed: int) ->
         Folder of this corpus's results, in which the demo corpus is made.
     seed
         Seed of the demo corpus.
+    audio_for
+        A learner that needs audio; "" if none does: then no file that FMA or a table names is
+        looked for.
 
     Raises
     ------
     GenreflowError
         If the source is missing or can't be used.
     """
-    listing = _READERS[corpus["kind"]](corpus, Path(results), seed)
+    listing = _READERS[corpus["kind"]](corpus, Path(results), seed, audio_for)
     if listing.problem:
         return listing
-    refuse_wildcards(track.path for track in listing.tracks)
+    if audio_for:
+        refuse_wildcards(track.path for track in listing.tracks)
     named, said = labels.unified([*listing.tracks, *listing.missing])
     tracks, missing = named[: len(listing.tracks)], named[len(listing.tracks) :]
     notes = [*listing.notes, *said, *labels.placeholders(tracks)]
@@ -85,7 +91,7 @@ def refuse_wildcards(paths: Iterable[str]) -> None:
             )
 
 
-def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+def _demo(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
     tracks = demo.tracks(
         genres=corpus["genres"],
         clips_per_genre=corpus["clips_per_genre"],
@@ -95,12 +101,13 @@ def _demo(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
     return Listing(_sorted(tracks), [])
 
 
-def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+def _fma(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
     from genreflow.corpus import fma
 
     folder = Path(corpus["audio"])
     metadata, audio = folder / "fma_metadata" / "tracks.csv", folder / f"fma_{corpus['subset']}"
-    lacking = [str(path) for path in (metadata, audio) if not path.exists()]
+    needed = (metadata, audio) if audio_for else (metadata,)
+    lacking = [str(path) for path in needed if not path.exists()]
     if lacking:
         return Listing(
             [],
@@ -110,7 +117,8 @@ def _fma(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
             "corpus.audio to the folder where you have it.",
         )
     tracks, without_genre = fma.read_tracks(metadata, audio, corpus["subset"])
-    return _parted(_sorted(tracks), without_genre)
+    listed = _sorted(tracks)
+    return _parted(listed, without_genre) if audio_for else Listing(listed, [], without_genre)
 
 
 def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:
@@ -162,7 +170,7 @@ def _readable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-def _folder(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+def _folder(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
     root = Path(Lookup().find("", corpus["audio"]))
     if not root.is_dir():
         raise GenreflowError(
@@ -222,22 +230,28 @@ def track_id_of(relative: str) -> str:
     return f"{readable}-{digest}"
 
 
-def _table(corpus: Mapping[str, Any], results: Path, seed: int) -> Listing:
+def _table(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
     lookup = Lookup()
     path = Path(lookup.find("", corpus["table"]))
     base = Path(lookup.find("", corpus["audio"]) if corpus["audio"] else path.parent)
-    table = tables.read(path)
+    table = tables.read(path, audio_for=audio_for)
     _refuse_twice(path, table.rows)
     labelled = [(line, row) for line, row in table.rows if row["genre"]]
-    tracks = [_track_of_row(row, f"{path}, line {line}", base, lookup) for line, row in labelled]
-    listing = _parted(_sorted(tracks), len(table.rows) - len(tracks))
+    find = lookup.find if audio_for else os.path.join
+    tracks = [_track_of_row(row, f"{path}, line {line}", base, find) for line, row in labelled]
+    said = list(_said_of_table(path, table, labelled))
+    without_genre = len(table.rows) - len(tracks)
+    if not audio_for:
+        return Listing(_sorted(tracks), [], without_genre, notes=said)
+    listing = _parted(_sorted(tracks), without_genre)
     if listing.missing and not listing.tracks:
         raise GenreflowError(
             f"{path}: none of its {len(tracks)} files is there; the first should be at "
             f"{listing.missing[0].path}. Relative paths start from {base}: set corpus.audio to the "
             "folder that they start from."
         )
-    return replace(listing, notes=list(_said_of_table(path, table, labelled, tracks, base)))
+    said += _said_of_names(path, labelled, tracks, base)
+    return replace(listing, notes=said)
 
 
 def _refuse_twice(table: Path, rows: list[tuple[int, dict[str, str]]]) -> None:
@@ -248,17 +262,14 @@ def _refuse_twice(table: Path, rows: list[tuple[int, dict[str, str]]]) -> None:
         before, path = first.setdefault(track_id, (line, row["path"]))
         if before != line:
             raise GenreflowError(
-                f"{table}, line {line}: two tracks have the id {track_id!r}: {path} in line "
-                f"{before}, and {row['path']}. Every track needs a row and an id of its own"
+                f"{table}, line {line}: two tracks have the id {track_id!r}: {path or 'one'} in "
+                f"line {before}, and {row['path'] or 'this one'}. Every track needs a row and an "
+                "id of its own"
             )
 
 
 def _said_of_table(
-    path: Path,
-    table: tables.Table,
-    labelled: list[tuple[int, dict[str, str]]],
-    tracks: list[Track],
-    base: Path,
+    path: Path, table: tables.Table, labelled: list[tuple[int, dict[str, str]]]
 ) -> Iterator[str]:
     if table.encoding.startswith("Windows"):
         yield f"{path} is not in UTF-8: read as {table.encoding}."
@@ -267,6 +278,11 @@ def _said_of_table(
         listed = ", ".join(map(str, sorted(lines)[:5]))
         more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
         yield f"{path}: left out for want of a genre: line {listed}{more}."
+
+
+def _said_of_names(
+    path: Path, labelled: list[tuple[int, dict[str, str]]], tracks: list[Track], base: Path
+) -> Iterator[str]:
     pairs = zip(labelled, tracks, strict=True)
     others = [row["path"] for (_, row), one in pairs if one.path != str(base / row["path"])]
     if others:
@@ -276,7 +292,9 @@ def _said_of_table(
         )
 
 
-def _track_of_row(row: dict[str, str], place: str, base: Path, lookup: Lookup) -> Track:
+def _track_of_row(
+    row: dict[str, str], place: str, base: Path, find: Callable[[Path, str], str]
+) -> Track:
     if row["split"].lower() not in ("", *PARTS):
         raise GenreflowError(
             f"{place}: split is {row['split']!r}; expected {', '.join(PARTS)} or nothing"
@@ -289,7 +307,7 @@ def _track_of_row(row: dict[str, str], place: str, base: Path, lookup: Lookup) -
         )
     known = row | {
         "track_id": track_id,
-        "path": str(Path(lookup.find(base, row["path"]))),
+        "path": str(Path(find(base, row["path"]))) if row["path"] else "",
         "split": row["split"].lower(),
     }
     return Track(**known, **labels.identified(row["artist"], row["album"]))

@@ -20,7 +20,7 @@ class Track:
     track_id
         Unique in the corpus; safe as a file name (letters, digits, ``_``, ``-``, ``.``).
     path
-        The audio file.
+        The audio file; "" if it isn't known, and no learner needs it.
     genre
         The label.
     split
@@ -78,6 +78,9 @@ class Listing:
     passed_over: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+
+UNHEARD = "No audio is looked at, for no learner needs it."
+"""What is to be said of a run without audio."""
 
 _SAID = {"passed_over": None, "notes": None}
 """What a listing tells beside the tracks."""

@@ -1,14 +1,12 @@
-"""Tables of features in FMA's format, and those that a corpus takes from one.
+"""Tables of features in FMA's format.
 
 The format is a CSV file with three header rows (feature, statistics, number), a row that
 holds only the name of the index, and one row a track.
 """
 
 import csv
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -17,8 +15,7 @@ import pandas as pd
 
 from genreflow.errors import GenreflowError
 from genreflow.features import matrices
-from genreflow.features.feature_set import Part
-from genreflow.runtime.files import atomic, write_reasons
+from genreflow.runtime.files import atomic
 
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 """The statistics of a feature, in the order of FMA's columns."""
@@ -30,25 +27,6 @@ Column = tuple[str, str, str]
 """The feature, the statistic and the two-digit number of a column."""
 
 _FORMAT = "save a table whose columns have the levels feature, statistics, number with to_csv"
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The rows of a table that a corpus needs.
-
-    Attributes
-    ----------
-    x : numpy.ndarray, shape (tracks, columns), float32
-        Finite values only.
-    track_ids
-        The track of each row, in the order in which they were asked for.
-    left_out
-        For each other track that was asked for, why it has no row.
-    """
-
-    x: np.ndarray
-    track_ids: list[str]
-    left_out: dict[str, str]
 
 
 def write(
@@ -116,6 +94,15 @@ def read(path: str | Path) -> tuple[list[str], list[Column], np.ndarray]:
     track_ids = table[0].fillna("").tolist()
     _check_track_ids(path, track_ids)
     return track_ids, columns, table.iloc[:, 1:].to_numpy(np.float64)
+
+
+def is_in_format(path: str | Path) -> bool:
+    """Tell whether a file is meant to be in the format: its header is read by nothing else."""
+    try:
+        header = [row[:1] for row in islice(_rows(Path(path)), 4)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+    return header[:1] == [[LEVELS[0]]] or header[3:] == [["track_id"]]
 
 
 def _read_header(path: Path) -> list[Column]:
@@ -194,125 +181,9 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def select(
-    track_ids: Sequence[str],
-    columns: Sequence[Column],
-    values: np.ndarray,
-    wanted_ids: Sequence[str],
-) -> Selection:
-    """Take the rows of the wanted tracks, and list those without a row of finite values.
-
-    Parameters
-    ----------
-    track_ids, columns, values
-        A table, as `read` returns it.
-    wanted_ids
-        The tracks of the corpus.
-
-    Returns
-    -------
-    Selection
-        Its rows are in the order of `wanted_ids`.
-
-    Raises
-    ------
-    GenreflowError
-        If no wanted track is in the table with finite values.
-    """
-    row_of = {track_id: row for row, track_id in enumerate(track_ids)}
-    kept, left_out = [], {}
-    with np.errstate(over="ignore"):  # what overflows is listed as not finite
-        x = values.astype(np.float32)
-    for track_id in wanted_ids:
-        if track_id not in row_of:
-            left_out[track_id] = "no row in the table"
-        elif fault := _fault(columns, np.isfinite(x[row_of[track_id]])):
-            left_out[track_id] = fault
-        else:
-            kept.append(track_id)
-    if not kept:
-        raise GenreflowError(
-            f"The feature table has no row of finite values for any of the {len(wanted_ids)} "
-            f"tracks of the corpus. Its ids are {_some(track_ids)}; the corpus has "
-            f"{_some(wanted_ids)}"
-        )
-    return Selection(x[[row_of[track_id] for track_id in kept]], kept, left_out)
-
-
-def _fault(columns: Sequence[Column], finite: np.ndarray) -> str:
-    """Say which of a row's values are not finite; "" if all are."""
-    if finite.all():
-        return ""
-    first = ", ".join(columns[int(np.argmin(finite))])
-    return f"{np.sum(~finite)} of {len(finite)} values are empty or not finite, first ({first})"
-
-
 def names(columns: Sequence[Column]) -> list[str]:
     """Return the columns' names for a matrix, such as ``mfcc mean 01``."""
     return [" ".join(column) for column in columns]
-
-
-def _some(track_ids: Sequence[str]) -> str:
-    return ", ".join(track_ids[:3]) + (", ..." if len(track_ids) > 3 else "")
-
-
-def write_matrix(
-    source: str | Path,
-    track_ids: Sequence[str],
-    *,
-    max_missing: float,
-    matrix: str | Path,
-    left_out: str | Path,
-) -> tuple[int, list[str]]:
-    """Take a corpus's features from a table in FMA's format.
-
-    Parameters
-    ----------
-    source
-        FMA's features.csv, some of its columns, or another table in its format.
-    track_ids
-        The tracks of the corpus.
-    max_missing
-        The largest share of the tracks that may lack a row, or have values in it that are not
-        finite.
-    matrix
-        The feature matrix to write.
-    left_out
-        The CSV to write of the tracks without features: track_id, reason.
-
-    Returns
-    -------
-    found : int
-        How many tracks have features.
-    missing : list of str
-        The tracks that have no row, or one with values that are not finite.
-
-    Raises
-    ------
-    GenreflowError
-        If the table can't be read, or lacks more tracks than it may.
-    """
-    ids, columns, values = read(source)
-    chosen = select(ids, columns, values, track_ids)
-    if len(chosen.left_out) > max_missing * len(track_ids):
-        first = islice(chosen.left_out.items(), 10)
-        listed = "\n".join(f"  - track {track_id}: {reason}" for track_id, reason in first)
-        raise GenreflowError(
-            f"{source}: {len(chosen.left_out)} of the corpus's {len(track_ids)} tracks have no "
-            f"whole row in it, more than corpus.max_excluded, {max_missing:.0%}. The first:\n"
-            f"{listed}\nUse the table of this corpus, compute the features "
-            "(handcrafted.source: audio), or raise corpus.max_excluded."
-        )
-    part = Part("published", "handcrafted", "", {"source": Path(source).name})
-    matrices.write_matrix(
-        matrix,
-        chosen.x,
-        chosen.track_ids,
-        names(columns),
-        {"parts": json.dumps([asdict(part)]), "about": json.dumps([{}])},
-    )
-    write_reasons(left_out, chosen.left_out)
-    return len(chosen.track_ids), list(chosen.left_out)
 
 
 def write_table(matrix: str | Path, path: str | Path) -> int:

@@ -87,7 +87,7 @@ def asked_for(config: Config, sets: Mapping[str, Planned]) -> dict[str, Learner]
     """
     single = {
         one.name: one
-        for one in [*_cnns(config), *_feed_forward(config), *_classifiers(config, sets)]
+        for one in [*_cnns(config), *_feed_forward(config, sets), *_classifiers(config, sets)]
     }
     return single | {one.name: one for one in _ensembles(config, single)}
 
@@ -111,16 +111,40 @@ def _cnns(config: Config) -> Iterator[Learner]:
         )
 
 
-def _feed_forward(config: Config) -> Iterator[Learner]:
-    for units in config["ffnn"]["units"]:
-        yield Learner(
-            f"ffnn/{'-'.join(map(str, units))}",
-            NETWORK,
-            matrix="handcrafted",
-            sets=["handcrafted"],
-            is_seeded=True,
-            monitor=config["ffnn"]["monitor"],
-        )
+def _made_of(config: Config, sets: Mapping[str, Planned]) -> dict[str, list[str]]:
+    """Return the feature sets behind each matrix, by their names."""
+    owners = {matrix: name for name, one in sets.items() for matrix in one.matrices}
+    joined = {f"joined/{name}": parts for name, parts in config["transfer"]["joined"].items()}
+    parts_of = {matrix: [matrix] for matrix in owners} | joined
+    return {
+        name: list(dict.fromkeys(owners[part] for part in parts))
+        for name, parts in parts_of.items()
+    }
+
+
+def _taken(matrix: str, names: Sequence[str], sets: Mapping[str, Planned]) -> dict[str, Any]:
+    """Return what a learner on a feature matrix says of it."""
+    return {
+        "matrix": matrix,
+        "sets": names,
+        "downloads": [file for name in names for file in sets[name].downloads],
+        "is_random": any(sets[name].is_random for name in names),
+    }
+
+
+def _feed_forward(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
+    made_of = _made_of(config, sets)
+    for matrix in config["ffnn"]["features"]:
+        # As the study calls them, which knows no other features.
+        place = "ffnn" if matrix == "handcrafted" else f"ffnn/{matrix}"
+        for units in config["ffnn"]["units"]:
+            yield Learner(
+                f"{place}/{'-'.join(map(str, units))}",
+                NETWORK,
+                is_seeded=True,
+                monitor=config["ffnn"]["monitor"],
+                **_taken(matrix, made_of[matrix], sets),
+            )
 
 
 def pca_name(share: float | str) -> str:
@@ -131,22 +155,19 @@ def pca_name(share: float | str) -> str:
 
 
 def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
-    owners = {matrix: name for name, one in sets.items() for matrix in one.matrices}
-    joined = {f"joined/{name}": parts for name, parts in config["transfer"]["joined"].items()}
+    made_of = _made_of(config, sets)
     for matrix, shares in config["classify"]["features"].items():
-        names = list(dict.fromkeys(owners[part] for part in joined.get(matrix, [matrix])))
-        section = "classify" if matrix == "handcrafted" else "transfer"
+        taken = _taken(matrix, made_of[matrix], sets)
+        transferred = config["transfer"]["backbones"].keys() & set(taken["sets"])
+        section = "transfer" if transferred else "classify"
         for share in shares:
             for classifier in config[section]["run"]:
                 yield Learner(
                     f"classify/{matrix}/{pca_name(share)}/{classifier}",
                     CLASSIFIER,
-                    matrix=matrix,
-                    sets=names,
                     classifier=classifier,
-                    downloads=[file for name in names for file in sets[name].downloads],
-                    is_random=any(sets[name].is_random for name in names),
                     learns_from_validation="validation" in config["classify"]["fit_on"],
+                    **taken,
                 )
 
 

@@ -126,8 +126,8 @@ class ClipStages:
         return [track.genre for track in self._shard(wildcards)]
 
     def audits(self, wildcards: Any) -> list[str]:
-        """Return the audits of all shards."""
-        return self._of_shards(self.plan.layout.audit)
+        """Return the audits of all shards; none where audio isn't looked at."""
+        return self._of_shards(self.plan.layout.audit) if self.plan.reads_audio else []
 
     @property
     def audit_of_clips(self) -> dict[str, Any]:
@@ -148,6 +148,12 @@ class ClipStages:
     def _planned(self, wildcards: Any) -> Planned:
         return self.plan.sets[wildcards.feature_set]
 
+    def _found(self, wildcards: Any) -> FeatureSet:
+        """Return the feature set that has a name, or that a matrix is an output of."""
+        if hasattr(wildcards, "features"):
+            return self._owner(wildcards.features)[0]
+        return self._planned(wildcards).feature_set
+
     def _owner(self, matrix: str) -> tuple[FeatureSet, str]:
         """Return the feature set that a matrix is an output of, and the output."""
         for planned in self.plan.sets.values():
@@ -165,6 +171,17 @@ class ClipStages:
         """The feature matrices that are gathered from shards."""
         sets = [one for one in self.plan.sets.values() if one.feature_set.from_audio]
         return [matrix for one in sets for matrix in one.matrices]
+
+    @property
+    def tabulated(self) -> list[str]:
+        """The feature matrices that are taken from tables."""
+        sets = [one for one in self.plan.sets.values() if not one.feature_set.from_audio]
+        return [matrix for one in sets for matrix in one.matrices]
+
+    def table_file(self, wildcards: Any) -> str:
+        """Return the table that a feature matrix is taken from."""
+        self.require_corpus()
+        return self.plan.sets[wildcards.features].files["table"]
 
     @property
     def gathered(self) -> list[str]:
@@ -219,8 +236,8 @@ class ClipStages:
         return self.plan.config["audio"]["sample_rate"] if wavs else 0
 
     def feature_set(self, wildcards: Any) -> dict[str, Any]:
-        """Return what the features of a set depend on."""
-        found = self._planned(wildcards).feature_set
+        """Return what the features of a set, or of a matrix, depend on."""
+        found = self._found(wildcards)
         return {"kind": found.kind, "name": found.name, "settings": dict(found.settings)}
 
     def threads(self, wildcards: Any) -> int:
@@ -228,16 +245,12 @@ class ClipStages:
         return self.plan.config["transfer"]["threads"] if self.network(wildcards) else 1
 
     def memory(self, wildcards: Any) -> int:
-        """Return the memory that a shard's pass takes [MB]."""
-        return self._planned(wildcards).feature_set.memory_mb
+        """Return the memory that a shard's pass, or a table, takes [MB]."""
+        return self._found(wildcards).memory_mb
 
     def module(self, wildcards: Any) -> str:
         """Return the module of the kind of a feature set, or of that of a matrix, as a path."""
-        by_name = not hasattr(wildcards, "features")
-        found = (
-            self._planned(wildcards).feature_set if by_name else self._owner(wildcards.features)[0]
-        )
-        return _as_path(type(found).__module__)
+        return _as_path(type(self._found(wildcards)).__module__)
 
     @property
     def modules(self) -> list[str]:
@@ -256,9 +269,10 @@ class ClipStages:
 
     @property
     def handcrafted_table(self) -> list[str]:
-        """The hand-crafted features in FMA's format, if any learner takes them."""
+        """The hand-crafted features in FMA's format, if they are computed for a learner."""
+        computed = self.plan.sets["handcrafted"].feature_set.from_audio
         used = any("handcrafted" in one.sets for one in self.plan.learners.values())
-        return [self.plan.layout.handcrafted_table] if used else []
+        return [self.plan.layout.handcrafted_table] if computed and used else []
 
     def joined_matrices(self, wildcards: Any) -> list[str]:
         """Return the feature matrices that are joined."""

@@ -98,15 +98,20 @@ def choose(config: Config, genres: Genres) -> tuple[list[str], str]:
     return list(chosen), f"splits: auto means {name} here{why}"
 
 
-def refuse(config: Config, families: Sequence[str], genres: Genres) -> None:
+def refuse(
+    config: Config, asked: Mapping[str, Learner], families: Sequence[str], genres: Genres
+) -> None:
     """Raise if a genre can't fill the parts of a split, or the folds of the grid search."""
+    # Two to learn from, where the grid search divides them once more.
+    grids = any(one.classifier for one in asked.values())
+    learn = 2 if grids and config["classify"]["fit_on"] == ["training"] else 1
     problems = []
     if "official" in families and (problem := _without_part(config, genres)):
         problems.append(problem)
         families = [name for name in families if name != "official"]
     for genre in genres.tracks:
         for name in families:
-            if needed := _needed(config, name, genre, genres):
+            if needed := _needed(config, name, genre, genres, learn):
                 problems.append(_too_few(config, name, genre, genres, needed))
                 break
     if problems:
@@ -126,11 +131,8 @@ def _without_part(config: Config, genres: Genres) -> str:
     )
 
 
-def _needed(config: Config, name: str, genre: str, genres: Genres) -> str:
-    """Say what a genre lacks for a split, or "" if it may have enough."""
-    # Two to learn from, where the grid search divides them once more.
-    grids = _has_classifiers(config) and config["classify"]["fit_on"] == ["training"]
-    learn = 2 if grids else 1
+def _needed(config: Config, name: str, genre: str, genres: Genres, learn: int) -> str:
+    """Say what a genre lacks for a split, or "" if it may have enough, so many to learn from."""
     groups, count = genres.count(genre), len(genres.tracks[genre])
     if name == "official":
         return _needed_by_parts(genre, genres)
@@ -152,11 +154,6 @@ def _needed(config: Config, name: str, genre: str, genres: Genres) -> str:
         least, enough = next(filter(fills, range(folds, 3 * folds + 4))), fills(groups)
     apart = " that share no artist or album" if groups < count else ""
     return "" if enough else f"at least {least}{apart} are needed"
-
-
-def _has_classifiers(config: Config) -> bool:
-    runs = {"handcrafted": config["classify"]["run"]}
-    return any(runs.get(name, config["transfer"]["run"]) for name in config["classify"]["features"])
 
 
 def _needed_by_parts(genre: str, genres: Genres) -> str:

@@ -12,7 +12,7 @@ from genreflow import split_names
 from genreflow.corpus.tracks import Track, shard_of
 from genreflow.features.feature_set import Planned, known_kinds
 from genreflow.features.kinds.handcrafted import Handcrafted
-from genreflow.features.kinds.published import Published
+from genreflow.features.kinds.table import Table
 from genreflow.layout import Fitted, Layout
 from genreflow.learners import learner
 from genreflow.learners.learner import Learner
@@ -24,8 +24,10 @@ Config = Mapping[str, Any]
 def feature_sets(config: Config, layout: Layout) -> dict[str, Planned]:
     """Return the feature sets of a configuration, by name; networks lie where they will be made."""
     settings, kinds = config["handcrafted"], known_kinds()
-    handcrafted = {"audio": Handcrafted, "published": Published}[settings["source"]]
-    found = [handcrafted.planned(settings)]
+    published = {"handcrafted": settings["table"]} if settings["source"] == "published" else {}
+    tables = published | {f"table/{name}": file for name, file in config["feature_tables"].items()}
+    found = [] if published else [Handcrafted.planned(settings)]
+    found += [Table.planned(name, file) for name, file in tables.items()]
     for name, backbone in config["transfer"]["backbones"].items():
         planned = kinds[backbone["kind"]].planned(name, backbone, config)
         if planned.preparation is not None:
@@ -53,6 +55,19 @@ def downloads(config: Config) -> list[Mapping[str, str]]:
     asked = learner.asked_for(config, feature_sets(config, Layout("")))
     found = {file["path"]: file for one in asked.values() for file in one.downloads}
     return list(found.values())
+
+
+def audio_for(config: Config) -> str:
+    """Return a learner that is asked for and needs audio; "" if there are but others.
+
+    Images need audio, and so do features that are computed; a run without learners makes them.
+    """
+    sets = feature_sets(config, Layout(""))
+    asked = [one for one in learner.asked_for(config, sets).values() if not one.members]
+    for one in asked:
+        if not one.sets or any(sets[name].feature_set.from_audio for name in one.sets):
+            return one.name
+    return "" if asked else "a run without learners"
 
 
 @dataclass(frozen=True)
@@ -113,10 +128,10 @@ class Plan:
         names, choice = feasibility.choose(config, genres)
         expanded = split_names.expand(names)
         families = list(dict.fromkeys(map(split_names.family, expanded)))
-        if tracks:
-            feasibility.refuse(config, families, genres)
         sets = feature_sets(config, layout)
         asked = learner.asked_for(config, sets)
+        if tracks:
+            feasibility.refuse(config, asked, families, genres)
         reasons = feasibility.reasons_against(config, asked, families, genres, lacking=lacking)
         return cls(
             config=config,
@@ -207,6 +222,11 @@ class Plan:
         found = {name: self.sets[name].credit for name in self.networks_of(some)}
         return {name: credit for name, credit in found.items() if credit}
 
+    @cached_property
+    def reads_audio(self) -> bool:
+        """Whether any learner that is asked for needs audio."""
+        return bool(audio_for(self.config))
+
     @property
     def timed(self) -> list[Learner]:
         """The learners that are timed: all single ones that new audio can be predicted by."""
@@ -295,7 +315,7 @@ class Plan:
         """The tables of a run; one on FFNNs or classifiers only where there are some."""
         there = {
             "comparison": True,
-            "ffnn": self.config["ffnn"]["units"],
+            "ffnn": self.of_family("ffnn"),
             "classify": self.of_family("classify"),
             "latency": self.measures_latency,
         }

@@ -122,7 +122,15 @@ class Stages(ClipStages):
     def feed_forward(self) -> dict[str, Any]:
         """What the training of every feed-forward network depends on."""
         settings = self.plan.config["ffnn"]
-        return {key: value for key, value in settings.items() if key != "units"}
+        return {key: value for key, value in settings.items() if key not in ("features", "units")}
+
+    def features_of_network(self, wildcards: Any) -> str:
+        """Return the feature matrix that a feed-forward network takes."""
+        networks = {one.own_name: one for one in self.plan.of_family("ffnn")}
+        if wildcards.units not in networks:
+            known = ", ".join(networks) or "none"
+            raise GenreflowError(f"no network ffnn/{wildcards.units} is run; there are {known}")
+        return self.plan.layout.features(networks[wildcards.units].matrix)
 
     def classifier(self, wildcards: Any) -> dict[str, Any]:
         """Return what the fit of a classifier depends on."""
@@ -195,16 +203,15 @@ class Stages(ClipStages):
     def reported(self, wildcards: Any) -> list[str]:
         """Return what the report shows beside tables and figures."""
         layout = self.plan.layout
+        images = [layout.clip_length, layout.spectrograms, *self.spectrogram_shards(wildcards)]
         return [
             layout.tracks,
             layout.excluded,
-            layout.clip_length,
             layout.summary,
             *map(layout.without_features, self.gathered),
             *map(layout.split, self.plan.splits),
             *self.predictions(wildcards),
-            layout.spectrograms,
-            *self.spectrogram_shards(wildcards),
+            *(images if self.plan.reads_audio else []),
         ]
 
     # Latency, bundles
@@ -231,6 +238,9 @@ class Stages(ClipStages):
         if named and named not in there:
             why = self.plan.left_out.get(named, f"there are {', '.join(there)}")
             raise GenreflowError(f"predict.learner: {named} is not run; {why}")
+        if not self.plan.reads_audio:
+            for name in (name for one in there.values() for name in one.sets):
+                self.plan.sets[name].feature_set.require_audio()
         return [there[named]] if named else list(there.values())
 
     def candidate_predictions(self, wildcards: Any) -> list[str]:

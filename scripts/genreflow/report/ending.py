@@ -102,10 +102,14 @@ def losses(layout: Layout, matrices: Iterable[str]) -> list[str]:
 
 
 def _without_features(layout: Layout, matrices: Iterable[str]) -> Iterator[str]:
-    """Say which tracks of the manifest lack the features of which matrix, and why."""
+    """Say which tracks of the manifest lack the features of which matrix, and why.
+
+    What is said of a table as a whole is of no track.
+    """
     used = set(read_table(layout.tracks)["track_id"])
     for name in matrices:
         lost = read_table(layout.without_features(name))
+        yield from (f"Features {name}: {said}" for said in lost["reason"][lost["track_id"] == ""])
         for reason, rows in lost[lost["track_id"].isin(used)].groupby("reason", sort=False):
             ids = list(rows["track_id"])
             tracks = "1 track" if len(ids) == 1 else f"{len(ids):,} tracks"

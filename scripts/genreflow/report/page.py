@@ -113,7 +113,8 @@ def write(
         manifest, the splits and the predictions must be there; of tables, figures, benchmarks and
         images those that are given are shown. Others are ignored.
     results
-        The folder of the corpus. The page refers to wav/TRACK.wav in it, relative to itself.
+        The folder of the corpus. The page refers to wav/TRACK.wav in it, relative to itself, if
+        images are given: without, no audio was looked at.
     config, versions, commit
         Of the run, of what made the results, and of the workflow's code ("" if unknown). Of the
         configuration the page shows what `provenance.shareable` leaves.
@@ -254,7 +255,11 @@ def _clips(
     return {
         "image_count": len(images),
         "image_bytes": sum(map(len, images.values())),
-        "data": {"wav": f"{Layout(root).wavs}/", "tracks": described, "learners": said},
+        "data": {
+            "wav": f"{Layout(root).wavs}/" if spectrograms else "",
+            "tracks": described,
+            "learners": said,
+        },
     }
 
 

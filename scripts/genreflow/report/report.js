@@ -76,21 +76,26 @@
           make("dd", {}, bar, make("span", {}, percent(value))));
       }));
 
+  const player = (track, name) => {
+    const audio = make("audio", {
+      controls: "", preload: "none", "aria-label": `Clip of ${name}`,
+      src: data.wav + encodeURIComponent(track.id) + ".wav",
+    });
+    audio.addEventListener("error", () => audio.replaceWith(
+      make("p", {}, make("small", {}, `The clip isn't beside this page: ${data.wav}${track.id}.wav`))));
+    return audio;
+  };
+
   const card = (track, genres, said) => {
     const [title, artist, image] = data.tracks[track.id] || ["", "", ""];
     const name = title || track.id;
     const item = make("li", {}, make("p", {}, make("strong", {}, name),
       artist ? ` by ${artist}` : "", " ", make("small", {}, `track ${track.id}`)));
     if (image) item.append(make("img", { src: image, alt: `Log-mel image of ${name}` }));
-    const player = make("audio", {
-      controls: "", preload: "none", "aria-label": `Clip of ${name}`,
-      src: data.wav + encodeURIComponent(track.id) + ".wav",
-    });
-    player.addEventListener("error", () => player.replaceWith(
-      make("p", {}, make("small", {}, `The clip isn't beside this page: ${data.wav}${track.id}.wav`))));
+    if (data.wav) item.append(player(track, name));
     const times = track.said.filter((place) => place === said).length;
     const runs = track.said.length > 1 ? ` (in ${times} of ${track.said.length} runs)` : "";
-    item.append(player,
+    item.append(
       make("p", {}, `Is ${genres[track.genre]}, taken for ${genres[said]}${runs}`),
       probabilities(track, genres, said));
     return item;

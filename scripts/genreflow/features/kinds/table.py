@@ -1,6 +1,7 @@
-"""Features that were published in a table: those that FMA has of its own tracks."""
+"""Features that somebody else computed, from a table: FMA's, Kaggle's, anybody's embeddings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from genreflow.errors import GenreflowError
@@ -9,23 +10,24 @@ from genreflow.features.feature_set import SOURCE, Clips, FeatureSet, Planned
 
 
 class Settings(feature_set.Settings):
-    """The name of the table."""
+    """The name of the table's file."""
 
     source: str
 
 
-class Published(FeatureSet):
+class Table(FeatureSet):
     """Features that no clip can be turned into."""
 
-    kind = "published"
+    kind = "table"
     Settings: ClassVar = Settings
     needs = SOURCE
     from_audio = False
+    memory_mb = 8000
 
     @classmethod
-    def planned(cls, settings: Mapping[str, Any]) -> Planned:
-        """Return what a section ``handcrafted`` of the configuration asks for."""
-        return Planned(cls("handcrafted", {"source": settings["table"]}))
+    def planned(cls, name: str, path: str) -> Planned:
+        """Return what the features of a table are, by their name."""
+        return Planned(cls(name, {"source": Path(path).name}), files={"table": path})
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
         """Refuse to, as `require_audio` does."""
@@ -36,8 +38,8 @@ class Published(FeatureSet):
         """Say that no audio can be turned into them."""
         raise GenreflowError(
             f"the features {self.name} were not computed from audio but taken from a table "
-            f"({self.settings['source']}), so that new audio can't be predicted: set "
-            "handcrafted.source to audio, or use a learner on other features"
+            f"({self.settings['source']}), so that new audio can't be predicted: use a learner on "
+            "features that are computed (handcrafted.source: audio, transfer.backbones)"
         )
 
     def extract(self, clips: Sequence[Any]) -> dict[str, Any]:
