@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.audio.collect import SYSTEM, describe
+from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import Listing, Track, read_listing
 from genreflow.errors import GenreflowError
-from genreflow.runtime.files import read_table, write_csv, write_json
+from genreflow.runtime.files import read_table, write_csv, write_json, write_text
 
 NOT_LOOKED_AT = "not looked at"
 """The reason of files that are not named as audio."""
@@ -38,7 +39,8 @@ def manifest(
         first track with exactly the same audio; and the tracks left out with reason and detail.
         Duplicates stand in both tables: a split leaves them out only where they cross its parts.
         Where the same audio has several genres, nobody knows which is right, and none is used.
-        Files that were not looked at have no id.
+        What the listing leaves out for its genre doesn't count for `max_excluded`. Files
+        that were not looked at have no id.
 
     Raises
     ------
@@ -73,7 +75,8 @@ def manifest(
             + "; left out only where the two would stand in different parts of a split"
         ),
     )
-    excluded = pd.concat([bad, contradicting, duplicates, _passed_over(listing.passed_over)])
+    others = [_left_out(listing, columns), _passed_over(listing.passed_over)]
+    excluded = pd.concat([bad, contradicting, duplicates, *others])
     excluded = excluded[["track_id", "path", "genre", "reason", "detail"]]
     return good[[*columns, "frames", "duplicate_of"]], excluded
 
@@ -85,6 +88,15 @@ def _contradicting(tracks: pd.DataFrame) -> pd.DataFrame:
     labels = (tracks["track_id"] + " (" + tracks["genre"] + ")").groupby(tracks["sha256"])
     detail = "the same audio has other genres: " + labels.transform(", ".join)
     return tracks.assign(reason="contradicting labels", detail=detail)
+
+
+def _left_out(listing: Listing, columns: list[str]) -> pd.DataFrame:
+    rows = [
+        {**asdict(track), "reason": reason, "detail": listing.why[track.track_id]}
+        for reason, tracks in listing.left_out.items()
+        for track in tracks
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "reason", "detail"])
 
 
 def _passed_over(files: Mapping[str, str]) -> pd.DataFrame:
@@ -116,6 +128,7 @@ def write_manifest(
     tracks: str | Path,
     excluded: str | Path,
     summary: str | Path,
+    without_genre: str | Path,
 ) -> str:
     """Write the manifest from a listing and the audits of all shards.
 
@@ -131,6 +144,8 @@ def write_manifest(
         The CSVs to write.
     summary
         The JSON of counts to write.
+    without_genre
+        The playlist to write of files that have no genre.
 
     Returns
     -------
@@ -144,7 +159,7 @@ def write_manifest(
         "used": len(used),
         "genres": used["genre"].nunique(),
         "without_genre": listed.without_genre,
-        "excluded": left_out.loc[left_out["reason"] != NOT_LOOKED_AT, "reason"]
+        "excluded": left_out.loc[~left_out["reason"].isin([NOT_LOOKED_AT, NO_GENRE]), "reason"]
         .value_counts(sort=False)
         .to_dict(),
         "passed_over": dict(sorted(Counter(listed.passed_over.values()).items())),
@@ -153,9 +168,18 @@ def write_manifest(
     write_csv(used, tracks)
     write_csv(left_out, excluded)
     write_json(counts, summary)
+    unknown = [_listed(track.path) for track in listed.left_out.get(NO_GENRE, [])]
+    write_text(without_genre, "\n".join(["#EXTM3U", *unknown]))
     reasons = ", ".join(f"{number} {reason}" for reason, number in counts["excluded"].items())
     return (
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "
         f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
         f"{describe(listed.passed_over.values())}"
     ).rstrip() + "".join(f"\n{note}" for note in listed.notes)
+
+
+def _listed(path: str) -> str:
+    """Return a path as a line of a playlist, which players and `predict` read from any folder."""
+    whole = Path(path).absolute()
+    plain = str(whole)
+    return plain if plain.isprintable() and plain == plain.strip() else whole.as_uri()

@@ -13,7 +13,7 @@ from genreflow.audio.formats import SUFFIXES
 from genreflow.errors import GenreflowError
 
 NEEDED = ("path", "genre")
-COLUMNS = {*NEEDED, "split", "artist", "album", "track_id", "title", "license"}
+COLUMNS = {*NEEDED, "split", "artist", "album", "track_id", "title", "year", "license"}
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 

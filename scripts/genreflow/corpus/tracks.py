@@ -25,7 +25,7 @@ class Track:
         The label.
     split
         What the corpus itself says: one of `PARTS`, or "" if it says nothing.
-    artist, album, title, license
+    artist, album, title, year, license
         For people to read; "" if unknown.
     artist_id, album_id
         Equal for tracks of the same artist or album; "" if unknown.
@@ -38,6 +38,7 @@ class Track:
     artist: str = ""
     album: str = ""
     title: str = ""
+    year: str = ""
     license: str = ""
     artist_id: str = ""
     album_id: str = ""
@@ -62,8 +63,11 @@ class Listing:
         How many rows have no genre.
     problem
         Why there are no tracks, if the corpus isn't on disk yet.
+    left_out
+        By the reason: those that are left out for their genre, whatever `max_excluded` is.
     why
-        By the ids of those in `missing` that are there: why they can't be opened.
+        By the ids of those in `left_out`, and of those in `missing` that are there: what else is to
+        be said of it.
     passed_over
         The files beside them that were not looked at, as `genreflow.audio.collect.Found` has them.
     notes
@@ -74,20 +78,21 @@ class Listing:
     missing: list[Track]
     without_genre: int = 0
     problem: str = ""
+    left_out: dict[str, list[Track]] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     passed_over: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-_SAID = {"passed_over": None, "notes": None}
+_SAID = dict.fromkeys(["without_genre", "left_out", "why", "passed_over", "notes"])
 """What a listing tells beside the tracks."""
 
 
 def write_listing(listing: Listing, path: str | Path) -> None:
     """Write a listing as JSON, unless the file has these tracks already.
 
-    An unchanged file keeps its time, so that nothing becomes stale by listing again, nor by a
-    picture more among the music.
+    An unchanged file keeps its time, so that nothing becomes stale by listing again, nor by
+    what isn't used: a picture more among the music, or a file without a genre.
     """
     path = Path(path)
     content = asdict(listing)
@@ -103,6 +108,7 @@ def write_listing(listing: Listing, path: str | Path) -> None:
 def read_listing(path: str | Path) -> Listing:
     """Read what `write_listing` wrote."""
     content = json.loads(Path(path).read_text(encoding="ascii"))
-    for key in ("tracks", "missing"):
-        content[key] = [Track(**track) for track in content[key]]
+    for lists in (content, content["left_out"]):
+        for key in ("tracks", "missing") if lists is content else lists:
+            lists[key] = [Track(**track) for track in lists[key]]
     return Listing(**content)
