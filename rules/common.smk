@@ -15,7 +15,7 @@ from snakemake.logging import logger
 
 from genreflow import config as configuration, split_names
 from genreflow.audio import collect
-from genreflow.corpus import overview, readers, tracks
+from genreflow.corpus import genres, overview, readers, tracks
 from genreflow.errors import GenreflowError
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
 from genreflow.learners import estimators
@@ -92,6 +92,7 @@ def read_listing():
     if not listing.problem and (ALONE or not os.path.exists(layout.listing)):
         checked(files.require_writable, layout.root)
         tracks.write_listing(listing, layout.listing)
+        genres.write_without_genre(listing, layout.without_genre)
     return listing, made
 
 

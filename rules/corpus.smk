@@ -105,7 +105,6 @@ rule manifest:
         tracks=layout.tracks,
         excluded=layout.excluded,
         summary=layout.summary,
-        without_genre=layout.without_genre,
     log:
         layout.log("manifest"),
     benchmark:

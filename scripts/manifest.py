@@ -10,6 +10,5 @@ with logged(snakemake.log[0]) as say:
         tracks=snakemake.output.tracks,
         excluded=snakemake.output.excluded,
         summary=snakemake.output.summary,
-        without_genre=snakemake.output.without_genre,
     )
     say(said)

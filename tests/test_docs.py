@@ -13,6 +13,7 @@ from genreflow import config
 from genreflow.corpus import demo
 from genreflow.features import recipes
 from imports import modules
+from made.tagged import genre_frame, id3
 from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[1]
@@ -44,11 +45,11 @@ def place(tmp_path_factory) -> Path:
     (clone / ".venv/.installed").touch()
     music = clone / "my/music"
     for genre in ("Jazz", "Polka"):
-        for number in range(4):
+        for number in range(8):
             path = music / genre / f"{number}.mp3"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(4)]
+            path.write_bytes(id3(genre_frame(genre)))
+    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(8)]
     pd.DataFrame(rows, columns=["path", "genre"]).to_csv(clone / "my/tracks.csv", index=False)
     for fma in (clone / "my/fma", clone / "data/fma"):
         tracks = demo.tracks(genres=2, clips_per_genre=5, seed=0, source=str(fma))

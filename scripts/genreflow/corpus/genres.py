@@ -4,10 +4,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from genreflow import names
+from genreflow.audio.written import as_playlist
 from genreflow.corpus.tracks import Listing, Track
 from genreflow.errors import GenreflowError
+from genreflow.runtime.files import write_text
 
 NO_GENRE, SEVERAL = "without a genre", "several genres"
 MAPPED_OUT, RARE = "genre left out", "rare genre"
@@ -174,6 +177,13 @@ def without(listing: Listing, reason: str, details: Mapping[Track, str]) -> List
         left_out=listing.left_out | {reason: [*listing.left_out.get(reason, []), *details]},
         why=listing.why | {one.track_id: detail for one, detail in details.items()},
     )
+
+
+def write_without_genre(listing: Listing, path: str | Path) -> None:
+    """Write a playlist of the files without a genre, for `predict`, if there are or were any."""
+    own = [track.path for track in listing.left_out.get(NO_GENRE, [])]
+    if own or Path(path).exists():
+        write_text(path, as_playlist(own))
 
 
 def few(counts: Counter[str], named: int = 10) -> str:

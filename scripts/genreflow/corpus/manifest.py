@@ -11,7 +11,7 @@ from genreflow.audio.collect import SYSTEM, describe
 from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import Listing, Track, read_listing
 from genreflow.errors import GenreflowError
-from genreflow.runtime.files import read_table, write_csv, write_json, write_text
+from genreflow.runtime.files import read_table, write_csv, write_json
 
 NOT_LOOKED_AT = "not looked at"
 """The reason of files that are not named as audio."""
@@ -128,7 +128,6 @@ def write_manifest(
     tracks: str | Path,
     excluded: str | Path,
     summary: str | Path,
-    without_genre: str | Path,
 ) -> str:
     """Write the manifest from a listing and the audits of all shards.
 
@@ -144,8 +143,6 @@ def write_manifest(
         The CSVs to write.
     summary
         The JSON of counts to write.
-    without_genre
-        The playlist to write of files that have no genre.
 
     Returns
     -------
@@ -168,18 +165,9 @@ def write_manifest(
     write_csv(used, tracks)
     write_csv(left_out, excluded)
     write_json(counts, summary)
-    unknown = [_listed(track.path) for track in listed.left_out.get(NO_GENRE, [])]
-    write_text(without_genre, "\n".join(["#EXTM3U", *unknown]))
     reasons = ", ".join(f"{number} {reason}" for reason, number in counts["excluded"].items())
     return (
         f"{counts['used']} tracks of {counts['genres']} genres can be used; "
         f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
         f"{describe(listed.passed_over.values())}"
     ).rstrip() + "".join(f"\n{note}" for note in listed.notes)
-
-
-def _listed(path: str) -> str:
-    """Return a path as a line of a playlist, which players and `predict` read from any folder."""
-    whole = Path(path).absolute()
-    plain = str(whole)
-    return plain if plain.isprintable() and plain == plain.strip() else whole.as_uri()

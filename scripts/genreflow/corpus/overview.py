@@ -7,7 +7,7 @@ from typing import Any
 
 from genreflow.audio.collect import describe
 from genreflow.corpus import readers
-from genreflow.corpus.genres import NO_GENRE, few
+from genreflow.corpus.genres import MAPPED_OUT, NO_GENRE, few
 from genreflow.corpus.tracks import Listing, Track
 from genreflow.errors import GenreflowError, printable
 
@@ -44,22 +44,27 @@ def of_tags(corpus: Mapping[str, Any], *, results: str | Path) -> str:
 def _lines(folder: str, listing: Listing) -> Iterator[str]:
     out = sum(map(len, listing.left_out.values()))
     files = len(listing.tracks) + len(listing.missing) + out
-    yield f"{folder}: {files:,} audio files, {len(listing.tracks):,} with one genre"
+    yield f"{folder}: {_files(files)} of audio, {len(listing.tracks):,} with a genre of a corpus"
     if listing.tracks:
         yield ""
         yield from _table(listing.tracks)
     yield ""
     yield from listing.notes
-    for reason, tracks in listing.left_out.items():
-        yield f"{reason.capitalize()}: {len(tracks):,} files, first {tracks[0].path}"
+    for reason in (NO_GENRE, MAPPED_OUT):  # the others are said by notes
+        if tracks := listing.left_out.get(reason):
+            yield f"{reason.capitalize()}: {_files(len(tracks))}, first {tracks[0].path}"
     if listing.missing:
         first = listing.missing[0]
         why = listing.why.get(first.track_id, "not there")
-        yield f"Can't be opened: {len(listing.missing):,} files, first {first.path}: {why}"
+        yield f"Can't be opened: {_files(len(listing.missing))}, first {first.path}: {why}"
     yield from _across(listing.tracks)
     yield from filter(None, [describe(listing.passed_over.values())])
     if NO_GENRE in listing.left_out:
         yield "A run lists those without a genre in without_genre.m3u8, for `make predict FILES=`."
+
+
+def _files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number:,} files"
 
 
 def _table(tracks: Iterable[Track]) -> Iterator[str]:

@@ -61,7 +61,7 @@ def _known(kept: Path, reader: str) -> dict[str, list[Any]]:
     """Return state and tags of each file that was read before, if by the same reader."""
     with suppress(OSError, ValueError):
         content = json.loads(kept.read_text(encoding="ascii"))
-        if content["reader"] == reader:
+        if isinstance(content, dict) and content.get("reader") == reader:
             return content["files"]
     return {}
 
@@ -146,7 +146,7 @@ def _unreadable(files: Sequence[Track], found: Sequence[Tags]) -> Iterator[str]:
         f"{file.path}: {one.problem}" for file, one in zip(files, found, strict=True) if one.problem
     ]
     if broken:
-        yield f"Tags that can't be read: {len(broken):,} files, first {broken[0]}."
+        yield f"Files whose tags can't be read: {len(broken):,}, first {broken[0]}."
 
 
 def _several(tracks: Iterable[Track]) -> Iterator[str]:
@@ -154,7 +154,7 @@ def _several(tracks: Iterable[Track]) -> Iterator[str]:
     combined = Counter(track.genre for track in tracks)
     if combined:
         yield (
-            f"Left out, for their tags name several genres: {combined.total():,} tracks: "
+            f"Tracks left out, for their tags name several genres: {combined.total():,}: "
             f"{genres.few(combined, named=5)}. corpus.genre_map can make them one; "
             "corpus.several_genres: first takes the first."
         )

@@ -4,6 +4,7 @@ import json
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from genreflow.runtime.files import atomic
 
@@ -63,8 +64,6 @@ class Listing:
         How many rows have no genre.
     problem
         Why there are no tracks, if the corpus isn't on disk yet.
-    left_out
-        By the reason: those that are left out for their genre, whatever `max_excluded` is.
     why
         By the ids of those in `left_out`, and of those in `missing` that are there: what else is to
         be said of it.
@@ -72,19 +71,21 @@ class Listing:
         The files beside them that were not looked at, as `genreflow.audio.collect.Found` has them.
     notes
         What else is to be said of the list, in sentences.
+    left_out
+        By the reason: those that are left out for their genre, whatever `max_excluded` is.
     """
 
     tracks: list[Track]
     missing: list[Track]
     without_genre: int = 0
     problem: str = ""
-    left_out: dict[str, list[Track]] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     passed_over: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_out: dict[str, list[Track]] = field(default_factory=dict)
 
 
-_SAID = dict.fromkeys(["without_genre", "left_out", "why", "passed_over", "notes"])
+_SAID = dict.fromkeys(["without_genre", "left_out", "passed_over", "notes"])
 """What a listing tells beside the tracks."""
 
 
@@ -99,10 +100,16 @@ def write_listing(listing: Listing, path: str | Path) -> None:
     text = json.dumps(content, indent=0, ensure_ascii=True, sort_keys=True)
     if path.exists():
         known = json.loads(path.read_text(encoding="ascii"))
-        if known | _SAID == content | _SAID:
+        if _what_counts(known) == _what_counts(content):
             return
     with atomic(path) as part:
         part.write_text(text, encoding="ascii")
+
+
+def _what_counts(content: dict[str, Any]) -> dict[str, Any]:
+    missing = {track["track_id"] for track in content["missing"]}
+    why = {track_id: text for track_id, text in content["why"].items() if track_id in missing}
+    return content | _SAID | {"why": why}
 
 
 def read_listing(path: str | Path) -> Listing:
