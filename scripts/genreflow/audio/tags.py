@@ -122,7 +122,8 @@ def _serve() -> None:
         try:
             tags = _of_values(_values(path))
         except Exception as error:  # whatever it is, the next file has nothing to do with it
-            tags = Tags(problem=f"its tags can't be read ({_cut(str(error)) or 'no reason given'})")
+            why = _cut(str(error)) or type(error).__name__
+            tags = Tags(problem=f"its tags can't be read ({why})")
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps(tags.plain()), flush=True)

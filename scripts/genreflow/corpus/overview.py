@@ -60,7 +60,7 @@ def _lines(folder: str, listing: Listing) -> Iterator[str]:
     yield from _across(listing.tracks)
     yield from filter(None, [describe(listing.passed_over.values())])
     if NO_GENRE in listing.left_out:
-        yield "A run lists those without a genre in without_genre.m3u8, for `make predict FILES=`."
+        yield "A run lists those without a genre in without_genre.m3u8, which `predict` takes."
 
 
 def _files(number: int) -> str:

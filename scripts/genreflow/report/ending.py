@@ -109,7 +109,7 @@ def _can_be_predicted(layout: Layout) -> str:
     """Say how files get a genre that have none, if they are known."""
     path = Path(layout.without_genre)
     known = path.exists() and len(path.read_text(encoding="utf-8").splitlines()) > 1
-    return f" (`make predict FILES={path}` finds them one)" if known else ""
+    return f" (listed in {path}, which `predict` takes)" if known else ""
 
 
 def _without_features(layout: Layout, matrices: Iterable[str]) -> Iterator[str]:
