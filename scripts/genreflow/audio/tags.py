@@ -108,7 +108,7 @@ def _by_another_process(paths: Sequence[str]) -> list[Tags]:
         if len(found) < len(paths):
             if -done.returncode not in _DEADLY:
                 raise RuntimeError(f"tags can't be read: {done.stderr.decode(errors='replace')}")
-            found.append(Tags(problem="the process that read its tags was ended by the system"))
+            found.append(Tags(problem="the process that read them was ended by the system"))
     return found
 
 
@@ -122,8 +122,7 @@ def _serve() -> None:
         try:
             tags = _of_values(_values(path))
         except Exception as error:  # whatever it is, the next file has nothing to do with it
-            why = _cut(str(error)) or type(error).__name__
-            tags = Tags(problem=f"its tags can't be read ({why})")
+            tags = Tags(problem=_cut(str(error)) or type(error).__name__)
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
         print(json.dumps(tags.plain()), flush=True)

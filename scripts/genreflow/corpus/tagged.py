@@ -102,7 +102,8 @@ def labelled(listing: Listing, found: Sequence[Tags], corpus: Mapping[str, Any])
             continue
         reason = genres.SEVERAL if own else genres.MAPPED_OUT if mapped_out else genres.NO_GENRE
         given = "; ".join(own or one.genres)
-        detail = one.problem or _REASONS[reason].format(given)
+        unread = one.problem and f"its tags can't be read: {one.problem}"
+        detail = unread or _REASONS[reason].format(given)
         out[reason][replace(track, genre="; ".join(own))] = detail
     listing = replace(listing, tracks=tracks, without_genre=len(out[genres.NO_GENRE]))
     for reason, details in out.items():
