@@ -1,6 +1,7 @@
 # make run                    the demo corpus; MUSIC=my/music for your own, CONFIG=config/fma_small.yaml for another
 #                             (config/fma_metadata.yaml needs no audio)
 # make predict FILES=PATH     the genres of a file, a folder or a list, by the best learner
+# make tags FOLDER=my/music   what the tags of audio files say: genres, artists, what is lacking
 # make export                 the best learner as a folder that works without the corpus
 # make test                   the tests; TESTS="-m 'not slow'" for the fast ones
 # make test-long              the long tests, of kills, full disks, bad audio, SLURM, the whole demo corpus: some 25 minutes
@@ -19,11 +20,12 @@
 override MUSIC := $(value MUSIC)
 override CONFIG := $(value CONFIG)
 override FILES := $(value FILES)
+override FOLDER := $(value FOLDER)
 override CORES := $(value CORES)
 override ARGS := $(value ARGS)
 override PYTHON := $(value PYTHON)
 MAKEOVERRIDES :=
-export MUSIC CONFIG FILES CORES ARGS PYTHON
+export MUSIC CONFIG FILES FOLDER CORES ARGS PYTHON
 TESTS ?=
 
 # At most four, for each takes a gigabyte; a file's tests stay in one.
@@ -37,11 +39,11 @@ COMMAND := $(VENV)/bin/python envs/command.py
 
 export PYTHONPATH := scripts
 
-.PHONY: run predict export test test-long reliability bench check docs lock clean
+.PHONY: run predict tags export test test-long reliability bench check docs lock clean
 
 # No module is taken from the folder of a script, of a run or of a bundle.
-run predict export: export PYTHONSAFEPATH := 1
-run predict export: $(INSTALLED)
+run predict tags export: export PYTHONSAFEPATH := 1
+run predict tags export: $(INSTALLED)
 	@$(COMMAND) $@
 
 test: $(INSTALLED)

@@ -1,8 +1,8 @@
-"""What `make run`, `predict` and `export` do: call Snakemake with what the environment says.
+"""What `make run`, `predict`, `tags`, `export` do: call Snakemake with what the environment says.
 
-MUSIC, CONFIG, FILES, CORES and ARGS come from the environment, so that no shell reads them: a path
-may hold blanks, quotes and whatever else. Paths go on in a file of settings: on the command line
-Snakemake would take 2020_01_01 for a number, and hand quotes on to its jobs through a shell.
+MUSIC, CONFIG, FILES, FOLDER, CORES and ARGS come from the environment, so that no shell reads them:
+a path may hold blanks, quotes and whatever else. Paths go on in a file of settings: on the command
+line Snakemake would take 2020_01_01 for a number, and hand quotes on to its jobs through a shell.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def arguments(target: str, given: Mapping[str, str]) -> list[str]:
     target
         ``run`` for all that there is, or a target of the workflow.
     given
-        MUSIC, CONFIG, FILES, CORES and ARGS; any may be missing or empty.
+        MUSIC, CONFIG, FILES, FOLDER, CORES and ARGS; any may be missing or empty.
 
     Raises
     ------
@@ -46,9 +46,13 @@ def arguments(target: str, given: Mapping[str, str]) -> list[str]:
     if music:
         settings["corpus"] = {"audio": _existing("MUSIC", music, Path.is_dir)}
         overlay = OWN_MUSIC
-    overlays = [_existing("CONFIG", overlay, Path.is_file)] if overlay else []
+    if target == "tags":
+        folder = _existing("FOLDER", given.get("FOLDER", ""), Path.is_dir)
+        settings["corpus"] = {"kind": "tags", "audio": folder}
+        overlay = overlay or OWN_MUSIC
     if target == "predict":
         settings["predict"] = {"path": _existing("FILES", given.get("FILES", ""), Path.exists)}
+    overlays = [_existing("CONFIG", overlay, Path.is_file)] if overlay else []
     if settings:
         overlays.append(_written(settings))
     try:
@@ -69,7 +73,7 @@ def _existing(name: str, path: str, is_there: Callable[[Path], bool]) -> str:
         sys.exit(f"Give {name}=PATH, for example {name}=my/music")
     expanded = os.path.expanduser(path)  # noqa: PTH111 - pathlib raises where a user is unknown
     if not is_there(Path(expanded)):
-        what = {"MUSIC": "folder", "CONFIG": "file"}.get(name, "file or folder")
+        what = {"MUSIC": "folder", "FOLDER": "folder", "CONFIG": "file"}.get(name, "file or folder")
         sys.exit(f"{name}={path}: there is no such {what}")
     return expanded
 
@@ -90,7 +94,11 @@ def _written(settings: Mapping[str, object]) -> str:
 
 def main(target: str) -> int:
     """Call Snakemake; a run of a corpus that may be downloaded fetches it first."""
-    given = {key: os.environ[key] for key in ("MUSIC", "CONFIG", "FILES") if os.environ.get(key)}
+    given = {
+        key: os.environ[key]
+        for key in ("MUSIC", "CONFIG", "FILES", "FOLDER")
+        if os.environ.get(key)
+    }
     said = shlex.join(["make", target, *(f"{key}={value}" for key, value in given.items())])
     places.prepare()
     environment = os.environ | {"GENREFLOW_COMMAND": said}

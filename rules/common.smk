@@ -15,7 +15,7 @@ from snakemake.logging import logger
 
 from genreflow import config as configuration, split_names
 from genreflow.audio import collect
-from genreflow.corpus import readers, tracks
+from genreflow.corpus import genres, overview, readers, tracks
 from genreflow.errors import GenreflowError
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
 from genreflow.learners import estimators
@@ -53,6 +53,11 @@ ALONE = workflow.is_main_process and checked(locks.drop_stale, ".snakemake")
 config.update(checked(configuration.complete, config))
 layout = Layout.of_corpus(config["corpus"]["name"])
 
+if workflow.is_main_process and "tags" in sys.argv:
+    # Before the plan, which a library may not allow yet.
+    print(checked(overview.of_tags, config["corpus"], results=layout.root))
+    sys.exit(0)
+
 LACKING = "GENREFLOW_LACKING"
 
 
@@ -87,6 +92,7 @@ def read_listing():
     if not listing.problem and (ALONE or not os.path.exists(layout.listing)):
         checked(files.require_writable, layout.root)
         tracks.write_listing(listing, layout.listing)
+        genres.write_without_genre(listing, layout.without_genre)
     return listing, made
 
 

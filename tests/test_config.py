@@ -240,7 +240,7 @@ def test_unknown_keys_are_tried_in_every_section():
         ),
         (
             at("corpus", {"kind": "folders", "audio": "x"}),
-            "corpus.kind: expected one of demo, fma, folder, table; found 'folders'; "
+            "corpus.kind: expected one of demo, fma, folder, tags, table; found 'folders'; "
             "did you mean folder?",
         ),
         (

@@ -13,6 +13,7 @@ from genreflow import config
 from genreflow.corpus import demo
 from genreflow.features import recipes
 from imports import modules
+from made.tagged import genre_frame, id3
 from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[1]
@@ -44,11 +45,11 @@ def place(tmp_path_factory) -> Path:
     (clone / ".venv/.installed").touch()
     music = clone / "my/music"
     for genre in ("Jazz", "Polka"):
-        for number in range(4):
+        for number in range(8):
             path = music / genre / f"{number}.mp3"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(4)]
+            path.write_bytes(id3(genre_frame(genre)))
+    rows = [(f"music/{genre}/{n}.mp3", genre) for genre in ("Jazz", "Polka") for n in range(8)]
     pd.DataFrame(rows, columns=["path", "genre"]).to_csv(clone / "my/tracks.csv", index=False)
     (clone / "my/features.csv").touch()
     rows = [f"{genre}.{n}.wav,1.5,{genre}\n" for genre in ("jazz", "polka") for n in range(4)]

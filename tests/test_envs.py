@@ -271,9 +271,13 @@ class TestMake:
         assert done.returncode == 0, done.stderr
         assert self.settings(checkout) == {"corpus": {"audio": name}}
         assert not (checkout / "PWN").exists()
+        done = self.make(checkout, "tags", f"FOLDER={name}")
+        assert done.returncode == 0, done.stderr
+        assert self.settings(checkout) == {"corpus": {"kind": "tags", "audio": name}}
+        assert not (checkout / "PWN").exists()
 
-    @pytest.mark.parametrize("key", ["CONFIG", "CORES", "ARGS", "MUSIC", "FILES"])
-    @pytest.mark.parametrize("target", ["run", "predict", "export"])
+    @pytest.mark.parametrize("key", ["CONFIG", "CORES", "ARGS", "MUSIC", "FILES", "FOLDER"])
+    @pytest.mark.parametrize("target", ["run", "predict", "tags", "export"])
     def test_no_value_runs(self, checkout, key, target):
         for text in ("$(shell touch PWN)", "; touch PWN", "$(touch PWN)"):
             self.make(checkout, target, f"{key}={text}")
@@ -316,6 +320,8 @@ class TestMake:
             (["run", "ARGS='"], "can't be taken apart"),
             (["predict", "FILES=nowhere"], "FILES=nowhere: there is no such"),
             (["predict"], "Give FILES=PATH"),
+            (["tags"], "Give FOLDER=PATH"),
+            (["tags", "FOLDER=Makefile"], "FOLDER=Makefile: there is no such folder"),
             (["run", "MUSIC=envs", "CONFIG=config/fma_small.yaml"], "can't be given with it"),
         ],
     )
@@ -325,6 +331,14 @@ class TestMake:
         assert said in done.stderr
         assert "Traceback" not in done.stderr
         assert not (checkout / "called").exists()
+
+    def test_tags_are_shown_with_settings_of_own_music_or_those_that_are_given(self, checkout):
+        (checkout / "mine.yaml").touch()
+        (checkout / "music").mkdir()
+        for given in ("config/own_audio.yaml", "mine.yaml"):
+            self.make(checkout, "tags", "FOLDER=music", *([f"CONFIG={given}"] * (given[0] == "m")))
+            called = yaml.safe_load((checkout / "called").read_text().splitlines()[-1])
+            assert called[0] == "tags" and given in called
 
     def test_a_corpus_from_elsewhere_is_fetched_first(self, checkout):
         self.make(checkout, "run", "CONFIG=config/fma_small.yaml", "CORES=3", "ARGS=--quiet rules")

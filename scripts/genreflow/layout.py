@@ -129,6 +129,11 @@ class Layout:
         return f"{self.root}/corpus/listing.json"
 
     @property
+    def tags(self) -> str:
+        """The tags of audio files, kept so that each is read once."""
+        return f"{self.root}/corpus/tags.json"
+
+    @property
     def tracks(self) -> str:
         """The manifest: the tracks that are used."""
         return f"{self.root}/corpus/tracks.csv"
@@ -137,6 +142,11 @@ class Layout:
     def excluded(self) -> str:
         """The tracks that are left out, with the reason."""
         return f"{self.root}/corpus/excluded.csv"
+
+    @property
+    def without_genre(self) -> str:
+        """The files whose tags name no genre, as a playlist: what `predict` can then fill."""
+        return f"{self.root}/corpus/without_genre.m3u8"
 
     @property
     def summary(self) -> str:

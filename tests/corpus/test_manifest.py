@@ -14,7 +14,7 @@ GENRES = ("Rock", "Folk")
 def track(number):
     name = f"{number:03d}"
     return Track(
-        name, f"music/{name}.mp3", GENRES[number % 2], "training", "Ash", "Live", "x", "CC0"
+        name, f"music/{name}.mp3", GENRES[number % 2], "training", "Ash", "Live", "x", "1999", "CC0"
     )
 
 
@@ -54,6 +54,17 @@ def test_what_cannot_be_opened_is_left_out_with_the_reason_of_the_listing():
     assert excluded[["track_id", "reason", "detail"]].to_numpy().tolist() == [
         ["010", "missing", "the corpus lists it, but the file is not there"],
         ["011", "unreadable", "a named pipe, not a file"],
+    ]
+
+
+def test_what_is_left_out_for_its_genre_is_named_and_does_not_count_as_lost():
+    left_out = {"several genres": [track(10)], "without a genre": [track(11)]}
+    why = {"010": "Rock; Pop", "011": "its tags name none"}
+    listing = Listing(TRACKS, [], left_out=left_out, why=why)
+    _, excluded = manifest(listing, audited(TRACKS), max_excluded=0)
+    assert excluded[["track_id", "path", "reason", "detail"]].to_numpy().tolist() == [
+        ["010", "music/010.mp3", "several genres", "Rock; Pop"],
+        ["011", "music/011.mp3", "without a genre", "its tags name none"],
     ]
 
 

@@ -25,7 +25,8 @@ def listed(tmp_path):
 
     def listed(kind, audio_for="cnn/simple", **settings):
         corpus = {"name": "mine", "kind": kind, "audio": "", "table": "", "subset": "small"}
-        corpus |= {"levels": ["genre"], "genres": 2, "clips_per_genre": 5} | settings
+        corpus |= {"levels": ["genre"], "genres": 2, "clips_per_genre": 5}
+        corpus |= {"genre_map": {}, "min_tracks": 1} | settings
         where = {"results": tmp_path / "results", "seed": 0}
         return list_tracks(corpus, audio_for=audio_for, **where)
 
@@ -498,6 +499,22 @@ def test_a_table_that_is_no_file_is_named(listed, tmp_path, there):
         path.mkdir()
     with pytest.raises(GenreflowError, match=r"folder\.csv"):
         listed("table", table=str(path))
+
+
+# genres
+
+
+def test_genres_of_any_corpus_are_mapped_and_rare_ones_left_out(music):
+    paths = ["Rock/a.mp3", "Metal/b.mp3", "Folk/c.mp3", "Folk/d.mp3", "Ska/e.mp3", "Speech/f.mp3"]
+    listing = music(*paths, genre_map={"metal": "Rock", "speech": ""}, min_tracks=2)
+    assert {name: track.genre for name, track in by_name(listing).items()} == {
+        "a.mp3": "Rock",
+        "b.mp3": "Rock",
+        "c.mp3": "Folk",
+        "d.mp3": "Folk",
+    }
+    out = {reason: [one.genre for one in own] for reason, own in listing.left_out.items()}
+    assert out == {"genre left out": ["Speech"], "rare genre": ["Ska"]}
 
 
 # fma

@@ -53,3 +53,18 @@ def test_a_picture_more_among_the_music_makes_nothing_stale(tmp_path):
     os.utime(path, ns=(before - 10**9, before - 10**9))
     write_listing(Listing([TRACK], [], passed_over={"a.jpg": ".jpg"}, notes=["So."]), path)
     assert path.stat().st_mtime_ns == before - 10**9
+
+
+def test_a_file_without_a_genre_makes_nothing_stale(tmp_path):
+    path = tmp_path / "listing.json"
+    lost = replace(TRACK, track_id="9", genre="")
+    write_listing(Listing([TRACK], [lost], why={"9": "a folder"}), path)
+    before = path.read_text()
+    other = replace(TRACK, track_id="10", genre="")
+    left_out = {"without a genre": [other]}
+    why = {"9": "a folder", "10": "its tags name none"}
+    write_listing(Listing([TRACK], [lost], 1, left_out=left_out, why=why), path)
+    assert path.read_text() == before
+    changed = Listing([TRACK], [lost], 1, left_out=left_out, why=why | {"9": "a socket"})
+    write_listing(changed, path)
+    assert read_listing(path) == changed

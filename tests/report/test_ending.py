@@ -3,6 +3,7 @@
 import json
 import shlex
 
+from genreflow.corpus import genres
 from genreflow.corpus.tracks import Listing, Track
 from genreflow.layout import Layout
 from genreflow.report import ending
@@ -52,6 +53,16 @@ def test_what_the_list_tells_is_said_before_a_run():
     listing = Listing([], [lost], passed_over={"a.jpg": ".jpg"}, notes=["Two genres are one."])
     note, files, missing = ending.beforehand(listing, {})
     assert note == "Two genres are one." and "1 .jpg" in files and "gone.mp3: not there" in missing
+
+
+def test_files_without_a_genre_are_said_with_what_takes_them(tmp_path):
+    listing = Listing([], [], left_out={"without a genre": [Track("1", "a.mp3", "")]})
+    (line,) = ending.beforehand(listing, {})
+    assert "1" in line and "a.mp3" in line
+    write_results(tmp_path, {}, [], without_genre=1)
+    layout = Layout(tmp_path)
+    genres.write_without_genre(listing, layout.without_genre)
+    assert f"{layout.without_genre}, which `predict` takes" in ending.left_out(layout)
 
 
 def test_a_run_that_left_nothing_out_says_nothing(tmp_path):

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -169,3 +169,15 @@ def playlist(path: Path) -> list[str]:
         found = (re.fullmatch(r"file\d+\s*=\s*(.*)", line, re.IGNORECASE) for line in lines)
         return [match[1] for match in found if match and match[1]]
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def as_playlist(paths: Iterable[str | Path]) -> str:
+    """Return a playlist (.m3u8) of files that is right in any folder, as `playlist` reads it."""
+    return "\n".join(["#EXTM3U", *map(_as_line, paths)])
+
+
+def _as_line(path: str | Path) -> str:
+    whole = Path(path).absolute()
+    line = str(whole)
+    # An address, where a line break, blanks at its end or bytes of no text would be lost.
+    return line if line.isprintable() and line == line.strip() else whole.as_uri()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from genreflow.config.base import (
     Flag,
@@ -13,10 +13,14 @@ from genreflow.config.base import (
     Problem,
     Section,
     Set,
+    Text,
     Whole,
     expected,
     matching,
 )
+
+Renamed = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+"""The name of a genre; YAML has None for nothing."""
 
 
 class Corpus(Section):
@@ -24,15 +28,16 @@ class Corpus(Section):
 
     name: matching(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "a name of letters, digits, _ . -") = "demo"
     """Name of the corpus: everything that a run makes lies below results/NAME."""
-    kind: Literal["demo", "fma", "folder", "table"] = "demo"
-    """demo (made by the workflow), fma, folder (one sub-folder a genre) or table (a CSV)."""
+    kind: Literal["demo", "fma", "folder", "tags", "table"] = "demo"
+    """demo (made by the workflow), fma, folder (one sub-folder a genre), tags (the audio files'
+    tags name genre, artist and album, whatever their folders) or table (a CSV)."""
     audio: str = ""
     """Folder of the audio. fma: the folder that holds, or shall hold, fma_SUBSET and fma_metadata.
     table: what relative paths in the table start from (default: the folder of the table)."""
     table: str = ""
     """table: the CSV, with the columns path (or filename) and genre (or label), and optionally
-    track_id, split, artist, album, title, license. Where no learner needs audio, track_id is enough
-    for path."""
+    track_id, split, artist, album, title, year, license. Where no learner needs audio, track_id is
+    enough for path."""
     subset: Literal["small", "medium", "large"] = "small"
     """fma: small, medium or large."""
     url: matching("^https?://", "an address that starts with http:// or https://") = (
@@ -41,6 +46,15 @@ class Corpus(Section):
     """fma: where `fetch` downloads the archives from."""
     levels: Set[Literal["genre", "artist", "album"]] = ["genre"]
     """folder: what each level of sub-folders tells; e.g. [genre, artist, album]."""
+    several_genres: Literal["leave-out", "first"] = "leave-out"
+    """tags: what becomes of a track whose tags name several genres: leave-out (counted and named)
+    or first (it has the genre that they name first)."""
+    genre_map: dict[Text, Renamed] = {}
+    """What genres are called, FROM: TO; letter case and blanks don't count. {Hip Hop: Hip-Hop,
+    Trap: Hip-Hop} makes one genre of three; tracks whose genre's TO is "" are left out, counted and
+    named. A tag that is a FROM as a whole, such as Rock/Pop, isn't parted."""
+    min_tracks: Positive = 1
+    """Genres of fewer tracks than this are left out, counted and named."""
     genres: Whole = Field(8, ge=2, le=8)
     """demo: how many genres, at most 8."""
     clips_per_genre: Whole = Field(30, ge=5, le=1000)
@@ -61,7 +75,7 @@ class Corpus(Section):
         """Tell what is missing for the kind of corpus."""
         if "genre" not in self.levels:
             yield ("levels",), f"genre must be one of them, found {self.levels}"
-        if self.kind in ("fma", "folder") and not self.audio:
+        if self.kind in ("fma", "folder", "tags") and not self.audio:
             example = "--config \"corpus={'audio': 'my/music'}\""
             needed = f"it must name the folder of the audio, e.g. {example}"
             yield ("audio",), f"corpus.kind is {self.kind}, so {needed}"

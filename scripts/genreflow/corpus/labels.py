@@ -49,14 +49,17 @@ def _groups(values: Iterable[str], key: Callable[[str], str]) -> list[list[str]]
     return [group for of, group in groups.items() if of and len(group) > 1]
 
 
-def identified(artist: str, album: str) -> dict[str, str]:
+def identified(artist: str, album: str, *, by: str | None = None) -> dict[str, str]:
     """Return artist_id and album_id: equal for names that are one, "" for those of nobody.
 
     An album counts with its artist, for many are called "Greatest Hits"; a compilation, whose
-    artist is nobody, counts by itself.
+    artist is nobody, counts by itself. `by` is the artist of the album, where that is known apart.
     """
-    artist, album = ("" if names.is_nobody(one) else names.key(one) for one in (artist, album))
-    return {"artist_id": artist, "album_id": f"{artist}/{album}" if album else ""}
+    artist, album, by = (
+        "" if names.is_nobody(one) else names.key(one)
+        for one in (artist, album, artist if by is None else by)
+    )
+    return {"artist_id": artist, "album_id": f"{by}/{album}" if album else ""}
 
 
 def placeholders(tracks: Iterable[Track]) -> list[str]:

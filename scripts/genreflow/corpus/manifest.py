@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.audio.collect import SYSTEM, describe
+from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import UNHEARD, Listing, Track, read_listing
 from genreflow.errors import GenreflowError
 from genreflow.runtime.files import read_table, write_csv, write_json
@@ -39,7 +40,8 @@ def manifest(
         first track with exactly the same audio; and the tracks left out with reason and detail.
         Duplicates stand in both tables: a split leaves them out only where they cross its parts.
         Where the same audio has several genres, nobody knows which is right, and none is used.
-        Files that were not looked at have no id.
+        What the listing leaves out for its genre doesn't count for `max_excluded`. Files
+        that were not looked at have no id.
 
     Raises
     ------
@@ -77,7 +79,8 @@ def manifest(
             + "; left out only where the two would stand in different parts of a split"
         ),
     )
-    excluded = pd.concat([bad, contradicting, duplicates, _passed_over(listing.passed_over)])
+    others = [_left_out(listing, columns), _passed_over(listing.passed_over)]
+    excluded = pd.concat([bad, contradicting, duplicates, *others])
     excluded = excluded[["track_id", "path", "genre", "reason", "detail"]]
     return good[[*columns, "frames", "duplicate_of"]], excluded
 
@@ -89,6 +92,15 @@ def _contradicting(tracks: pd.DataFrame) -> pd.DataFrame:
     labels = (tracks["track_id"] + " (" + tracks["genre"] + ")").groupby(tracks["sha256"])
     detail = "the same audio has other genres: " + labels.transform(", ".join)
     return tracks.assign(reason="contradicting labels", detail=detail)
+
+
+def _left_out(listing: Listing, columns: list[str]) -> pd.DataFrame:
+    rows = [
+        {**asdict(track), "reason": reason, "detail": listing.why[track.track_id]}
+        for reason, tracks in listing.left_out.items()
+        for track in tracks
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "reason", "detail"])
 
 
 def _passed_over(files: Mapping[str, str]) -> pd.DataFrame:
@@ -150,7 +162,7 @@ def write_manifest(
         "used": len(used),
         "genres": used["genre"].nunique(),
         "without_genre": listed.without_genre,
-        "excluded": left_out.loc[left_out["reason"] != NOT_LOOKED_AT, "reason"]
+        "excluded": left_out.loc[~left_out["reason"].isin([NOT_LOOKED_AT, NO_GENRE]), "reason"]
         .value_counts(sort=False)
         .to_dict(),
         "passed_over": dict(sorted(Counter(listed.passed_over.values()).items())),

@@ -19,7 +19,7 @@ from genreflow import names
 from genreflow.audio import collect
 from genreflow.audio.formats import SUFFIXES
 from genreflow.audio.written import Lookup
-from genreflow.corpus import demo, labels, tables
+from genreflow.corpus import demo, genres, labels, tables, tagged
 from genreflow.corpus.tracks import PARTS, Listing, Track
 from genreflow.errors import GenreflowError
 from genreflow.layout import Layout
@@ -47,23 +47,36 @@ def list_tracks(
     GenreflowError
         If the source is missing or can't be used.
     """
-    listing = _READERS[corpus["kind"]](corpus, Path(results), seed, audio_for)
+    where = {"results": results, "seed": seed, "audio_for": audio_for}
+    listing = as_found(corpus, **where)
     if listing.problem:
         return listing
     if audio_for:
         refuse_wildcards(track.path for track in listing.tracks)
+    found = {track.genre for track in listing.tracks}
+    if len(found) < 2:
+        said = f"one genre, {found.pop()!r}" if found else "no track with a genre and a file"
+        out = "".join(f", {len(own):,} {reason}" for reason, own in listing.left_out.items())
+        raise GenreflowError(
+            f"corpus {corpus['name']!r} has {said}: there must be at least two genres"
+            f"{out and f' (left out: {out[2:]})'}. {_LAYOUT[corpus['kind']].format(**corpus)}"
+        )
+    return listing
+
+
+def as_found(
+    corpus: Mapping[str, Any], *, results: str | Path, seed: int, audio_for: str
+) -> Listing:
+    """List what there is, as `list_tracks` does, be it enough for a corpus or not."""
+    listing = _READERS[corpus["kind"]](corpus, Path(results), seed, audio_for)
+    if listing.problem:
+        return listing
+    listing = genres.mapped(listing, genres.Map(corpus["genre_map"]))
     named, said = labels.unified([*listing.tracks, *listing.missing])
     tracks, missing = named[: len(listing.tracks)], named[len(listing.tracks) :]
     notes = [*listing.notes, *said, *labels.placeholders(tracks)]
     listing = replace(listing, tracks=tracks, missing=missing, notes=notes)
-    genres = {track.genre for track in listing.tracks}
-    if len(genres) < 2:
-        found = f"one genre, {genres.pop()!r}" if genres else "no track with a genre and a file"
-        raise GenreflowError(
-            f"corpus {corpus['name']!r} has {found}: there must be at least two genres. "
-            f"{_LAYOUT[corpus['kind']].format(**corpus)}"
-        )
-    return listing
+    return genres.without_rare(listing, corpus["min_tracks"])
 
 
 _LAYOUT = {
@@ -72,6 +85,8 @@ _LAYOUT = {
     "fma_metadata/tracks.csv. `snakemake fetch` with the same options brings what is missing.",
     "folder": "Expected in {audio}: one sub-folder a genre, with audio files in it "
     f"({', '.join(sorted(SUFFIXES))}).",
+    "tags": "Expected in {audio}: audio files whose tags name their genre, one each; `snakemake "
+    "tags` with the same options shows what there is.",
     "table": "Expected in {table}: a row a track, with the columns path and genre.",
 }
 
@@ -171,15 +186,33 @@ def _readable(text: str) -> str:
 
 
 def _folder(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
-    root = Path(Lookup().find("", corpus["audio"]))
-    if not root.is_dir():
-        raise GenreflowError(
-            f"corpus.audio: there is no folder {str(root)!r}. {_LAYOUT['folder'].format(**corpus)}"
-        )
+    root = _root(corpus)
     found = collect.below(root)
     _refuse_loose_files(root, found.files)
     tracks = [_track_of_file(path, root, corpus["levels"]) for path in found.files]
     return replace(_parted(_sorted(tracks)), passed_over=found.passed_over)
+
+
+def _root(corpus: Mapping[str, Any]) -> Path:
+    root = Path(Lookup().find("", corpus["audio"]))
+    if not root.is_dir():
+        raise GenreflowError(
+            f"corpus.audio: there is no folder {str(root)!r}. "
+            f"{_LAYOUT[corpus['kind']].format(**corpus)}"
+        )
+    return root
+
+
+def _tags(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
+    root = _root(corpus)
+    found = collect.below(root)
+    files = [
+        Track(track_id_of(path.relative_to(root).as_posix()), str(path), genre="", title=path.stem)
+        for path in found.files
+    ]
+    listing = replace(_parted(_sorted(files)), passed_over=found.passed_over)
+    said = tagged.read([one.path for one in listing.tracks], Layout(results).tags)
+    return tagged.labelled(listing, said, corpus)
 
 
 def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
@@ -325,4 +358,4 @@ def _sorted(tracks: Iterable[Track]) -> list[Track]:
     return ordered
 
 
-_READERS = {"demo": _demo, "fma": _fma, "folder": _folder, "table": _table}
+_READERS = {"demo": _demo, "fma": _fma, "folder": _folder, "tags": _tags, "table": _table}

@@ -14,7 +14,7 @@ from genreflow.errors import GenreflowError
 TRACK, GENRE = ("path", "track_id"), ("genre",)
 """The columns of which one says which track a row is of, and the column of its label."""
 
-COLUMNS = {*TRACK, *GENRE, "split", "artist", "album", "title", "license"}
+COLUMNS = {*TRACK, *GENRE, "split", "artist", "album", "title", "year", "license"}
 
 ALSO = {
     "path": ("filename", "file_name", "file_path"),

@@ -4,6 +4,7 @@ import json
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from genreflow.runtime.files import atomic
 
@@ -25,7 +26,7 @@ class Track:
         The label.
     split
         What the corpus itself says: one of `PARTS`, or "" if it says nothing.
-    artist, album, title, license
+    artist, album, title, year, license
         For people to read; "" if unknown.
     artist_id, album_id
         Equal for tracks of the same artist or album; "" if unknown.
@@ -38,6 +39,7 @@ class Track:
     artist: str = ""
     album: str = ""
     title: str = ""
+    year: str = ""
     license: str = ""
     artist_id: str = ""
     album_id: str = ""
@@ -63,11 +65,14 @@ class Listing:
     problem
         Why there are no tracks, if the corpus isn't on disk yet.
     why
-        By the ids of those in `missing` that are there: why they can't be opened.
+        By the ids of those in `left_out`, and of those in `missing` that are there: what else is to
+        be said of it.
     passed_over
         The files beside them that were not looked at, as `genreflow.audio.collect.Found` has them.
     notes
         What else is to be said of the list, in sentences.
+    left_out
+        By the reason: those that are left out for their genre, whatever `max_excluded` is.
     """
 
     tracks: list[Track]
@@ -77,35 +82,43 @@ class Listing:
     why: dict[str, str] = field(default_factory=dict)
     passed_over: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_out: dict[str, list[Track]] = field(default_factory=dict)
 
 
 UNHEARD = "No audio is looked at, for no learner needs it."
 """What is to be said of a run without audio."""
 
-_SAID = {"passed_over": None, "notes": None}
+_SAID = dict.fromkeys(["without_genre", "left_out", "passed_over", "notes"])
 """What a listing tells beside the tracks."""
 
 
 def write_listing(listing: Listing, path: str | Path) -> None:
     """Write a listing as JSON, unless the file has these tracks already.
 
-    An unchanged file keeps its time, so that nothing becomes stale by listing again, nor by a
-    picture more among the music.
+    An unchanged file keeps its time, so that nothing becomes stale by listing again, nor by
+    what isn't used: a picture more among the music, or a file without a genre.
     """
     path = Path(path)
     content = asdict(listing)
     text = json.dumps(content, indent=0, ensure_ascii=True, sort_keys=True)
     if path.exists():
         known = json.loads(path.read_text(encoding="ascii"))
-        if known | _SAID == content | _SAID:
+        if _what_counts(known) == _what_counts(content):
             return
     with atomic(path) as part:
         part.write_text(text, encoding="ascii")
 
 
+def _what_counts(content: dict[str, Any]) -> dict[str, Any]:
+    missing = {track["track_id"] for track in content["missing"]}
+    why = {track_id: text for track_id, text in content["why"].items() if track_id in missing}
+    return content | _SAID | {"why": why}
+
+
 def read_listing(path: str | Path) -> Listing:
     """Read what `write_listing` wrote."""
     content = json.loads(Path(path).read_text(encoding="ascii"))
-    for key in ("tracks", "missing"):
-        content[key] = [Track(**track) for track in content[key]]
+    for lists in (content, content["left_out"]):
+        for key in ("tracks", "missing") if lists is content else lists:
+            lists[key] = [Track(**track) for track in lists[key]]
     return Listing(**content)

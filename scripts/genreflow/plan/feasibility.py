@@ -28,6 +28,9 @@ FOLDS = 5
 LEAST = 4
 """What `auto` needs of each genre: one to test, one to validate, two to learn from."""
 
+NAMED = 20
+"""So many genres are named that a split can't be made of; of further ones the number is said."""
+
 
 # --- tracks by genre ---------------------------------------------------------------------------
 
@@ -115,8 +118,9 @@ def refuse(
                 problems.append(_too_few(config, name, genre, genres, needed))
                 break
     if problems:
-        listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise GenreflowError(f"these tracks can't be split as asked for:\n{listed}")
+        listed = "\n".join(f"  - {problem}" for problem in problems[:NAMED])
+        more = f"\n  - and {len(problems) - NAMED:,} more genres" if len(problems) > NAMED else ""
+        raise GenreflowError(f"these tracks can't be split as asked for:\n{listed}{more}")
 
 
 def _without_part(config: Config, genres: Genres) -> str:
@@ -182,7 +186,7 @@ def _too_few(config: Config, name: str, genre: str, genres: Genres, needed: str)
     other = "" if auto or groups < LEAST else "ask for `splits: [auto]`, "
     return (
         f"genre {genre!r} has {_tracks(len(tracks))}{where}{joined}; for the split {name} "
-        f"{needed}: add tracks, {other}{out}"
+        f"{needed}: add tracks, {other}{out} (corpus.genre_map, corpus.min_tracks)"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from genreflow.audio.collect import describe
+from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import Listing
 from genreflow.layout import Layout
 from genreflow.runtime.cells import unguarded
@@ -28,6 +29,8 @@ def beforehand(listing: Listing, reasons: Mapping[str, str]) -> list[str]:
         Why each learner is left out.
     """
     lines = [*listing.notes, *filter(None, [describe(listing.passed_over.values())])]
+    if own := listing.left_out.get(NO_GENRE):
+        lines.append(f"Without a genre: {len(own):,} files, first {own[0].path}.")
     if listing.missing:
         first = listing.missing[0]
         why = listing.why.get(first.track_id, "not there")
@@ -95,10 +98,18 @@ def losses(layout: Layout, matrices: Iterable[str]) -> list[str]:
         said = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
         lines.append(f"Tracks left out: {said} ({layout.excluded})")
     if number := summary["without_genre"]:
-        lines.append(f"Without a genre, and so left out: {number:,}")
+        where = _can_be_predicted(layout)
+        lines.append(f"Without a genre, and so left out: {number:,}{where}")
     if said := describe(Counter(summary["passed_over"]).elements()):
         lines.append(f"{said} ({layout.excluded})")
     return [*lines, *summary["notes"], *_without_features(layout, matrices)]
+
+
+def _can_be_predicted(layout: Layout) -> str:
+    """Say how files get a genre that have none, if they are known."""
+    path = Path(layout.without_genre)
+    known = path.exists() and len(path.read_text(encoding="utf-8").splitlines()) > 1
+    return f" (listed in {path}, which `predict` takes)" if known else ""
 
 
 def _without_features(layout: Layout, matrices: Iterable[str]) -> Iterator[str]:
