@@ -41,7 +41,7 @@ rule export:
         "../scripts/export.py"
 
 
-rule predict:
+rule predictions:
     """Predict the genres of new audio with the bundled learner."""
     input:
         bundle=layout.bundle,
@@ -49,10 +49,11 @@ rule predict:
     output:
         predictions=layout.predicted("predictions"),
         segments=layout.predicted("segments"),
+        plain=layout.predicted("predictions", "json"),
     log:
-        layout.log("predict"),
+        layout.log("predictions"),
     benchmark:
-        layout.benchmark("predict")
+        layout.benchmark("predictions")
     conda:
         "../envs/genreflow.yaml"
     threads: 4
@@ -61,8 +62,34 @@ rule predict:
         runtime=240,
     params:
         path=lambda wildcards: config["predict"]["path"],
-        code=code("predict.py", *STAGES.modules),
+        hop=config["predict"]["hop"],
+        code=code("predictions.py", *STAGES.modules),
     message:
         "Predict {params.path}"
+    script:
+        "../scripts/predictions.py"
+
+
+rule predict:
+    """Show what is predicted of new audio: a page to look at and listen to, and playlists."""
+    input:
+        layout.predicted("predictions", "json"),
+    output:
+        page=layout.predicted_page,
+        playlists=directory(layout.playlists),
+    log:
+        layout.log("predict"),
+    benchmark:
+        layout.benchmark("predict")
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("predict.py"),
+    message:
+        "Show what was predicted"
     script:
         "../scripts/predict.py"

@@ -1,22 +1,10 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow.bundle import predict, predicted
-    from genreflow.errors import GenreflowError
+    from genreflow.bundle import page, playlists, predicted
 
     output = snakemake.output
-    found = predict.run(
-        snakemake.input.bundle,
-        [snakemake.params.path],
-        output=output.predictions,
-        segments_to=output.segments,
-        threads=snakemake.threads,
-        jobs=snakemake.threads,
-        report=say,
-    )
-    say(predicted.to_text(found))
-    if found["reason"].astype(bool).all():
-        raise GenreflowError(
-            f"{snakemake.params.path}: no file could be predicted; the table says why"
-        )
-    say(f"The tables: {output.predictions}, {output.segments}")
+    found = predicted.read_json(snakemake.input[0])
+    page.write(found, output.page)
+    playlists.write(found, output.playlists)
+    say(f"The page: {output.page}; playlists: {output.playlists}")

@@ -437,7 +437,8 @@ def test_a_whole_number_is_a_number():
 
 
 def test_a_path_alone_is_what_to_predict():
-    assert complete({"predict": "my/music"})["predict"] == {"path": "my/music", "learner": ""}
+    expected = {"path": "my/music", "learner": "", "hop": 0}
+    assert complete({"predict": "my/music"})["predict"] == expected
 
 
 def test_keys_that_are_unset_count_as_not_given():

@@ -291,9 +291,19 @@ class Layout:
         """The folder of what `export` makes: a learner that travels."""
         return f"{self.root}/bundle"
 
-    def predicted(self, name: str) -> str:
+    def predicted(self, name: str, ending: str = "csv") -> str:
         """Return what is predicted of new audio: ``predictions`` or ``segments``."""
-        return f"{self.root}/predicted/{name}.csv"
+        return f"{self.root}/predicted/{name}.{ending}"
+
+    @property
+    def predicted_page(self) -> str:
+        """The page that shows and plays what was predicted."""
+        return self.predicted("report", "html")
+
+    @property
+    def playlists(self) -> str:
+        """The folder of playlists of what was predicted, one per genre."""
+        return f"{self.root}/predicted/playlists"
 
     # What jobs leave
 

@@ -316,6 +316,8 @@ def test_the_model_card_says_what_the_numbers_are_worth(tmp_path, finished):
     card = (tmp_path / "bundle" / "README.md").read_text()
     assert card.startswith(f"# {NAME} (random weights)")
     assert f"**{NOTE}**" in card and "has learned nothing" in card
+    read = bundles.read(tmp_path / "bundle")
+    assert (read.corpus, read.note) == ("demo", NOTE)
 
 
 def test_a_fold_of_a_cross_validation_can_be_exported(tmp_path, finished):

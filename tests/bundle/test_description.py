@@ -66,6 +66,8 @@ GOOD = {
     "combiner": "combiner.skops",
     "versions": {"numpy": "2.4.0", "openvino": ""},
     "members": {"models/1/model.keras": "0" * 64, "models/2/model.skops": "a" * 64},
+    "corpus": "demo",
+    "note": "Synthetic.",
 }
 
 
@@ -116,11 +118,18 @@ WHOLE = {"format", "seed", "sample_rate", "n_fft", "hop_length", "n_mels", "crop
 FEATURES = ("models", 1, "features")
 MAY_BE = {
     None: {("seed",), ("combiner",), ("images",)},
-    "": {("versions", "openvino"), ("versions", "numpy"), (*FEATURES, 0, "network")}
+    "": {
+        ("corpus",),
+        ("note",),
+        ("versions", "openvino"),
+        ("versions", "numpy"),
+        (*FEATURES, 0, "network"),
+    }
     | {(*FEATURES, number, "output") for number in range(3)},
     LOST: {("models", n, key) for n in range(2) for key in ("features", "crop_frames", "crops")}
     | {(*FEATURES, 2, "settings", key) for key in ("sample_rate", "duration", "pooling", "sha256")}
-    | {("versions", "openvino"), ("versions", "numpy"), (*FEATURES, 0, "network")},
+    | {("corpus",), ("note",), ("versions", "openvino"), ("versions", "numpy")}
+    | {(*FEATURES, 0, "network")},
 }
 
 

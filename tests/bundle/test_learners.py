@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow.bundle import prediction
+from genreflow.bundle import files
 from made.trained_corpus import GENRES, LEARNERS
 
 
@@ -12,7 +12,7 @@ def test_every_track_gets_what_stands_in_its_predictions(corpus, predictor, name
     table = pd.read_csv(corpus.predictions(name), dtype={"track_id": str}).set_index("track_id")
     assert list(table.index) == corpus.ids
     assert len(set(table["predicted"])) > 1
-    found = prediction.predict_files(predictor(name), corpus.files, report=lambda _: None)
+    found = files.predict_files(predictor(name), corpus.files, report=lambda _: None)
     assert [one.reason for one in found] == [""] * len(corpus.ids)
     assert [one.predicted for one in found] == list(table["predicted"])
     assert {len(one.starts) for one in found} == {1}

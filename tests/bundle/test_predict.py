@@ -19,9 +19,10 @@ import pytest
 import skops.io
 import soundfile
 from genreflow.audio import collect
-from genreflow.bundle import bundles, predict
-from genreflow.bundle.predicted import Prediction, escaped, segments, table, to_text
-from genreflow.bundle.prediction import Predictor, predict_files, windows
+from genreflow.bundle import bundles, files, predict
+from genreflow.bundle.files import predict_files
+from genreflow.bundle.predicted import Prediction, escaped, read_json, segments, table, to_text
+from genreflow.bundle.prediction import Predictor, windows
 from genreflow.errors import GenreflowError
 from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS, sound
 
@@ -98,7 +99,13 @@ def test_segments_say_which_speak_most_for_the_genre(predictor, long_file):
     (row,) = table([one]).to_dict("records")
     clock = [f"0:{round(best[end]):02d}" for end in ("start", "end")]
     assert row["strongest"] == "-".join(clock) and row["windows"] == 3
-    np.testing.assert_allclose([row[name] for name in PROBABILITIES], rows[PROBABILITIES].mean())
+    means = rows[PROBABILITIES].mean()
+    np.testing.assert_allclose([row[name] for name in PROBABILITIES], means, atol=1e-4)
+    assert list(rows["window_predicted"]) == [
+        GENRES[place] for place in rows[PROBABILITIES].to_numpy().argmax(axis=1)
+    ]
+    first, second, _ = sorted(GENRES, key=lambda genre: -row[f"p_{genre}"])
+    assert (row["name"], row["predicted"], row["second"]) == ("long.flac", first, second)
 
 
 @pytest.fixture
@@ -122,8 +129,8 @@ def test_what_cant_be_used_is_listed_with_its_reason(predictor, music, name):
     (music / "empty").mkdir()
     latin = Path(os.fsdecode(os.fsencode(music) + b"/caf\xe9 {live}.mp3"))
     shutil.copy(music / "deep" / "good.mp3", latin)
-    files = [*collect.below(music).files, music / "gone.mp3", music / "empty"]
-    found = predict_files(predictor(name), files, report=said.append)
+    paths = [*collect.below(music).files, music / "gone.mp3", music / "empty"]
+    found = predict_files(predictor(name), paths, report=said.append)
     reasons = {Path(one.file).name: one.reason for one in found}
     assert reasons.pop("good.mp3") == reasons.pop(latin.name) == ""
     assert "without audio" in reasons.pop("empty")
@@ -160,9 +167,21 @@ def test_no_cell_of_the_tables_is_a_formula(predictor, corpus, tmp_path, monkeyp
 
 def test_a_broken_file_doesnt_widen_the_table_of_the_terminal(predictor):
     reason = "unreadable: " + "a long story of a decoder " * 20
-    one = Prediction("a.mp3", GENRES, np.empty(0), np.empty(0), np.empty((0, 0)), reason)
+    one = Prediction.without("a.mp3", GENRES, reason)
     assert max(map(len, to_text(table([one])).splitlines())) < 160
     assert table([one])["reason"][0] == reason
+
+
+def test_the_terminal_shows_names_and_the_two_most_probable_genres():
+    shares = np.array([[0.1234567, 0.2, 0.6766433]])
+    where = np.zeros(1), np.full(1, 65.0), shares
+    made = [Prediction(f"far/away/{name}.mp3", GENRES, *where) for name in "ab"]
+    heading, first, _ = to_text(table(made)).splitlines()
+    assert first.split() == ["a.mp3", "Pulse", "0.677", "Hiss", "0.200", "1", "0:00-1:05"]
+    assert heading.split()[:4] == ["name", "predicted", "p_predicted", "second"]
+    assert list(table(made)["p_Drone"]) == [0.1235] * 2
+    same = table([*made, Prediction("near/a.mp3", GENRES, *where)])
+    assert "far/away/a.mp3" in to_text(same) and "near/a.mp3" in to_text(same)
 
 
 def test_control_characters_of_names_dont_reach_the_terminal():
@@ -184,9 +203,10 @@ def test_a_bundle_works_elsewhere_without_tensorflow_snakemake_and_corpus(
     bundled, predictor, music, tmp_path
 ):
     moved = shutil.copytree(bundled(LOGISTIC), tmp_path / "given" / "bundle")
-    files = ["--output", "new/out.csv", "--segments", "segments.csv", "music"]
+    given = ["--output", "new/out.csv", "--segments", "segments.csv", "--json", "new/out.json"]
+    given += ["--page", "page.html", "--playlists", "lists", "music"]
     run = subprocess.run(
-        [sys.executable, "-c", COMMAND_LINE, str(moved), *files],
+        [sys.executable, "-c", COMMAND_LINE, str(moved), *given],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
         capture_output=True,
@@ -198,7 +218,7 @@ def test_a_bundle_works_elsewhere_without_tensorflow_snakemake_and_corpus(
     assert "5 of 5" in run.stderr and "bad.mp3" in run.stderr and "differ" not in run.stderr
     written = pd.read_csv(tmp_path / "new" / "out.csv", keep_default_na=False)
     assert list(written) == [
-        "file", "predicted", *PROBABILITIES, "windows", "strongest", "reason"
+        "file", "name", "predicted", "second", *PROBABILITIES, "windows", "strongest", "reason"
     ]  # fmt: skip
     assert list(written["file"]) == [f"music/{name}" for name in
         ("bad.mp3", "deep/good.mp3", "empty.flac", "short.wav", "silent.wav")]  # fmt: skip
@@ -206,15 +226,19 @@ def test_a_bundle_works_elsewhere_without_tensorflow_snakemake_and_corpus(
     # Other processes decoded the files there, and none does here.
     expected = predictor(LOGISTIC).predict(music / "deep" / "good.mp3")
     found = written.loc[1, PROBABILITIES].astype(float)
-    np.testing.assert_allclose(found, expected.probabilities, rtol=1e-12)
+    np.testing.assert_array_equal(found, expected.probabilities.round(4))
     assert written.loc[1, "predicted"] == expected.predicted
     assert len(pd.read_csv(tmp_path / "segments.csv")) == 1
+    assert len(read_json(tmp_path / "new" / "out.json").files) == 5
+    assert "music/deep/good.mp3" in (tmp_path / "page.html").read_text()
+    (made,) = (tmp_path / "lists").iterdir()
+    assert made.name == f"{expected.predicted}.m3u8"
 
 
 def test_a_process_that_dies_is_a_reason(predictor):
     said = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        prepared = predict._Ahead(pool, os._exit, [1])
+        prepared = files._Ahead(pool, os._exit, [1])
         (one,) = predict_files(
             predictor(LOGISTIC), ["huge.flac"], prepared=prepared, report=said.append
         )
@@ -263,8 +287,16 @@ def test_other_versions_are_said(bundled, corpus, tmp_path):
         lambda _, content: content["versions"].update({"scikit-learn": "0.1"}),
     )
     said = []
-    predict.run(other, corpus.files[:1], report=said.append)
+    files.predict(other, corpus.files[:1], report=said.append)
     assert "scikit-learn" in said[0] and "0.1" in said[0] and len(said) == 2
+
+
+def test_what_was_learned_from_is_said(corpus, tmp_path):
+    note = "Synthetic demo corpus: these numbers say nothing about real music."
+    corpus.export(tmp_path / "bundle", LOGISTIC, note=note)
+    said = []
+    found = files.predict(tmp_path / "bundle", corpus.files[:1], report=said.append)
+    assert said[0] == found.note == note and found.corpus == "tiny"
 
 
 def with_lambda(path, mark):

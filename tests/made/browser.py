@@ -22,6 +22,23 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Down": "\ue015", "Right": "\ue014", "Left": "\ue012"}
 
+LEGIBLE = 4.5
+"""The least contrast of texts (WCAG 2.2, level AA)."""
+
+# What is behind an element, colour-mix() and all, as it is painted.
+_COLORS = """
+const paint = color => {
+  const context = new OffscreenCanvas(1, 1).getContext('2d');
+  context.fillStyle = color; context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data];
+};
+return arguments[0].flatMap(selector => [...document.querySelectorAll(selector)].map(element => {
+  let behind = element, color;
+  do { color = paint(getComputedStyle(behind).backgroundColor); behind = behind.parentElement; }
+  while (color[3] < 255 && behind);
+  return [paint(getComputedStyle(element).color).slice(0, 3), color.slice(0, 3)];
+}))"""
+
 
 def _program(*names):
     for name in names:
@@ -88,6 +105,18 @@ class Browser:
     def _chromium(self, command, settings):
         self._ask("POST", "goog/cdp/execute", {"cmd": command, "params": settings})
 
+    def colors(self, selectors):
+        """Return the colours of the text of elements and of what is behind it."""
+        return self.run(_COLORS, selectors)
+
+    def contrasts(self, selectors):
+        """Return the contrasts between these colours."""
+        pairs = (sorted(map(_luminance, pair)) for pair in self.colors(selectors))
+        return [(high + 0.05) / (low + 0.05) for low, high in pairs]
+
+    def is_light(self):
+        return _luminance(self.colors(["body"])[0][1]) > 0.5
+
     def screenshot(self, path):
         Path(path).write_bytes(base64.b64decode(self._ask("GET", "screenshot")))
 
@@ -104,6 +133,13 @@ class Browser:
             for event in events
             if event["method"] == "Network.requestWillBeSent"
         ]
+
+
+def _luminance(color):
+    """WCAG 2.2, relative luminance."""
+    parts = [value / 255 for value in color]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def ask(method, address, body=None):

@@ -260,45 +260,16 @@ def test_nothing_is_wider_than_the_window(page, width):
     assert page.wait(f"return (() => {{ {unreachable} }})() === 0")
 
 
-def luminance(color):
-    """WCAG 2.2, relative luminance."""
-    parts = [value / 255 for value in color]
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-# What is behind an element, colour-mix() and all, as it is painted.
-COLORS = """
-const paint = color => {
-  const context = new OffscreenCanvas(1, 1).getContext('2d');
-  context.fillStyle = color; context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data];
-};
-return arguments[0].flatMap(selector => [...document.querySelectorAll(selector)].map(element => {
-  let behind = element, color;
-  do { color = paint(getComputedStyle(behind).backgroundColor); behind = behind.parentElement; }
-  while (color[3] < 255 && behind);
-  return [paint(getComputedStyle(element).color), color];
-}))"""
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_in_light_and_dark(page, scheme):
     page.prefer(scheme)
     page.run(OPEN, SVM)
     page.click(cell(0, 0))
     places = ["body", "p", "li", "a", "dt", "dd", "th", "td", "small", ".score", ".matrix button"]
-    pairs = page.run(COLORS, places)
-    page_color = page.run(COLORS, ["body"])[0][1]
-    assert (luminance(page_color[:3]) > 0.5) == (scheme == "light")
-    assert len(pairs) > 100
-    # WCAG 2.2, level AA.
-    assert min(contrast(text[:3], behind[:3]) for text, behind in pairs) >= 4.5
+    contrasts = page.contrasts(places)
+    assert len(contrasts) > 100
+    assert min(contrasts) >= browser.LEGIBLE
+    assert page.is_light() == (scheme == "light")
     # Figures have dark letters on nothing: they lie on white in both.
-    cards_behind = [behind for _, behind in page.run(COLORS, [".card"])]
-    assert cards_behind and all(color == [255, 255, 255, 255] for color in cards_behind)
+    cards_behind = [behind for _, behind in page.colors([".card"])]
+    assert cards_behind and all(color == [255, 255, 255] for color in cards_behind)

@@ -322,8 +322,12 @@ def hostile(tmp_path_factory):
 def test_no_name_of_a_genre_becomes_a_path(hostile):
     work, before = hostile
     assert tree(work.parents[2]) - before == {"a/b/work/given.yaml"}
-    names = {path.name for path in (work / "results").rglob("*")}
-    assert not [name for name in names if "escaped" in name or "=1" in name or "script" in name]
+    playlists = work / "results/hostile/predicted/playlists"
+    made = {path for path in (work / "results").rglob("*") if path.parent != playlists}
+    words = ("escaped", "=1", "script")
+    assert not [path for path in made if any(word in path.name for word in words)]
+    assert list(playlists.iterdir())
+    assert all(re.fullmatch(r"[\w+]+\.m3u8", path.name) for path in playlists.iterdir())
     assert [path.name for path in (work / "results").iterdir()] == ["hostile"]
 
 

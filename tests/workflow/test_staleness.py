@@ -335,6 +335,7 @@ SETTINGS = {
     "latency.threads": (1, []),
     "predict.path": ("audio", []),
     "predict.learner": ("ffnn/4", []),
+    "predict.hop": (1.0, []),
     # Left out, for a stack would have too few tracks to validate.
     "ensembles.members.*.how": ("stack", ["tables", "confusion_matrices"]),
     "ensembles.members.*.of": (["ffnn/4", "cnn/residual"], ["ensemble"]),

@@ -28,7 +28,7 @@ def table(path, **settings):
 
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_a_bundle_predicts_what_the_tables_were_made_from(whole_demo, learner):
-    """Every test track gets its label and, within 1e-5, its probabilities by the bundle."""
+    """Every test track gets its label and, to four decimals, its probabilities by the bundle."""
     named = ("--config", f"predict={{'learner': '{learner}'}}")
     exported = harness.snakemake(whole_demo, "export", "--configfile", "fewer.yaml", *named)
     assert exported.returncode == 0, exported.stderr
@@ -52,7 +52,7 @@ def test_a_bundle_predicts_what_the_tables_were_made_from(whole_demo, learner):
     new = pd.read_csv(whole_demo / "new.csv")
     assert new["predicted"].tolist() == made["predicted"].tolist()
     columns = [name for name in made if name.startswith("p_")]
-    np.testing.assert_allclose(new[columns], made[columns], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(new[columns], made[columns], rtol=0, atol=6e-5)
 
 
 def test_latency_is_timed_and_compared(whole_demo):

@@ -203,6 +203,8 @@ def export(
             combiner=None if combiner is None else COMBINER,
             versions={name: _version(name) for name in PACKAGES},
             members={path: sha256(part / path) for path in sorted(_files(part))},
+            corpus=corpus,
+            note=note,
         )
         described = asdict(bundle)
         del described["folder"]

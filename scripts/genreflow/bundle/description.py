@@ -210,6 +210,8 @@ class Description:
         The SHA-256 of each file.
     format
         `FORMAT`.
+    corpus, note
+        What it was trained on, and what must stand by every number of that; "" if nothing.
     """
 
     learner: _Text
@@ -226,6 +228,8 @@ class Description:
     versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
     members: Annotated[dict[_File, _Sha256], Field(min_length=1, max_length=10_000)]
     format: Annotated[int, AfterValidator(_known)]
+    corpus: _Version = ""
+    note: _Version = ""
     __pydantic_config__ = _STRICT
 
 

@@ -1,17 +1,25 @@
-"""What is predicted, as tables for people and spreadsheets."""
+"""What is predicted, as tables for people and spreadsheets, and as JSON for programs."""
 
+import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genreflow.errors import printable
+from genreflow.errors import GenreflowError, printable
+from genreflow.pages.links import followed, link
 from genreflow.runtime.cells import begins_formula
+from genreflow.runtime.files import atomic, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DIGITS = 4
+"""Of probabilities that are written."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class Prediction:
         Their probabilities.
     reason
         Why there are no windows: the file can't be used. "" if there are.
+    seconds
+        Length of the file; 0 without windows.
     """
 
     file: str
@@ -38,6 +48,18 @@ class Prediction:
     ends: np.ndarray
     by_window: np.ndarray
     reason: str = ""
+    seconds: float = 0.0
+
+    @classmethod
+    def without(cls, file: str, genres: tuple[str, ...], reason: str) -> "Prediction":
+        """Return what is said of a file that can't be used."""
+        nothing = np.empty(0)
+        return cls(file, genres, nothing, nothing, np.empty((0, len(genres))), reason)
+
+    @property
+    def name(self) -> str:
+        """The file's name, as it can be shown."""
+        return printable(Path(self.file).name)
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -47,9 +69,21 @@ class Prediction:
         return self.by_window.mean(axis=0)
 
     @property
+    def best(self) -> list[str]:
+        """The genres, the most probable one first; none without windows."""
+        if self.reason:
+            return []
+        return [self.genres[place] for place in np.argsort(-self.probabilities, kind="stable")]
+
+    @property
     def predicted(self) -> str:
         """The most probable genre, "" without windows."""
-        return "" if self.reason else self.genres[int(self.probabilities.argmax())]
+        return self.best[0] if self.best else ""
+
+    @property
+    def by_itself(self) -> list[str]:
+        """The most probable genre of each window."""
+        return [self.genres[place] for place in self.by_window.argmax(axis=1)]
 
     @property
     def ranked(self) -> np.ndarray:
@@ -58,15 +92,109 @@ class Prediction:
         return np.argsort(-np.asarray(own), kind="stable")
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """What one learner predicts for files.
+
+    Attributes
+    ----------
+    learner, corpus
+        Its name, and what it was trained on; "" if that isn't known.
+    note
+        What must stand by all that it says; "" if nothing.
+    clip
+        Length of a window [s].
+    genres
+        That it knows, in the order of the probabilities.
+    files
+        What it predicts for each.
+    """
+
+    learner: str
+    corpus: str
+    note: str
+    clip: float
+    genres: tuple[str, ...]
+    files: list[Prediction]
+
+    def plain(self, folder: str | Path) -> dict[str, Any]:
+        """Return plain values; each file with a link to it from a folder."""
+        about = {key: getattr(self, key) for key in ("learner", "corpus", "note", "clip")}
+        files = [_plain(one) | {"link": link(one.file, folder)} for one in self.files]
+        return {**about, "genres": list(self.genres), "files": files}
+
+
+def _plain(one: Prediction) -> dict[str, Any]:
+    windows = zip(one.starts, one.ends, one.by_itself, one.by_window, strict=True)
+    return {
+        "file": printable(one.file),
+        "name": one.name,
+        "seconds": round(one.seconds, 3),
+        "predicted": one.predicted,
+        "probabilities": [] if one.reason else _rounded(one.probabilities),
+        "windows": [
+            {
+                "start": round(float(start), 3),
+                "end": round(float(end), 3),
+                "predicted": own,
+                "probabilities": _rounded(found),
+            }
+            for start, end, own, found in windows
+        ],
+        "reason": one.reason,
+    }
+
+
+def _rounded(probabilities: np.ndarray) -> list[float]:
+    return [round(value, DIGITS) for value in probabilities.tolist()]
+
+
+def write_json(found: Predictions, path: str | Path) -> None:
+    """Write `Predictions.plain`, each file in a line."""
+    plain = found.plain(Path(path).parent)
+    files = ",\n".join(json.dumps(one) for one in plain.pop("files"))
+    write_text(path, f'{json.dumps(plain)[:-1]}, "files": [\n{files}\n]}}')
+
+
+def read_json(path: str | Path) -> Predictions:
+    """Read what `write_json` wrote.
+
+    Raises
+    ------
+    GenreflowError
+        If it is something else.
+    """
+    try:
+        plain = json.loads(Path(path).read_text(encoding="utf-8"))
+        genres = tuple(plain["genres"])
+        files = [_prediction(one, genres, Path(path).parent) for one in plain["files"]]
+        about = {key: plain[key] for key in ("learner", "corpus", "note", "clip")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise GenreflowError(
+            f"{path}: no predictions in JSON ({type(error).__name__}: {error}); predict again"
+        ) from None
+    return Predictions(**about, genres=genres, files=files)
+
+
+def _prediction(plain: dict[str, Any], genres: tuple[str, ...], folder: Path) -> Prediction:
+    file, windows = followed(plain["link"], folder), plain["windows"]
+    if plain["reason"]:
+        return Prediction.without(file, genres, plain["reason"])
+    starts, ends, found = (
+        np.array([one[key] for one in windows]) for key in ("start", "end", "probabilities")
+    )
+    return Prediction(file, genres, starts, ends, found, seconds=plain["seconds"])
+
+
 def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     """Return one row a file.
 
     Returns
     -------
     pandas.DataFrame
-        file, predicted, p_GENRE for each genre, windows (how many), strongest (the window that
-        speaks most for the predicted genre, as m:ss-m:ss), reason (why there is no prediction).
-        Texts are `escaped`.
+        file, name (of the file, without folders), predicted, second (the next most probable genre),
+        p_GENRE for each genre, windows (how many), strongest (the window that speaks most for the
+        predicted genre, as m:ss-m:ss), reason (why there is no prediction). Texts are `escaped`.
     """
     import pandas as pd
 
@@ -74,7 +202,9 @@ def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
         [
             {
                 "file": escaped_path(one.file),
+                "name": escaped(one.name),
                 "predicted": escaped(one.predicted),
+                "second": escaped("".join(one.best[1:2])),
                 **_columns(one.genres, one.probabilities),
                 "windows": len(one.starts),
                 "strongest": "" if one.reason else _strongest(one),
@@ -91,8 +221,9 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        file, start, end [s], p_GENRE for each genre, predicted (the genre of the whole file), rank
-        (1 for the window that speaks most for it). Texts are `escaped`.
+        file, start, end [s], p_GENRE for each genre, window_predicted (the genre of the window
+        alone), predicted (the genre of the whole file), rank (1 for the window that speaks most for
+        it). Texts are `escaped`.
     """
     import pandas as pd
 
@@ -108,17 +239,38 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
                 "start": round(float(one.starts[window]), 3),
                 "end": round(float(one.ends[window]), 3),
                 **_columns(one.genres, one.by_window[window]),
+                "window_predicted": escaped(one.by_itself[window]),
                 "predicted": escaped(one.predicted),
                 "rank": rank[window],
             }
             for window in range(len(rank))
         ]
-    names = ["file", "start", "end", *_columns(genres, genres), "predicted", "rank"]
-    return pd.DataFrame(rows, columns=names)
+    columns = ["file", "start", "end", *map(_column, genres)]
+    return pd.DataFrame(rows, columns=[*columns, "window_predicted", "predicted", "rank"])
 
 
-def _columns(genres: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    return {f"p_{genre}": value for genre, value in zip(genres, values, strict=True)}
+def write_tables(
+    found: Predictions,
+    *,
+    by_file: str | Path | None = None,
+    by_window: str | Path | None = None,
+    plain: str | Path | None = None,
+) -> None:
+    """Write `table` and `segments` as CSV, and `write_json`; None for what isn't wanted."""
+    for path, make in ((by_file, table), (by_window, segments)):
+        if path is not None:
+            with atomic(path) as part:
+                make(found.files).to_csv(part, index=False)
+    if plain is not None:
+        write_json(found, plain)
+
+
+def _column(genre: str) -> str:
+    return f"p_{genre}"
+
+
+def _columns(genres: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return dict(zip(map(_column, genres), _rounded(values), strict=True))
 
 
 def _strongest(one: Prediction) -> str:
@@ -148,11 +300,19 @@ def escaped_path(path: str) -> str:
 
 
 def to_text(found: "pd.DataFrame") -> str:
-    """Return a table of `table` in columns for a terminal, with long reasons cut."""
-    probabilities = found.filter(regex="^p_")
-    rows = found[["file", "predicted", "windows", "strongest", "reason"]].copy()
-    rows["reason"] = [shorten(reason, 60, placeholder=" ...") for reason in rows["reason"]]
-    rows.insert(
-        2, "probability", probabilities.max(axis=1).map("{:.3f}".format, na_action="ignore")
-    )
-    return rows.fillna("").to_string(index=False)
+    """Return a table of `table` in columns for a terminal, shorter.
+
+    Names stand for files where all differ, the two most probable genres have their probabilities,
+    and long reasons are cut.
+    """
+    rows = found[["name" if found["name"].is_unique else "file"]].copy()
+    probabilities = np.sort(found.filter(regex="^p_").to_numpy(float), axis=1)
+    for place, genre in enumerate(("predicted", "second"), start=1):
+        rows[genre] = found[genre]
+        shown = [
+            f"{value:.3f}" if math.isfinite(value) else "" for value in probabilities[:, -place]
+        ]
+        rows[f"p_{genre}"] = shown
+    rows[["windows", "strongest"]] = found[["windows", "strongest"]]
+    rows["reason"] = [shorten(reason, 60, placeholder=" ...") for reason in found["reason"]]
+    return rows.to_string(index=False)

@@ -8,9 +8,9 @@ the probabilities are averaged; windows of silence are left out. A rest shorter 
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.bundle import bundles
-from genreflow.bundle.predicted import Prediction, escaped
+from genreflow.bundle.predicted import Prediction
 from genreflow.errors import GenreflowError
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, FeatureSet, Part, Sound
 from genreflow.learners import models
@@ -46,12 +46,15 @@ class Clips:
     features
         By what `set_key` gives for a feature set without a network: its features of the windows, by
         output. They need no model, so that other processes compute them.
+    seconds
+        Length of the file.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     needed: dict[str, Sequence[Any]]
     features: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def part(self, first: int, count: int) -> "Clips":
         """Return some of the windows."""
@@ -122,6 +125,7 @@ def prepare(
         np.minimum(np.array(starts) + bundle.clip, sound.seconds),
         {kind: clips for kind, clips in needed.items() if kind in later},
         found,
+        sound.seconds,
     )
 
 
@@ -280,8 +284,8 @@ class Predictor:
             self._probabilities(clips.part(first, BATCH))
             for first in range(0, len(clips.starts), BATCH)
         ]
-        genres = self.bundle.genres
-        return Prediction(str(path), genres, clips.starts, clips.ends, np.concatenate(found))
+        where = clips.starts, clips.ends, np.concatenate(found)
+        return Prediction(str(path), self.bundle.genres, *where, seconds=clips.seconds)
 
     def _probabilities(self, clips: Clips) -> np.ndarray:
         computed = {key: one.features(clips.needed[one.needs]) for key, one in self._sets.items()}
@@ -387,57 +391,3 @@ def windows(seconds: float, *, length: float, hop: float) -> list[float]:
     if seconds - (starts[-1] + length) >= SHORTEST_REST:
         starts.append(seconds - length)
     return starts
-
-
-def predict_files(
-    predictor: Predictor,
-    paths: Sequence[str | Path],
-    *,
-    hop: float | None = None,
-    whole: bool = True,
-    prepared: Iterable[Callable[[], Clips]] | None = None,
-    report: Callable[[str], None] = print,
-) -> list[Prediction]:
-    """Predict files, and go on where one can't be used.
-
-    Parameters
-    ----------
-    predictor
-        What predicts.
-    paths
-        Audio files.
-    hop, whole
-        As for `Predictor.predict`.
-    prepared
-        For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
-        prepare each when it is its turn.
-    report
-        Called with a line of text on each file.
-
-    Returns
-    -------
-    list of Prediction
-        One a file; those that can't be used have a reason.
-    """
-    if prepared is None:
-        prepared = (
-            partial(prepare, predictor.bundle, path, hop=hop, whole=whole) for path in paths
-        )
-    found = []
-    for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
-        try:
-            one = predictor.of_clips(path, clips())
-            said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
-        except GenreflowError as error:
-            nothing = np.empty(0)
-            reason = said = escaped(str(error))
-            one = Prediction(
-                str(path), predictor.bundle.genres, nothing, nothing, np.empty((0, 0)), reason
-            )
-        report(f"{number} of {len(paths)}: {escaped(str(path))}: {escaped(said)}")
-        found.append(one)
-    return found
-
-
-def _many(count: int) -> str:
-    return f"{count} window{'s' if count > 1 else ''}"

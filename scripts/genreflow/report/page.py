@@ -5,26 +5,22 @@ corpus is capped: figures by `embedded.LIMIT`, tracks by `clips.LIMIT`, rows of 
 `tables.LIMIT`; the page says where. The same files give the same bytes.
 """
 
-import base64
-import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import costs, metrics
 from genreflow.layout import PREDICTIONS, Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
+from genreflow.pages.links import link
+from genreflow.pages.render import render
 from genreflow.report import clips as report_clips
 from genreflow.report import limits as report_limits
 from genreflow.report import page_tables
@@ -136,7 +132,7 @@ def write(
         predictions are of a learner that the comparison doesn't have.
     """
     path = Path(path)
-    root = quote(Path(os.path.relpath(results, path.parent)).as_posix())
+    root = link(results, path.parent)
     content = _content(_Files(Path(results), files), root, limits=limits, marks=marks)
     ran = {
         "Kind of corpus": config.get("corpus", {}).get("kind", ""),
@@ -146,7 +142,11 @@ def write(
         "Commit": commit or "unknown",
     }
     content["facts"] = [(name, value) for name, value in ran.items() if value != ""]
-    page = _render(
+    page = render(
+        _HERE,
+        "report.html.j2",
+        style="report.css",
+        script="report.js",
         **content,
         versions=sorted(versions.items()),
         config=json.dumps(shareable(config), indent=2, ensure_ascii=False, default=str),
@@ -261,29 +261,6 @@ def _clips(
             "learners": said,
         },
     }
-
-
-def _render(**content: Any) -> str:
-    """Fill in the template. The page may run its one script and load nothing from anywhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "sort_keys": True}
-    style, script = (
-        (_HERE / f"report.{kind}").read_text(encoding="utf-8").strip() for kind in ("css", "js")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return environment.get_template("report.html.j2").render(
-        # Markup: the package's own files, not the corpus' words.
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        script_hash=f"sha256-{digest}",
-        **content,
-    )
 
 
 def _parts(files: _Files) -> dict[str, pd.DataFrame]:

@@ -1,20 +1,8 @@
-"use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const BATCH = 24;
-
-  // Text only ever becomes text nodes and attributes, never markup.
-  const make = (tag, attributes = {}, ...children) => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  };
 
   // Sorting: numbers before text, what is empty last, equals as they were.
 
-  const words = new Intl.Collator("en", { numeric: true });
   const compare = (a, b) =>
     a.number !== undefined && b.number !== undefined
       ? a.number - b.number
@@ -47,12 +35,11 @@
   const ranked = all("table[data-filterable] tbody tr");
 
   const filter = (text) => {
-    const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (name) => wanted.every((word) => name.toLowerCase().includes(word));
+    const fits = filterOf(text);
     for (const row of ranked) row.hidden = !fits(row.cells[0].textContent);
     for (const learner of learners) learner.hidden = !fits(learner.dataset.name);
     const count = learners.filter((learner) => !learner.hidden).length;
-    const said = wanted.length ? `${count} of ${learners.length} learners` : "";
+    const said = text.trim() ? `${count} of ${learners.length} learners` : "";
     for (const input of filters) {
       if (input.value !== text) input.value = text;
       input.closest(".filter").querySelector("[role=status]").textContent = said;
@@ -61,20 +48,12 @@
 
   // The cells of a confusion matrix, and the tracks in one.
 
-  const percent = (thousandths) => `${(thousandths / 10).toFixed(1)} %`;
-
   const probabilities = (track, genres, said) =>
-    make("dl", {}, ...track.probabilities
+    make("dl", { class: "shares" }, ...track.probabilities
       .map((value, place) => ({ value, place }))
       .sort((a, b) => b.value - a.value)
-      .map(({ value, place }) => {
-        const bar = make("span", { class: "bar" });
-        bar.style.setProperty("--v", value / 1000);
-        const kind = place === track.genre ? "true" : place === said ? "said" : "";
-        return make("div", { class: kind },
-          make("dt", { title: genres[place] }, genres[place]),
-          make("dd", {}, bar, make("span", {}, percent(value))));
-      }));
+      .map(({ value, place }) => share(genres[place], value,
+        place === track.genre ? "true" : place === said ? "said" : "")));
 
   const player = (track, name) => {
     const audio = make("audio", {

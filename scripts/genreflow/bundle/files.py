@@ -1,0 +1,172 @@
+"""Predict many files: other processes decode ahead, and one that can't be used stops nothing."""
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from importlib import import_module
+from itertools import islice
+from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
+
+from genreflow.audio import collect
+from genreflow.bundle import bundles
+from genreflow.bundle.predicted import Prediction, Predictions, escaped
+from genreflow.bundle.prediction import Clips, Predictor, prepare
+from genreflow.errors import GenreflowError
+
+AHEAD = 16
+"""Files that are prepared ahead, at most."""
+
+
+def predict(
+    bundle: str | Path,
+    paths: Sequence[str | Path],
+    *,
+    hop: float | None = None,
+    whole: bool = True,
+    threads: int = 1,
+    jobs: int = 0,
+    report: Callable[[str], None] = print,
+) -> Predictions:
+    """Predict files, folders and lists by a bundle.
+
+    Parameters
+    ----------
+    bundle
+        Its folder.
+    paths
+        As for `audio.collect.asked_for`.
+    hop, whole, report
+        As for `predict_files`.
+    threads
+        Processor threads to use.
+    jobs
+        Other processes that decode and make images or hand-crafted features; 0 for none.
+
+    Raises
+    ------
+    GenreflowError
+        If the bundle can't be used, or there is nothing to predict.
+    """
+    asked = collect.asked_for(paths)
+    files = asked.files
+    if asked.passed_over:
+        report(collect.describe(asked.passed_over.values()))
+    if not files:
+        raise GenreflowError("there is nothing to predict: name audio files, a folder or a list")
+    read = bundles.read(bundle)
+    if other := read.other_versions():
+        report(f"Predictions may differ a little, for versions differ: {', '.join(other)}")
+    if read.note:
+        report(read.note)
+    with _pool(min(jobs, len(files))) as pool:
+        work = partial(prepare, read, hop=hop, whole=whole)
+        prepared = _Ahead(pool, work, files) if pool else None
+        if read.uses_keras:
+            from genreflow.features import backend
+
+            backend.configure(threads=threads, seed=0)
+        predictor = Predictor(read, threads=threads)
+        settings = {"hop": hop, "whole": whole, "prepared": prepared}
+        found = predict_files(predictor, files, report=report, **settings)
+    return Predictions(read.learner, read.corpus, read.note, read.clip, read.genres, found)
+
+
+class _Ahead:
+    """What returns the clips of files, which other processes prepare ahead.
+
+    They decode the first files while this process loads the models, which takes as long, and later
+    ones while it predicts.
+    """
+
+    def __init__(
+        self, pool: ProcessPoolExecutor, work: Callable[[Path], Clips], paths: Iterable[Path]
+    ):
+        self._pool, self._work, self._paths = pool, work, iter(paths)
+        self._waiting: deque[Future[Clips]] = deque()
+        for _ in range(AHEAD):
+            self._submit()
+
+    def _submit(self) -> None:
+        for path in islice(self._paths, 1):
+            self._waiting.append(self._pool.submit(self._work, path))
+
+    def __iter__(self) -> Iterator[Callable[[], Clips]]:
+        while self._waiting:
+            yield partial(_result, self._waiting.popleft())
+            self._submit()
+
+
+def _result(future: "Future[Clips]") -> Clips:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise GenreflowError(
+            "the process that decoded it, or a file beside it, was ended by the system, likely for "
+            "want of memory: predict it alone"
+        ) from None
+
+
+def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    """Start other processes, where that is safe: not once TensorFlow runs threads in this one."""
+    if not jobs or "fork" not in get_all_start_methods() or "tensorflow" in sys.modules:
+        return nullcontext()
+    # What both sides need is imported once, before they part.
+    import_module("pandas")
+    import_module("scipy.signal")
+    return ProcessPoolExecutor(jobs, mp_context=get_context("fork"))
+
+
+def predict_files(
+    predictor: Predictor,
+    paths: Sequence[str | Path],
+    *,
+    hop: float | None = None,
+    whole: bool = True,
+    prepared: Iterable[Callable[[], Clips]] | None = None,
+    report: Callable[[str], None] = print,
+) -> list[Prediction]:
+    """Predict files, and go on where one can't be used.
+
+    Parameters
+    ----------
+    predictor
+        What predicts.
+    paths
+        Audio files.
+    hop, whole
+        As for `Predictor.predict`.
+    prepared
+        For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
+        prepare each when it is its turn.
+    report
+        Called with a line of text on each file.
+
+    Returns
+    -------
+    list of Prediction
+        One a file; those that can't be used have a reason.
+    """
+    if prepared is None:
+        prepared = (
+            partial(prepare, predictor.bundle, path, hop=hop, whole=whole) for path in paths
+        )
+    found = []
+    for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
+        try:
+            one = predictor.of_clips(path, clips())
+            said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
+        except GenreflowError as error:
+            said = escaped(str(error))
+            one = Prediction.without(str(path), predictor.bundle.genres, said)
+        report(f"{number} of {len(paths)}: {escaped(str(path))}: {escaped(said)}")
+        found.append(one)
+    return found
+
+
+def _many(count: int) -> str:
+    return f"{count} window{'s' if count > 1 else ''}"
