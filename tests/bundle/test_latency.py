@@ -80,7 +80,7 @@ def test_parameters_are_those_that_were_learned(timed, corpus):
         model = keras.saving.load_model(corpus.models(name)[0].file)
         assert counts[name] == sum(w.value.numpy().size for w in model.trainable_weights)
     assert counts["classify/tiny/pool/all/svm-linear"] == 5 * 5 * 3 + 3
-    (ear,) = corpus.models("classify/ear/bands/all/lda")[0].parts
+    (ear,) = corpus.models("classify/ear/bands/all/lda")[0].features
     weights = onnx.load(ear.network).graph.initializer
     filters = sum(math.prod(one.dims) for one in weights if one.data_type == one.FLOAT)
     assert counts["classify/ear/bands/all/lda"] == filters
