@@ -1,11 +1,13 @@
 """The pages say what the code does: every command in them runs, generated parts are current."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 import yaml
@@ -198,3 +200,12 @@ def test_reliability_page_has_every_fault_that_the_tests_inject():
     faults = re.findall(r'fault=f?"([^"{]+)|: \("(SIGKILL[^"]*|Ctrl-C[^"]*)"', tests)
     assert len(faults) > 5
     assert [one or other for one, other in faults if (one or other) not in page] == []
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/reliability.md"])
+def test_the_version_of_hdf5_that_is_known_to_have_faults_is_the_one_that_is_used(page):
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert f"HDF5 {h5py.version.hdf5_version}" in text and f"h5py {h5py.__version__}" in text
+    assert "sandbox" in text
+    advisories = runpy.run_path(str(ROOT / "envs/audit.py"))["ACCEPTED"]
+    assert advisories and all(one in text for one in advisories)

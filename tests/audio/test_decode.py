@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from genreflow.audio import decode, formats
-from genreflow.audio.decode import native
+from genreflow.audio.decode import first_channel, native
 from genreflow.audio.resample import resampled
 from genreflow.errors import GenreflowError
 from made.clips import music
@@ -171,6 +171,18 @@ def test_both_rates_are_of_the_same_stream(tmp_path):
     both = encode(tmp_path / "both.mka", *inputs, "-c:a", "flac")
     assert np.std(native(both)[0]) > 0.3
     assert np.std(resampled(both, sample_rate=22050)) > 0.3 * 32768
+
+
+def test_the_first_channel_is_decoded_alone_and_no_more_than_is_asked_for(tmp_path, monkeypatch):
+    left = music(22050, 3)
+    soundfile.write(tmp_path / "clip.wav", np.stack([left, -left, -left], axis=1), 22050)
+    found = first_channel(tmp_path / "clip.wav", seconds=2, rate=22050)
+    np.testing.assert_allclose(found, left[: 2 * 22050], atol=1e-4)
+    assert len(first_channel(tmp_path / "clip.wav", seconds=9, rate=8000)) == 3 * 8000
+    (tmp_path / "text.mp3").write_text("no music here\n" * 100)
+    for name in ("text.mp3", "gone.mp3"):
+        with pytest.raises(GenreflowError):
+            first_channel(tmp_path / name, seconds=2, rate=8000)
 
 
 def test_decoders_of_films_stay_shut(tmp_path, monkeypatch):

@@ -219,6 +219,27 @@ def test_a_bundle_is_replaced_and_other_folders_are_not(bundle, finished, tmp_pa
     assert (other / "song.mp3").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["bundle", ".part-bundle"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "file"])
+def test_what_others_put_in_the_place_of_a_bundle_is_itself_replaced(
+    tmp_path, finished, kind, name
+):
+    theirs = tmp_path / "theirs"
+    if kind == "file" and name == "bundle":
+        pytest.skip("it is refused as something else than a bundle")
+    if kind == "link":
+        theirs.mkdir()
+        (theirs / "bundle.json").write_text("theirs")
+    if kind == "file":
+        (tmp_path / name).write_text("left over")
+    else:
+        (tmp_path / name).symlink_to(theirs)
+    export(tmp_path / "bundle", finished)
+    assert bundles.read(tmp_path / "bundle").learner == NAME
+    assert not (tmp_path / "bundle").is_symlink() and not (tmp_path / ".part-bundle").exists()
+    assert [path.read_text() for path in theirs.glob("*")] == ["theirs"] * (kind == "link")
+
+
 def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -24,7 +24,9 @@ from genreflow.bundle.files import predict_files
 from genreflow.bundle.predicted import Prediction, escaped, read_json, segments, table, to_text
 from genreflow.bundle.prediction import Predictor, windows
 from genreflow.errors import GenreflowError
-from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS, sound
+from genreflow.learners import classifiers, ensembles
+from made.trained_corpus import CLIP, GENRES, IMAGES, LOGISTIC, SCRIPTS, sound
+from sklearn.linear_model import LogisticRegression
 
 PROBABILITIES = [f"p_{genre}" for genre in GENRES]
 EAR, JOINT = "classify/ear/bands/all/lda", "classify/joined/all/all/svm-rbf"
@@ -308,6 +310,15 @@ def with_lambda(path, mark):
     mark.unlink()  # loading it does run code where that is allowed
 
 
+def with_lambda_within(path, mark):
+    """Save a model with a Lambda in a model in a wrapper in a model."""
+    place = str(mark)
+    code = keras.layers.Lambda(lambda x: (__import__("pathlib").Path(place).touch(), x)[1])
+    inner = keras.Sequential([keras.Input((3,)), keras.Sequential([keras.Input((3,)), code])])
+    keras.Sequential([keras.Input((2, 3)), keras.layers.TimeDistributed(inner)]).save(path)
+    mark.unlink()
+
+
 def with_function(path, mark):
     """Save a model that names a function of a module as the activation of a layer."""
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "relu")]).save(path)
@@ -325,7 +336,7 @@ def with_function(path, mark):
             archive.writestr(name, content)
 
 
-@pytest.mark.parametrize("poison", [with_lambda, with_function])
+@pytest.mark.parametrize("poison", [with_lambda, with_lambda_within, with_function])
 def test_a_keras_model_cant_run_code(bundled, tmp_path, poison):
     mark = tmp_path / "ran"
     bundle = poisoned(bundled("cnn/whole"), tmp_path / "bundle", lambda path: poison(path, mark))
@@ -365,6 +376,83 @@ def test_a_member_that_is_no_model_is_refused(bundled, tmp_path, name, file):
     bundle = poisoned(bundled(name), tmp_path / "b", lambda path: path.write_bytes(b"x" * 99), file)
     with pytest.raises(GenreflowError, match=file.removesuffix("/network.xml")):
         Predictor(bundle)
+
+
+def network_that_gives(values):
+    """Return what saves a network that gives these values for each image."""
+
+    def make(path):
+        start = keras.initializers.Constant(np.array(values))
+        last = keras.layers.Dense(len(values), kernel_initializer="zeros", bias_initializer=start)
+        inputs = keras.Input((*IMAGES.shape, 1))
+        keras.Model(inputs, last(keras.layers.GlobalAveragePooling2D()(inputs))).save(path)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("values", "fine"),
+    [
+        *(([0.2, 0.5, 0.3], True), ([0.201, 0.5, 0.3], True), ([0.5, 0.5], False)),
+        *(([0.2, 0.5, 0.2, 0.1], False), ([1, -0.5, 0.5], False), ([1, 1, 1], False)),
+        *(([0, 0, 0], False), ([0.2, np.nan, 0.3], False), ([np.inf, 0, 0], False)),
+    ],
+)
+def test_what_a_model_gives_are_probabilities_of_the_genres(
+    bundled, corpus, tmp_path, values, fine
+):
+    other = poisoned(bundled("cnn/whole"), tmp_path / "b", network_that_gives(values))
+    (one,) = predict_files(Predictor(other), corpus.files[:1], report=lambda _: None)
+    if fine:
+        np.testing.assert_allclose(one.probabilities, values, rtol=1e-6)
+    else:
+        assert "model.keras gives an array of" in one.reason and "of 3 genres" in one.reason
+        assert np.isnan(one.probabilities).all()
+
+
+def test_warnings_of_a_model_dont_reach_the_terminal(bundled, corpus, tmp_path, recwarn):
+    def save(path):
+        inputs = keras.Input((*IMAGES.shape, 1), name="a\x1b[2J")
+        pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+        last = keras.layers.Dense(3, activation="softmax")(pooled)
+        keras.Model({"a\x1b[2J": inputs}, last).save(path)
+
+    predictor = Predictor(poisoned(bundled("cnn/whole"), tmp_path / "b", save))
+    recwarn.clear()
+    predictor.predict(corpus.files[0])
+    assert not recwarn.list
+
+
+def test_a_model_of_other_genres_is_refused(bundled, tmp_path):
+    def of_others(path):
+        model = classifiers.load(path)
+        model.pipeline[-1].classes_ = np.array(["a", "b", "c"])
+        classifiers.save(model, path)
+
+    other = poisoned(bundled(LOGISTIC), tmp_path / "a", of_others)
+    with pytest.raises(GenreflowError, match=r"model\.skops was made for other genres"):
+        Predictor(other)
+
+
+def with_combiner(bundle, target, **changes):
+    def change(path):
+        ensembles.save(replace(ensembles.load(path), **changes), path)
+
+    return poisoned(bundle, target, change, "combiner.skops")
+
+
+def test_a_combiner_of_other_genres_or_of_no_probabilities_is_refused(bundled, corpus, tmp_path):
+    ensemble, x = bundled("ensemble/mean"), np.random.default_rng(0).normal(size=(9, 12))
+    other = with_combiner(ensemble, tmp_path / "a", genres=["a", "b", "c"])
+    with pytest.raises(GenreflowError, match=r"combiner\.skops was made for other genres"):
+        Predictor(other)
+    stack = LogisticRegression().fit(x, np.arange(9) % 3)
+    for name, wrong in (("b", False), ("c", True)):
+        stack.coef_ = stack.coef_ * (np.nan if wrong else 1)
+        other = with_combiner(ensemble, tmp_path / name, model=stack)
+        (one,) = predict_files(Predictor(other), corpus.files[:1], report=lambda _: None)
+        assert ("combiner.skops gives an array" in one.reason) is wrong
+        assert np.isnan(one.probabilities).any() == wrong
 
 
 def test_an_output_that_a_network_does_not_have_is_a_reason(bundled, corpus, tmp_path):

@@ -1,16 +1,16 @@
 """Which clips can be used, and how long they are: the audit of the resampled WAVs."""
 
-import subprocess
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import imageio_ffmpeg
 import numpy as np
 
-from genreflow.audio.formats import SAFE, explain
+from genreflow.audio.decode import first_channel
+from genreflow.audio.formats import explain
 from genreflow.audio.wav import FULL_SCALE, read_wav
+from genreflow.errors import GenreflowError
 from genreflow.runtime.files import read_table
 
 if TYPE_CHECKING:
@@ -176,24 +176,10 @@ def cause_of_silence(
         The mono mix, if it may be more than silence: the noise that is left of channels that nearly
         cancel each other out.
     """
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1", *SAFE]
-    command += [
-        "-t",
-        str(_SEARCHED),
-        "-i",
-        f"file:{path}",
-        "-map",
-        "0:a:0",
-        "-af",
-        "pan=mono|c0=c0",
-    ]
-    command += ["-ar", str(_RATE), "-f", "s16le", "pipe:1"]
     try:
-        run = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired):
+        first = first_channel(path, seconds=_SEARCHED, rate=_RATE)
+    except GenreflowError:
         return ""
-    first = np.frombuffer(run.stdout[: len(run.stdout) // 2 * 2], "<i2").astype(np.float32)
-    first /= FULL_SCALE
     within = first[: round(seconds * _RATE)]
     left = 0.0 if mix is None else _rms(mix / np.float32(FULL_SCALE))
     if len(within) and _rms(within) > max(10 ** (level / 20), 10 * left):

@@ -67,7 +67,8 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
     """
     path = existing(path)
     seconds = longest(path) if duration is None else duration
-    with _decoded(path, seconds) as stream:
+    patience = DECODE_SECONDS + min(math.ceil(seconds), 600)
+    with _decoded(path, seconds + SPARE_SECONDS, patience) as stream:
         if stream.rate > MAX_RATE:
             raise GenreflowError(
                 f"unreadable: its sampling rate is {stream.rate} Hz, more than {MAX_RATE} Hz; "
@@ -79,6 +80,33 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
     if not blocks:
         raise GenreflowError("unreadable: it holds no audio")
     return np.concatenate(blocks), stream.rate
+
+
+def first_channel(path: str | Path, *, seconds: float, rate: int) -> np.ndarray:
+    """Decode the beginning of a file's first channel, for a look at what the mix doesn't tell.
+
+    Parameters
+    ----------
+    path
+        The file.
+    seconds
+        How much of it.
+    rate
+        What it is resampled to [Hz].
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,), float32
+
+    Raises
+    ------
+    GenreflowError
+        If it can't be decoded, in `DECODE_SECONDS` of processor time for instance.
+    """
+    options = ("-af", "pan=mono|c0=c0", "-ar", str(rate))
+    with _decoded(existing(path), seconds, DECODE_SECONDS, *options) as stream:
+        blocks = list(stream.blocks(round(seconds * rate)))
+    return np.concatenate([np.empty(0, np.float32), *blocks])
 
 
 def longest(path: Path) -> int:
@@ -130,11 +158,11 @@ class _Stream:
 
 
 @contextmanager
-def _decoded(path: Path, seconds: float) -> Iterator[_Stream]:
-    limit = DECODE_SECONDS + min(math.ceil(seconds), 600)
+def _decoded(path: Path, seconds: float, limit: int, *options: str) -> Iterator[_Stream]:
+    """Run ffmpeg on so much of a file, for at most so many seconds of processor time."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1", *SAFE]
-    command += ["-timelimit", str(limit), "-t", str(seconds + SPARE_SECONDS)]
-    command += ["-i", f"file:{path}", "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "pipe:1"]
+    command += ["-timelimit", str(limit), "-t", str(seconds), "-i", f"file:{path}"]
+    command += ["-map", "0:a:0", *options, "-f", "au", "-c:a", "pcm_f32be", "pipe:1"]
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said)  # noqa: S603

@@ -225,15 +225,22 @@ def _replaced(folder: Path) -> Iterator[Path]:
             f"{folder} holds something else than a bundle: name another folder, or empty it"
         )
     part = folder.with_name(f".part-{folder.name}")
-    shutil.rmtree(part, ignore_errors=True)
+    _remove(part)
     part.mkdir(parents=True)
     try:
         yield part
-        if folder.exists():
-            shutil.rmtree(folder)
+        _remove(folder)
         part.replace(folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder with all in it, or a file, or a link alone: what it leads to stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _add_model(part: Path, number: int, model: BundledModel) -> BundledModel:

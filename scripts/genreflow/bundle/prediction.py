@@ -29,6 +29,9 @@ from genreflow.learners import models
 SHORTEST_REST = 2.0
 """What is left behind the last window has a window of its own if it has this much [s]."""
 
+NEARLY = 0.01
+"""Probabilities may sum to 1 and so much more or less: those of networks are rounded."""
+
 BATCH = 16
 """Windows that a network gets at a time, which bounds the memory for a long file."""
 
@@ -293,12 +296,14 @@ class Predictor:
         for model, loaded in self._models:
             x = input_of(model, clips.needed, clips.features | computed)
             one = loaded.predict_proba(x)
-            self._require_probabilities(model, one, len(x))
+            self._require_probabilities(model.file, one, len(x))
             by_learner.setdefault(model.learner, []).append(one)
         means = {name: np.mean(found, axis=0) for name, found in by_learner.items()}
-        if self._combiner is not None:
-            return self._combiner.combine(means)
-        (found,) = means.values()
+        if self._combiner is None:
+            (found,) = means.values()
+            return found
+        found = self._combiner.combine(means)
+        self._require_probabilities(self.bundle.combiner, found, len(clips.starts))
         return found
 
     def _require_genres(self) -> None:
@@ -316,13 +321,14 @@ class Predictor:
                     "get the bundle again"
                 )
 
-    def _require_probabilities(self, model: Any, found: np.ndarray, windows: int) -> None:
-        """Refuse what a model gives if it isn't a number for each genre of the bundle."""
+    def _require_probabilities(self, file: str, found: np.ndarray, windows: int) -> None:
+        """Refuse what a model gives if it isn't a probability for each genre of the bundle."""
         expected = (windows, len(self.bundle.genres))
-        if found.shape != expected or not np.isfinite(found).all():
+        sums = found.sum(axis=-1)
+        if found.shape != expected or not (found >= 0).all() or not (abs(sums - 1) < NEARLY).all():
             raise GenreflowError(
-                f"{self.bundle.folder / model.file} gives an array of {found.shape}, expected the "
-                f"probabilities of {expected[1]} genres: get the bundle again"
+                f"{self.bundle.folder / file} gives an array of {found.shape}, expected the "
+                f"probabilities of {expected[1]} genres, with a sum of 1: get the bundle again"
             )
 
 

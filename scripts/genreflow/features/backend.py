@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from genreflow.errors import GenreflowError
+from genreflow.runtime import archives
 
 BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
 """What Linux calls the instructions that multiply in bfloat16, on x86 and ARM."""
@@ -66,13 +67,15 @@ def load_model(path: str | Path) -> keras.Model:
     Raises
     ------
     GenreflowError
-        If it isn't such a file, is damaged, or has layers that aren't registered.
+        If it isn't such a file, is damaged, unpacks to far more than its size, or has layers that
+        aren't registered.
     """
     if not zipfile.is_zipfile(path):
         raise GenreflowError(
             f"{path} can't be loaded: there is no whole .keras file, as Keras 3 saves models"
         )
     try:
+        archives.sizes(path)
         # Names in the file would reach the terminal as they are.
         with warnings.catch_warnings(action="ignore"):
             return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -12,13 +12,10 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from genreflow.errors import GenreflowError
 from genreflow.learners import estimators
-from genreflow.runtime import outcomes
+from genreflow.runtime import archives, outcomes
 from genreflow.runtime.files import atomic
 
 T = TypeVar("T")
-
-EXPANSION, FREE_BYTES = 4, 2**26
-"""A file may unpack to so many times its size, and to so much in any case: skops packs nothing."""
 
 MAX_REPEATED = 16
 """Objects that stand in a file twice. Each doubles what skops looks at if it holds another one."""
@@ -74,11 +71,8 @@ def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
 
 def _check(path: str | Path) -> None:
     """Refuse a file that takes far more memory or time than its size tells, before it is read."""
-    limit = FREE_BYTES + EXPANSION * Path(path).stat().st_size
+    sizes = archives.sizes(path)
     with zipfile.ZipFile(path) as archive:
-        sizes = {one.filename: one.file_size for one in archive.infolist()}
-        if sum(one.file_size for one in archive.infolist()) > limit:
-            raise ValueError(f"it unpacks to more than {limit} bytes")
         schema = json.loads(archive.read("schema.json"))
     read: dict[Any, int] = {}
     again = 0
@@ -88,7 +82,7 @@ def _check(path: str | Path) -> None:
         key = node.get("__id__") or ("no other", number)
         again += key in read and node["__loader__"] in _HOLDERS
         read[key] = max(read.get(key, 0), sizes[node["file"]] if "file" in node else 0)
-    if sum(read.values()) > limit or again > MAX_REPEATED:
+    if sum(read.values()) > archives.most_of(path) or again > MAX_REPEATED:
         raise ValueError("it holds the same things many times")
 
 
