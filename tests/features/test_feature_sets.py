@@ -162,6 +162,8 @@ def test_a_clip_has_the_same_features_everywhere(tmp_path, monkeypatch, audio, c
     assert np.ptp(expected, axis=0).any()
     mirror = Mirror()
     monkeypatch.setattr(prediction, "load_model", lambda *_: mirror)
+    # What the mirror gives are no probabilities.
+    monkeypatch.setattr(prediction.Predictor, "_require_probabilities", lambda *_: None)
     monkeypatch.setattr(latency, "load_model", lambda *_: mirror)
 
     bundle = bundles.Bundle(

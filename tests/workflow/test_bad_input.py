@@ -164,7 +164,7 @@ def test_fetch_without_network_says_what_is_lacking_and_how_to_do_without(corpus
         TINY,
         {
             "transfer": {"weights": "imagenet", "backbones": backbones},
-            "classify": {"features": {"vgg16/fc1": ["all"], "audio/embedding": ["all"]}},
+            "classify": {"features": {"vgg16/fc2": ["all"], "audio/embedding": ["all"]}},
         },
     )
     (work / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

@@ -213,6 +213,9 @@ SETTINGS = {
     "corpus.subset": ("large", []),
     "corpus.url": ("http://localhost/fma", []),
     "corpus.levels": (["genre"], ["manifest"]),
+    "corpus.genre_map": ({"Waltz": "Valse"}, ["manifest", "spectrogram_shard"]),
+    "corpus.several_genres": ("first", []),  # of tags
+    "corpus.min_tracks": (2, []),  # all have more
     "corpus.genres": (3, []),
     "corpus.clips_per_genre": (6, []),
     "corpus.shards": (4, ["audit", "spectrogram_shard", "feature_shard"]),
@@ -223,6 +226,7 @@ SETTINGS = {
     "splits": (["lowest-ids"], ["split"]),
     "split.validation": (0.3, ["split"]),
     "split.test": (0.3, ["split"]),
+    "split.training": (2, ["split"]),
     "seed": (
         1,
         [
