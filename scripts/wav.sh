@@ -12,6 +12,7 @@ if (($# < 6)); then
 fi
 
 source="$1" wav="$2" rate="$3" max_samples="$4" read="$5" patience="${GENREFLOW_DECODE_SECONDS:-60}"
+printf -v shown %q "$source" # no name changes the terminal
 
 # Numbers end up in ffmpeg's filters and in Bash's arithmetic, both of which can run what they hold.
 number() { # NAME VALUE PATTERN
@@ -60,11 +61,11 @@ decode() { # some seconds more than needed, so that three hours of audio cost no
 }
 
 if [[ -e $source && ! -f $source ]]; then
-    echo "$source is not a file" >&2 # to open a named pipe is to wait for ever
+    echo "$shown is not a file" >&2 # to open a named pipe is to wait for ever
     exit 1
 fi
 if ! before="$(state)"; then
-    echo "$source was there when the run began, and is gone: put it back, or run again without it" >&2
+    echo "$shown was there when the run began, and is gone: put it back, or run again without it" >&2
     exit 1
 fi
 decode wav "$part"
@@ -73,11 +74,11 @@ if ((status)); then
     # Does the clip fail, or does everything? No frames of silence must pass the same filters.
     if ! head -c 1 -- "$source" >/dev/null || ! "$FFMPEG" -nostdin -loglevel error -y -t "$read" \
         -f lavfi -i anullsrc -af "$filters,atrim=end_sample=0" "${pcm[@]}" "$part"; then
-        echo "could not run ffmpeg ($FFMPEG), read $source or write $wav" >&2
+        echo "could not run ffmpeg ($FFMPEG), read $shown or write $wav" >&2
         exit 1
     fi
     if decode null - 2>/dev/null; then
-        echo "$source can be decoded, but $wav could not be written" >&2
+        echo "$shown can be decoded, but $wav could not be written" >&2
         exit 1
     fi
     # How ffmpeg ends at the limit: by itself, by force, or killed by the system.
@@ -87,7 +88,7 @@ if ((status)); then
 fi
 # Snakemake would take the WAV for one of the clip as it is now.
 if [[ $(state) != "$before" ]]; then
-    echo "$source changed or vanished while it was read: run again" >&2
+    echo "$shown changed or vanished while it was read: run again" >&2
     exit 1
 fi
 mv -f -- "$part" "$wav"

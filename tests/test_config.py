@@ -9,7 +9,7 @@ import yaml
 from genreflow.config import complete, reference
 from genreflow.errors import GenreflowError
 
-SECONDS = "auto, or seconds, more than 0 and at most 3600"
+SECONDS = "auto, or 0.1 to 3600 seconds"
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))

@@ -44,6 +44,11 @@ def _escape(char: str) -> str:
     return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else char.encode("unicode_escape").decode()
 
 
+def in_a_line(error: Exception) -> str:
+    """Return what an error of another library says, cut where it is long."""
+    return " ".join(str(error).split())[:500]
+
+
 def nearest_first(word: str, known: Iterable[str], *, likeness: float = 0) -> list[str]:
     """Return the known words, the most like a word first; capitals don't count.
 

@@ -3,6 +3,10 @@
 import re
 import unicodedata
 
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What moves the cursor of a terminal, breaks lines, or changes the direction of writing, so that a
+text is shown as another one. No picture in SVG may hold some of it."""
+
 _INVISIBLE = {"Cf", "Cc"}
 
 # In the languages that players and taggers write them in, without signs.
@@ -28,8 +32,12 @@ různí interpreti, неизвестный исполнитель, неизве�
 
 
 def folded(text: str) -> str:
-    """Return a name in Unicode's form NFC, with single blanks between words and none around."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """Return a name in Unicode's form NFC, with single blanks between words and none around.
+
+    Of `CONTROLS` there is none in it.
+    """
+    plain = CONTROLS.sub(lambda found: " " if found[0].isspace() else "", text)
+    return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
 def key(text: str) -> str:

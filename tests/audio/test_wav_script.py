@@ -342,6 +342,13 @@ def test_a_named_pipe_is_an_error_and_nobody_waits(tmp_path, wav):
     assert f"{source} is not a file" in log
 
 
+def test_no_name_changes_the_terminal(tmp_path):
+    source = tmp_path / "a\x1b[2J.wav"
+    code, log = run(source, tmp_path / "clip.wav")
+    assert_failed(tmp_path / "clip.wav", code)
+    assert r"a\E[2J.wav" in log and "is gone" in log and "\x1b" not in log
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "dangling link"])
 def test_a_source_that_is_not_there_is_an_error(tmp_path, wav, kind):
     source = tmp_path / "clip.wav"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -85,9 +86,8 @@ def export(target, layout, models=None, *, chosen=(), **settings):
         replace(layout.fitted("official", NAME), **dict(chosen)),
         models or [model(layout)],
         images=layout.spectrograms,
-        corpus="demo",
         tracks=layout.tracks,
-        **{"audit": AUDIT, **settings},
+        **{"audit": AUDIT, "corpus": "demo", **settings},
     )
 
 
@@ -267,6 +267,25 @@ def test_a_file_that_is_not_listed_is_refused(bundle):
         bundles.read(bundle)
 
 
+ONNX = {"cuts": {"bands": "frames"}, "input": "waveform", "sample_rate": 8000, "dtype": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"file": "models/2/model.skops"}, "models/2/model.skops"),
+        ({"features": [asdict(Part("onnx", "a", "bands", ONNX, "networks/a.onnx"))]}, "networks/a"),
+        ({}, "combiner.skops"),
+    ],
+)
+def test_what_a_bundle_needs_is_among_its_members(bundle, changes, place):
+    model = described(bundle)["models"][0] | changes
+    combiner = None if changes else place
+    describe(bundle, models=[model], combiner=combiner, images=IMAGES, clip=IMAGES["duration"])
+    with pytest.raises(GenreflowError, match=f"{place}.* is not among the members"):
+        bundles.read(bundle)
+
+
 def test_what_the_system_leaves_in_folders_does_no_harm(bundle):
     (bundle / "models" / ".DS_Store").write_text("")
     assert bundles.read(bundle).learner == NAME
@@ -339,6 +358,24 @@ def test_the_model_card_says_what_the_numbers_are_worth(tmp_path, finished):
     assert f"**{NOTE}**" in card and "has learned nothing" in card
     read = bundles.read(tmp_path / "bundle")
     assert (read.corpus, read.note) == ("demo", NOTE)
+
+
+def test_the_model_card_shows_texts_as_text(tmp_path, finished):
+    hostile = "<script>x</script> | **b** [c](http://d) `e`"
+    fitted = finished.fitted("official", NAME)
+    table = drawn_predictions(3).rename(columns={f"p_{GENRES[0]}": f"p_{hostile}"})
+    table.replace({GENRES[0]: hostile}).to_csv(fitted.predictions, index=False)
+    manifest = pd.read_csv(finished.tracks, dtype=str).assign(license=f"{hostile}\x1b")
+    manifest.to_csv(finished.tracks, index=False)
+    onnx = tmp_path / "a.onnx"
+    write_matrix(finished, "ear/bands", audio_network(onnx))
+    made = model(finished, {"ear": str(onnx)}, matrix="ear/bands")
+    texts = {"corpus": hostile, "note": hostile, "credits": {"ear": hostile}}
+    export(tmp_path / "bundle", finished, [made], marks={"handcrafted": hostile}, **texts)
+    card = (tmp_path / "bundle" / "README.md").read_text()
+    assert card.count("&lt;script&gt;x") == 8
+    assert not any(one in card for one in ("<script", "\x1b", "**b", "[c]", " `e"))
+    assert not re.search(r"[^\\]\| \\\*\\\*b", card)
 
 
 def test_a_fold_of_a_cross_validation_can_be_exported(tmp_path, finished):

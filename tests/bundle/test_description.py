@@ -6,6 +6,7 @@ import functools
 import json
 import operator
 import os
+import tracemalloc
 from collections.abc import Hashable
 
 import pytest
@@ -39,6 +40,7 @@ AUDIO_NETWORK = {
 }
 IMAGES = {"sample_rate": 22050, "duration": 29.7, "n_fft": 2048, "hop_length": 512, "n_mels": 128}
 IMAGES |= {"f_min": 0, "f_max": 8000.0, "invert": True}
+HUGE = IMAGES | {"duration": 3600, "sample_rate": 192_000, "hop_length": 2048}
 CNN = {
     "learner": "cnn/simple",
     "file": "models/1/model.keras",
@@ -110,7 +112,7 @@ WRONG = {
     bool: ["true", 1, None, []],
     int: [-1e30, -(10**30), 10**30, 1.5, "1", True, [], {}],
     float: [-1e30, 1e30, float("nan"), float("inf"), "1", True, [], {}],
-    str: ["", LONG, "a\x1b[2J", "a\0", "a\nb", "\u202egpj", 1, True, [], {}],
+    str: ["", LONG, "a\x1b[2J", "a\0", "a\nb", "\u2028", "\u2029", "\u202egpj", 1, True, [], {}],
     list: [None, 1, "text", {}, {"0": "a"}],
     dict: [None, 1, "text", []],
 }
@@ -167,6 +169,9 @@ def test_a_key_more_is_refused(check, place):
     if place not in (("versions",), ("members",)):
         with pytest.raises(GenreflowError, match=r"more\\x1b"):
             check(changed((*place, "more\x1b"), 1))
+        with pytest.raises(GenreflowError) as caught:
+            check(changed((*place, LONG), 1))
+        assert len(str(caught.value)) < 600
 
 
 def test_no_setting_of_images_is_unknown_here():
@@ -205,6 +210,8 @@ def test_a_path_that_leads_out_of_the_bundle_is_refused(check, path, place):
 def test_a_hash_is_64_hexadecimal_digits(check, digest):
     with pytest.raises(GenreflowError, match="members"):
         check(changed(("members", "models/1/model.keras"), digest))
+    with pytest.raises(GenreflowError, match="sha256"):
+        check(changed((*FEATURES, 2, "settings", "sha256"), digest))
 
 
 @pytest.mark.parametrize(
@@ -220,6 +227,17 @@ def test_a_hash_is_64_hexadecimal_digits(check, digest):
         ({"images": IMAGES | {"f_max": 11026}}, "half of sample_rate"),
         ({"images": IMAGES | {"n_fft": 64}}, "hop_length of at most n_fft"),
         ({"images": IMAGES | {"duration": 3600, "hop_length": 16}}, "pixels"),
+        ({"images": HUGE}, "at most .* samples"),
+        ({"images": IMAGES | {"duration": 3601}, "clip": 3601}, "less than or equal to 3600"),
+        ({"images": IMAGES | {"duration": 0.09}, "clip": 0.09}, "greater than or equal to 0.1"),
+        ({"images": IMAGES | {"sample_rate": 3999, "f_max": 999}}, "equal to 4000"),
+        ({"images": IMAGES | {"n_fft": 63, "hop_length": 16}}, "equal to 64"),
+        ({"models": [CNN] * 1001}, "at most 1000"),
+        ({"models": [CLASSIFIER | {"features": [HANDCRAFTED] * 101}]}, "at most 100"),
+        ({"genres": [str(number) for number in range(10_001)]}, "at most 10000"),
+        ({"versions": {str(number): "" for number in range(101)}}, "at most 100"),
+        ({"members": {str(number): "0" * 64 for number in range(10_001)}}, "at most 10000"),
+        ({"models": [CNN | {"file": "models/1/model.keras.py"}]}, "file: "),
         ({"format": 1, "more": 1}, r"format: expected 2; found 1; use the version"),
         ({"models": [CNN | {"file": "models/1/model.pkl"}]}, "file: "),
     ],
@@ -229,13 +247,68 @@ def test_what_does_not_fit_together_is_refused(check, changes, said):
         check(GOOD | changes)
 
 
+MEL = {"n_fft": 512, "hop_length": 160, "n_mels": 96, "patch_frames": 187}
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "said"),
+    [
+        (0, {"kind": "torch"}, "expected one of "),
+        (0, {"kind": "table", "settings": {"source": "a"}}, "expected one of "),
+        (0, {"network": "networks/vgg16"}, "none without need"),
+        (1, {"network": ""}, "expected a file or folder"),
+        *((0, {"features": wrong}, "features") for wrong in ([], ["mfcc"] * 101, ["m\u2028"])),
+        *((0, {"rates": wrong}, "rates") for wrong in (12_800, 192_001, "all")),
+        *((2, {"cuts": {key: "a"}}, "cuts") for key in ("../a", "a/b", "a b", "", "x" * 201)),
+        *((2, {"cuts": {"last": output}}, "cuts") for output in ("", "x" * 201, "a\x1b")),
+        *((2, {"cuts": cuts}, "cuts") for cuts in ({}, {str(n): "a" for n in range(101)})),
+        *((2, {"sample_rate": wrong}, "sample_rate") for wrong in (0, 192_001, None)),
+        *((2, {"duration": wrong}, "duration") for wrong in (-1, 3601)),
+        (2, {"mel": MEL}, "only there"),
+        (2, {"input": "mel"}, "expected the settings of the spectrogram"),
+        (2, {"input": "mel", "mel": MEL | {"f_max": 8001.0}}, "at most half of sample_rate"),
+        *(
+            (2, {"input": "mel", "mel": MEL | {key: most + 1}}, key)
+            for most, keys in {65536: ["n_fft", "hop_length"], 1024: ["n_mels"]}.items()
+            for key in keys
+        ),
+        *(
+            (2, {"input": "mel", "mel": MEL | {key: 100_001}}, key)
+            for key in ("patch_frames", "patch_hop")
+        ),
+    ],
+)
+def test_features_of_other_kinds_or_out_of_their_ranges_are_refused(check, number, changes, said):
+    part = copy.deepcopy(CLASSIFIER["features"][number])
+    (part if changes.keys() <= part.keys() else part["settings"]).update(changes)
+    with pytest.raises(GenreflowError, match=said):
+        check(changed((*FEATURES, number), part))
+
+
+def test_a_mel_spectrogram_in_its_ranges_is_read(check):
+    settings = AUDIO | {"input": "mel", "mel": MEL}
+    read = check(changed((*FEATURES, 2, "settings"), settings)).models[1].features[2]
+    assert read.settings["mel"].items() >= MEL.items()
+
+
+def test_a_large_description_is_refused_without_being_read(tmp_path):
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(GOOD) + MAX_BYTES * " ")
+    os.truncate(path, 10 * MAX_BYTES)
+    tracemalloc.start()
+    with pytest.raises(GenreflowError, match="more than"):
+        parse(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 4 * MAX_BYTES
+
+
 @pytest.mark.parametrize(
     "text",
     [
         b"[" * 10**6,
         b'{"a":' * 10**5,
         b'{"seed": ' + b"1" * 10**6 + b"}",
-        b" " * MAX_BYTES + b"{}",
         b'{"learner": "\\ud800"}',
         *(b"\xff", b"", b"{", b"[]", b'"text"'),
     ],

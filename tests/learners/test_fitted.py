@@ -15,7 +15,7 @@ from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers, ensembles, estimators
 from genreflow.learners.fitted import Fixed
 from made.predictions import GENRES
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
@@ -111,6 +111,29 @@ def test_other_classes_than_the_genres_of_its_arrays_are_refused(load, classes):
     refuses(load, model)
 
 
+def test_a_single_class_is_refused(load):
+    _, model = fitted("lda", genres=2)
+    model.pipeline[-1].classes_ = np.array(["a"])
+    refuses(load, model)
+
+
+@pytest.mark.parametrize("gamma", ["1", None, [1.0], np.ones(1)])
+def test_what_is_a_number_is_no_text_or_array(load, gamma):
+    _, model = fitted("svm-rbf")
+    model.pipeline[-1]._gamma = gamma
+    refuses(load, model)
+
+
+@pytest.mark.parametrize(
+    "coefs", [tuple, dict.fromkeys, lambda coefs: [*coefs, coefs[-1]], lambda coefs: coefs[:-1]]
+)
+def test_layers_are_a_list_of_those_that_fit_each_other(load, coefs):
+    _, model = fitted("mlp")
+    whole = model.pipeline[-1].coefs_
+    model.pipeline[-1].coefs_ = coefs(whole if coefs is not dict.fromkeys else range(len(whole)))
+    refuses(load, model)
+
+
 @pytest.mark.parametrize("counts", [[-1, 18, 19], [12, 12, 13], [0, 0, 0]])
 def test_an_svm_of_more_vectors_than_it_has_is_refused(load, counts):
     _, model = fitted("svm-rbf")
@@ -130,12 +153,25 @@ def test_trees_that_refer_to_what_isnt_there_are_refused(load, field, value):
     refuses(load, model)
 
 
+def disguised(tree):
+    """Return something else that has all that is read of a tree."""
+    other = StandardScaler()
+    vars(other).update(nodes=tree.nodes)
+    return other
+
+
+def as_floats(nodes):
+    return nodes.astype([(name, "f8") for name in nodes.dtype.names])
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda trees: trees[0].pop(),
         lambda trees: trees.clear(),
-        lambda trees: trees[0].__setitem__(0, StandardScaler()),
+        lambda trees: trees[0].__setitem__(0, disguised(trees[0][0])),
+        lambda trees: setattr(trees[0][0], "nodes", as_floats(trees[0][0].nodes)),
+        lambda trees: setattr(trees[0][0], "nodes", trees[0][0].nodes[None]),
         lambda trees: setattr(trees[0][0], "nodes", np.zeros(3)),
         lambda trees: setattr(trees[0][0], "nodes", trees[0][0].nodes[:0]),
     ],
@@ -155,6 +191,7 @@ def test_what_is_no_trees_is_refused(load, damage):
         ("gamma", StandardScaler()),
         ("coef0", [[StandardScaler()]]),
         ("tol", np.array(["a"])),
+        ("random_state", np.random.RandomState(0)),
     ],
 )
 def test_parameters_are_plain_and_what_scikit_learn_takes(load, key, value):
@@ -174,6 +211,7 @@ def nested(steps):
         lambda steps: [("scaler", Pipeline(steps[:1])), steps[1]],
         lambda steps: [("scaler", FunctionTransformer()), steps[1]],
         lambda steps: [*steps[:1], ("pca", FunctionTransformer()), steps[1]],
+        lambda steps: [*steps[:1], ("pca", IncrementalPCA(4).fit(np.eye(4))), steps[1]],
         lambda steps: [*steps[:1], *[("pca", PCA(4).fit(np.eye(4)))] * 2, steps[1]],
         lambda steps: [("other", steps[0][1]), steps[1]],
         lambda steps: steps[:1],

@@ -1,5 +1,6 @@
 """What Snakemake does by itself, and with the patches: where it does right itself, one can go."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 import snakemake_executor_plugin_slurm as slurm
 from genreflow.runtime import patches
 from imports import SCRIPTS
+from snakemake.io import IOFile, check
+from snakemake.logging import logger
 from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.workflow import DAG
 
@@ -18,6 +21,7 @@ from snakemake.workflow import DAG
 @pytest.fixture(autouse=True)
 def _restored(monkeypatch):
     """Put back what a test patches."""
+    monkeypatch.setattr(logger, "filters", [])
     for place, name in (
         (DAG, "check_output_mtime"),
         (JobScheduler, "_schedule_reevalutation"),
@@ -44,6 +48,23 @@ def test_a_timer_at_a_time_wakes_the_scheduler():
     patches.apply()
     assert wake_ups(5) == 1
     assert wake_ups(1) == 1
+
+
+def test_names_of_files_are_said_without_what_changes_the_terminal(monkeypatch):
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    monkeypatch.setattr(logger, "handlers", [handler])
+    name = "a\x1b[2J\n\u202eb.wav"
+    for patched in (False, True):
+        if patched:
+            patches.apply()
+        check(IOFile(name))
+        logger.error("failed", extra={"input": [name], "threads": 1})
+        *_, warned, failed = records
+        assert ("\x1b" in warned.getMessage() + failed.input[0]) is not patched
+    assert r"a\x1b[2J" in warned.getMessage() and r"\u202eb" in warned.getMessage()
+    assert failed.input == [r"a\x1b[2J\n\u202eb.wav"] and failed.threads == 1
 
 
 def test_jobs_of_a_group_are_told_on_slurm():

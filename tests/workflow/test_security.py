@@ -274,7 +274,7 @@ def test_a_network_with_another_hash_is_refused(fresh, site):
 # Texts are shown as texts
 
 
-GENRES = ("../../escaped", "=1+1", "</script><script>alert(1)</script>")
+GENRES = ("../../escaped $\\frac{$", "=1+1", "</script><script>alert(1)</script>")
 TITLE = '=HYPERLINK("http://127.0.0.1:9/","x")'
 ARTIST = "<img src=x onerror=alert(1)>"
 
@@ -307,7 +307,10 @@ def hostile(tmp_path_factory):
         for number in range(6):
             name = f"{g}-{number}.wav"
             write_clip(work / name, seed=10 * g + number, frequency=300 * (g + 1) + number)
-            rows.append((name, genre, f"{ARTIST}{g}{number}", f"@SUM({g}{number})", TITLE))
+            artist, album = f"{ARTIST}{g}{number}", f"@SUM({g}{number})"
+            rows.append(
+                (name, *(f"{text}\x1b\u202e\x01" for text in (genre, artist, album, TITLE)))
+            )
     write_clip(work / "=new.wav", seed=99, frequency=600)
     with (work / "tracks.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "genre", "artist", "album", "title"), *rows])

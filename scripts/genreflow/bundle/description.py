@@ -5,7 +5,6 @@ ffmpeg's arguments, so nothing passes that isn't of the type, range and form tha
 """
 
 import reprlib
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from genreflow.errors import GenreflowError
 from genreflow.features.feature_set import IMAGE, SOURCE, Part, checked_settings, known_kinds
+from genreflow.names import CONTROLS
 
 FORMAT = 2
 """Of bundle.json; a bundle of another one is refused."""
@@ -26,17 +26,12 @@ MAX_BYTES = 2**22
 MAX_PIXELS = 2**26
 """Of an image, which is made in memory for each window of a file."""
 
-_BOTH_WAYS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Change the direction of writing, so that a text is shown as another one."""
-
-
-def _is_printable(text: str) -> bool:
-    controls = ("Cc", "Cs", "Zl", "Zp")
-    return not any(unicodedata.category(c) in controls or c in _BOTH_WAYS for c in text)
+MAX_SAMPLES = 3600 * 48_000
+"""Of a clip, which a network is tried on before it gets any."""
 
 
 def _printable(text: str) -> str:
-    if not _is_printable(text):
+    if CONTROLS.search(text):
         raise ValueError("expected no control characters")
     return text
 
@@ -65,9 +60,10 @@ _Version = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 _Text = Annotated[_Version, Field(min_length=1)]
 _File = Annotated[_Text, AfterValidator(_inside)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")]
-_Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-_Hertz = Annotated[float, Field(ge=0, le=96_000, allow_inf_nan=False)]
-_STRICT = ConfigDict(strict=True, extra="forbid")
+# A clip has at least a tenth, or a file would have windows without number.
+_Seconds = Annotated[float, Field(ge=0.1, le=3600)]
+_Hertz = Annotated[float, Field(ge=0)]
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -84,9 +80,9 @@ class Audit:
         What has a smaller share that sounds is silent.
     """
 
-    min_duration: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
-    silence_level: Annotated[float, Field(ge=-1000, le=0, allow_inf_nan=False)]
-    min_sounding: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    min_duration: Annotated[float, Field(ge=0, le=3600)]
+    silence_level: Annotated[float, Field(ge=-1000, le=0)]
+    min_sounding: Annotated[float, Field(ge=0, le=1)]
     __pydantic_config__ = _STRICT
 
 
@@ -105,7 +101,7 @@ class _Strict(Part):
 def _of_its_kind(part: _Strict) -> Part:
     settings = checked_settings(part.kind, part.settings)
     for place, text in _texts("settings", settings):
-        if not (0 < len(text) <= 200 and _is_printable(text)):
+        if not 0 < len(text) <= 200 or CONTROLS.search(text):
             raise ValueError(f"{place}: expected 1 to 200 characters, none a control character")
     # One without its network would look for it outside of the bundle.
     if bool(part.network) != known_kinds()[part.kind].has_network:
@@ -161,7 +157,7 @@ class _Images:
     sample_rate: Annotated[int, Field(ge=4000, le=192_000)]
     duration: _Seconds
     n_fft: Annotated[int, Field(ge=64, le=65_536)]
-    hop_length: Annotated[int, Field(ge=16, le=65_536)]
+    hop_length: Annotated[int, Field(ge=16)]
     n_mels: Annotated[int, Field(ge=8, le=1024)]
     f_min: _Hertz
     f_max: _Hertz
@@ -180,6 +176,8 @@ def _possible(images: _Images) -> dict[str, Any]:
         raise ValueError("expected a hop_length of at most n_fft")
     if images.n_mels * images.frames > MAX_PIXELS:
         raise ValueError(f"expected images of at most {MAX_PIXELS} pixels")
+    if images.duration * images.sample_rate > MAX_SAMPLES:
+        raise ValueError(f"expected clips of at most {MAX_SAMPLES} samples")
     return asdict(images)
 
 
@@ -226,7 +224,7 @@ class Description:
     models: Annotated[tuple[BundledModel, ...], Field(min_length=1, max_length=1000)]
     combiner: _File | None
     versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
-    members: Annotated[dict[_File, _Sha256], Field(min_length=1, max_length=10_000)]
+    members: Annotated[dict[_File, _Sha256], Field(max_length=10_000)]
     format: Annotated[int, AfterValidator(_known)]
     corpus: _Version = ""
     note: _Version = ""

@@ -22,7 +22,7 @@ from genreflow.audio.resample import resampled
 from genreflow.audio.wav import FULL_SCALE
 from genreflow.bundle import bundles
 from genreflow.bundle.predicted import Prediction
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, in_a_line
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, FeatureSet, Part, Sound
 from genreflow.learners import models
 
@@ -216,8 +216,7 @@ def _tried(part: Part, bundle: bundles.Bundle, threads: int) -> FeatureSet:
         )
     except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
         raise GenreflowError(
-            f"{bundle.folder / part.network} can't be run: {' '.join(str(error).split())[:500]}. "
-            "Get the bundle again"
+            f"{bundle.folder / part.network} can't be run: {in_a_line(error)}. Get the bundle again"
         ) from None
     return one
 
@@ -282,11 +281,16 @@ class Predictor:
         return self.of_clips(path, prepare(self.bundle, path, hop=hop, whole=whole))
 
     def of_clips(self, path: str | Path, clips: Clips) -> Prediction:
-        """Predict the genre of a file that `prepare` made clips of."""
-        found = [
-            self._probabilities(clips.part(first, BATCH))
-            for first in range(0, len(clips.starts), BATCH)
-        ]
+        """Predict the genre of a file that `prepare` made clips of; raise as `predict` does."""
+        batches = [clips.part(first, BATCH) for first in range(0, len(clips.starts), BATCH)]
+        try:
+            found = [self._probabilities(batch) for batch in batches]
+        except GenreflowError:
+            raise
+        except Exception as error:  # what a network gives for one file, it may not for another
+            raise GenreflowError(
+                f"{self.bundle.folder} can't be run on it: {in_a_line(error)}. Get the bundle again"
+            ) from error
         where = clips.starts, clips.ends, np.concatenate(found)
         return Prediction(str(path), self.bundle.genres, *where, seconds=clips.seconds)
 
@@ -294,9 +298,8 @@ class Predictor:
         computed = {key: one.features(clips.needed[one.needs]) for key, one in self._sets.items()}
         by_learner: dict[str, list[np.ndarray]] = {}
         for model, loaded in self._models:
-            x = input_of(model, clips.needed, clips.features | computed)
-            one = loaded.predict_proba(x)
-            self._require_probabilities(model.file, one, len(x))
+            one = loaded.predict_proba(input_of(model, clips.needed, clips.features | computed))
+            self._require_probabilities(model.file, one, len(clips.starts))
             by_learner.setdefault(model.learner, []).append(one)
         means = {name: np.mean(found, axis=0) for name, found in by_learner.items()}
         if self._combiner is None:
@@ -307,10 +310,7 @@ class Predictor:
         return found
 
     def _require_genres(self) -> None:
-        """Refuse a classifier or a combiner of other genres, which would be shown as the bundle's.
-
-        What a network gives has no names.
-        """
+        """Refuse a classifier or a combiner of other genres; what a network gives has no names."""
         of = {model.file: loaded.genres for model, loaded in self._models}
         if self._combiner is not None:
             of[self.bundle.combiner] = self._combiner.genres

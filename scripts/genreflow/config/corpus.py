@@ -105,8 +105,8 @@ class Audio(Section):
     sample_rate: Whole = Field(22_050, ge=4000, le=192_000)
     """Sampling rate of the WAVs [Hz]."""
     duration: Annotated[
-        Literal["auto"] | Annotated[Number, Field(gt=0, le=3600)],
-        expected("auto, or seconds, more than 0 and at most 3600"),
+        Literal["auto"] | Annotated[Number, Field(ge=0.1, le=3600)],
+        expected("auto, or 0.1 to 3600 seconds"),
     ] = LONGEST
     """Clips are cut after this, and shorter ones repeated in images [seconds]; auto: images are as
     long as nearly all clips, at most 29.7 s."""

@@ -9,7 +9,7 @@ from genreflow.corpus.tracks import Track
 
 
 def unified(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
-    """Give each genre one name, that of most of its tracks.
+    """Give each genre one name, that of most of its tracks; leave out what no name can show.
 
     Genres are one that differ only in letter case, blanks or the form of Unicode. What differs
     little more stays apart, and is said.
@@ -38,8 +38,16 @@ def unified(tracks: Sequence[Track]) -> tuple[list[Track], list[str]]:
     for alike in _groups(chosen.values(), names.rough_key):
         counted = " and ".join(f"{one!r}" for one in alike)
         said.append(f"Genres {counted} look much alike, and are taken for {len(alike)} genres.")
-    named = [replace(one, genre=chosen[names.key(one.genre)]) for one in tracks]
+    named = [
+        replace(one, genre=chosen[names.key(one.genre)], **_without_controls(one)) for one in tracks
+    ]
     return named, said
+
+
+def _without_controls(track: Track) -> dict[str, str]:
+    """Return the names of a track that hold what can't be shown, without it."""
+    known = {key: getattr(track, key) for key in ("artist", "album", "title")}
+    return {key: names.folded(text) for key, text in known.items() if not text.isprintable()}
 
 
 def _groups(values: Iterable[str], key: Callable[[str], str]) -> list[list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, in_a_line
 from genreflow.runtime import archives
 
 BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
@@ -81,7 +81,7 @@ def load_model(path: str | Path) -> keras.Model:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises all kinds for what it doesn't know or refuses
         raise GenreflowError(
-            f"{path} can't be loaded: {' '.join(str(error).split())[:500]}. Only models made of "
+            f"{path} can't be loaded: {in_a_line(error)}. Only models made of "
             "Keras's own layers and those of genreflow are taken, for others would run code of "
             "their own when loaded"
         ) from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import TypeAdapter
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, in_a_line
 from genreflow.runtime.files import atomic, write_json
 from genreflow.runtime.logs import DISK
 
@@ -183,7 +183,7 @@ def _converted(
     except Exception as error:  # its own kinds, for operations that it doesn't know
         if any(words in str(error) for words in DISK):
             raise  # it is no fault of the network's
-        why = f"it can't convert the network: {' '.join(str(error).split())[:500]}"
+        why = f"it can't convert the network: {in_a_line(error)}"
         report(f"OpenVINO: {why}")
         return None, why
 

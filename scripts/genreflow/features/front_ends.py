@@ -15,7 +15,8 @@ from genreflow.errors import GenreflowError
 from genreflow.features.mel import MelSpectrogram
 
 LARGEST = 2**26
-"""How many numbers the patches of a clip may have: the settings of a bundle may be a stranger's."""
+"""How many numbers a waveform or the patches of a clip may have: the settings of a bundle may be a
+stranger's."""
 
 LOGARITHMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda x: x,
@@ -46,11 +47,21 @@ def waveform(
     -------
     numpy.ndarray of float32, shape (n_samples,)
         Within -1 to 1.
+
+    Raises
+    ------
+    GenreflowError
+        If they would be more than `LARGEST`.
     """
+    if (length := round(duration * sample_rate)) > LARGEST:
+        raise GenreflowError(
+            f"{duration} s at {sample_rate} Hz are more than {LARGEST} samples: give another "
+            "duration or sample_rate in the settings of the network"
+        )
     values = samples.astype(np.float32) / FULL_SCALE
     if sample_rate != rate:
         values = soxr.resample(values, rate, sample_rate, quality="HQ")
-    if length := round(duration * sample_rate):
+    if length:
         values = np.pad(values[:length], (0, max(0, length - len(values))))
     return values
 

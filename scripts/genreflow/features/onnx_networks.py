@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import Message
 
-from genreflow.errors import GenreflowError, nearest_first
+from genreflow.errors import GenreflowError, in_a_line, nearest_first
 from genreflow.features import engines, front_ends
 from genreflow.features.engines import openvino
 
@@ -63,13 +63,14 @@ class Network:
     def _read(self, content: bytes) -> Any:
         """Read the network; one with weights in other files is refused: the hash says nothing."""
         try:
-            self._graph = onnx.load_model_from_string(content).graph
-            if any(one.data_location == one.EXTERNAL for one in _tensors(self._graph)):
+            loaded = onnx.load_model_from_string(content)
+            self._graph = loaded.graph
+            if any(one.data_location == one.EXTERNAL for one in _tensors(loaded)):
                 raise GenreflowError("it has weights in other files; save it in one")
             return openvino.Core().read_model(content)
         except Exception as error:  # OpenVINO's and protobuf's own kinds have no common one
             raise GenreflowError(
-                f"{self.path} is no network in ONNX that can be run: {_shortened(error)}"
+                f"{self.path} is no network in ONNX that can be run: {in_a_line(error)}"
             ) from None
 
     def _shape_of_input(self, model: Any) -> list[int | None]:
@@ -147,7 +148,7 @@ class Network:
             shape = values.shape if self._takes == "mel" else values.shape[1:]
             raise GenreflowError(
                 f"{self.path} does not take a {self._takes} of the shape {shape} (its input is "
-                f"{self._shape}): {_shortened(error)}"
+                f"{self._shape}): {in_a_line(error)}"
             ) from None
         return found
 
@@ -187,7 +188,7 @@ class Network:
 
 
 def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
-    """Yield all tensors of a graph, those of nodes and of graphs within them too."""
+    """Yield all tensors of a network, those of nodes and of graphs within them too."""
     for field, value in message.ListFields():
         if field.message_type is None:
             continue
@@ -195,11 +196,6 @@ def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
             if isinstance(one, onnx.TensorProto):
                 yield one
             yield from _tensors(one)
-
-
-def _shortened(error: Exception) -> str:
-    """Return what an error says, in a line."""
-    return " ".join(str(error).split())[:500]
 
 
 def _content(path: Path, sha256: str | None) -> bytes:

@@ -4,6 +4,7 @@ Nothing of a package is imported: it may be of another time, and ask for librari
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,8 +85,7 @@ def fetch(path: str | Path, *, package: str, sha256: str) -> None:
     """
     path = Path(path)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _download(path.parent, f"{package} --hash=sha256:{sha256}")
+        _download(path, f"{package} --hash=sha256:{sha256}")
     if (found := files.sha256(path)) != sha256:
         raise GenreflowError(
             f"{path} is there but has the sha256 {found}, expected {sha256}. Delete it, then run "
@@ -93,7 +93,7 @@ def fetch(path: str | Path, *, package: str, sha256: str) -> None:
         )
 
 
-def _download(folder: Path, requirement: str) -> None:
+def _download(path: Path, requirement: str) -> None:
     from genreflow.corpus import downloads
 
     with tempfile.TemporaryDirectory(prefix="genreflow-") as place:
@@ -101,8 +101,11 @@ def _download(folder: Path, requirement: str) -> None:
         listed.write_text(requirement, encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--require-hashes", "--retries=1", f"--timeout={SECONDS}"]
-        command += ["--disable-pip-version-check", f"--dest={folder}", f"--requirement={listed}"]
+        command += ["--disable-pip-version-check", f"--dest={place}", f"--requirement={listed}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if not done.returncode:  # pip itself would write to where a link in its place leads
+            with files.atomic(path) as part:
+                shutil.copyfile(Path(place) / path.name, part)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise downloads.UnreachableError(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, in_a_line
 
 
 class LoadedLearner(ABC):
@@ -58,7 +58,7 @@ class LoadedLearner(ABC):
         except Exception as error:  # what is wrong in a model makes libraries raise anything
             raise GenreflowError(
                 f"{self.path} can't be run on an input of the shape {x.shape}: "
-                f"{' '.join(str(error).split())[:500]}. Get the bundle again"
+                f"{in_a_line(error)}. Get the bundle again"
             ) from error
 
     @abstractmethod

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, in_a_line
 from genreflow.learners import estimators
 from genreflow.runtime import archives, outcomes
 from genreflow.runtime.files import atomic
@@ -65,7 +65,7 @@ def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     except Exception as error:  # a stranger's file makes libraries raise anything
         raise GenreflowError(
             f"{path}: not a whole model file of this workflow "
-            f"({' '.join(str(error).split())[:500]}); delete it and train again"
+            f"({in_a_line(error)}); delete it and train again"
         ) from error
 
 

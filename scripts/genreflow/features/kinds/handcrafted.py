@@ -25,7 +25,7 @@ class Settings(feature_set.Settings):
 
     features: Annotated[list[str], Field(min_length=1, max_length=100)]
     rates: Literal["native", "reference"] | Annotated[int, Field(ge=MIN_RATE, le=192_000)]
-    duration: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+    duration: Annotated[float, Field(gt=0, le=3600)]
 
 
 class Handcrafted(FeatureSet):

@@ -142,16 +142,13 @@ class Settings(feature_set.Settings):
     """How the network is used; the keys of the configuration, and how features are stored."""
 
     cuts: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,200}\z")],
-            Annotated[str, Field(min_length=1, max_length=200)],
-        ],
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,200}\z")], str],
         Field(min_length=1, max_length=100),
     ]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")] | None = None
     input: Literal["waveform", "mel", "image"]
     sample_rate: Annotated[int, Field(ge=1, le=192_000)] | None = None
-    duration: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] | None = None
+    duration: Annotated[float, Field(ge=0, le=3600)] | None = None
     mel: Mel | None = None
     pooling: Literal["mean", "flatten"] | None = None
     dtype: Literal["float16", "float32"]
