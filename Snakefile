@@ -52,6 +52,7 @@ localrules:
     learning_curves,
     manifest,
     online_gallery,
+    predict,
     search_figures,
     spectrograms,
     split,

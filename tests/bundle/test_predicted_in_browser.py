@@ -53,7 +53,7 @@ def usable(found):
 
 def test_each_file_has_its_name_and_most_probable_genres(page, found):
     assert page.run(NAMES) == [one.name for one in usable(found)]
-    assert page.run("return document.title") == "Genres of 9 files in music"
+    assert page.run("return document.title") == "Genres of 9 files in “music”"
     for place, one in enumerate(usable(found), start=1):
         row = ROW.format(place)
         genres = page.run(
