@@ -125,12 +125,15 @@ def test_what_is_a_number_is_no_text_or_array(load, gamma):
 
 
 @pytest.mark.parametrize(
-    "coefs", [tuple, dict.fromkeys, lambda coefs: [*coefs, coefs[-1]], lambda coefs: coefs[:-1]]
+    "coefs",
+    [
+        *(tuple, lambda coefs: dict(enumerate(coefs))),
+        *(lambda coefs: [*coefs, coefs[-1]], lambda coefs: coefs[:-1]),
+    ],
 )
 def test_layers_are_a_list_of_those_that_fit_each_other(load, coefs):
     _, model = fitted("mlp")
-    whole = model.pipeline[-1].coefs_
-    model.pipeline[-1].coefs_ = coefs(whole if coefs is not dict.fromkeys else range(len(whole)))
+    model.pipeline[-1].coefs_ = coefs(model.pipeline[-1].coefs_)
     refuses(load, model)
 
 
