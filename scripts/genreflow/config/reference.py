@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from types import UnionType
 from typing import Any, get_args
 
@@ -42,7 +43,9 @@ def chapters(section: type[Section] = Configuration, name: str = "") -> Iterator
     yield _chapter(section, place)
     for key, field in section.model_fields.items():
         yield from _below(field.annotation, place + (field.alias or key))
-    for kind in section.__subclasses__() if section.decided_by else ():
+    # By their modules, not by which of these was imported first.
+    kinds = sorted(section.__subclasses__(), key=attrgetter("__module__"))
+    for kind in kinds if section.decided_by else ():
         yield from chapters(kind, name)
 
 
