@@ -52,18 +52,32 @@ except SystemExit as end:
     code = end.code
 elapsed = time.perf_counter() - start
 used = resource.getrusage(resource.RUSAGE_SELF)
+jobs = resource.getrusage(resource.RUSAGE_CHILDREN)
+spent = [used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, jobs.ru_utime + jobs.ru_stime]
 with open(sys.argv[1], "w") as file:
-    json.dump([code, elapsed, used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+    json.dump([code, elapsed, *spent, jobs.ru_maxrss / 1000], file)
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of Snakemake took: seconds elapsed, of the processor, and memory [MB]."""
+    """What a run of Snakemake took.
+
+    Attributes
+    ----------
+    elapsed
+        Wall time [s].
+    processor, memory
+        Of Snakemake's own process [s, MB].
+    jobs, largest
+        Processor time of all jobs [s], and memory of the largest process among them [MB].
+    """
 
     elapsed: float
     processor: float
     memory: float
+    jobs: float
+    largest: float
 
 
 def make_corpus(folder: Path, tracks: int) -> None:
@@ -86,20 +100,26 @@ def make_stand_in(folder: Path) -> Path:
     return program
 
 
-def snakemake(folder: Path, *arguments: str, cores: int) -> Run:
-    """Run Snakemake on the corpus in a folder; stop with what it said if it fails."""
+def measured(folder: Path, *arguments: str, **environment: str) -> Run:
+    """Run Snakemake on this workflow in a folder; stop with what it said if it fails."""
     usage = folder / "usage.json"
     command = [sys.executable, "-c", LAUNCHER, str(usage), *arguments]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "made.yaml"]
+    command += ["--snakefile", str(ROOT / "Snakefile")]
     command += ["--workflow-profile", str(ROOT / "profiles" / "default")]
-    command += ["--cores", str(cores)]
-    environment = os.environ | {"IMAGEIO_FFMPEG_EXE": str(make_stand_in(folder))}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    code, elapsed, processor, memory = json.loads(usage.read_text()) if usage.exists() else [1] * 4
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True
+    )
+    code, *spent = json.loads(usage.read_text()) if usage.exists() else [1]
     usage.unlink(missing_ok=True)
     if done.returncode or code:
         raise SystemExit(f"snakemake {' '.join(arguments)} failed:\n{done.stderr[-4000:]}")
-    return Run(elapsed, processor, memory / 1000)
+    return Run(*spent)
+
+
+def snakemake(folder: Path, *arguments: str, cores: int) -> Run:
+    """Run Snakemake on the made corpus in a folder, with a stand-in for ffmpeg."""
+    options = ("--configfile", "made.yaml", "--cores", str(cores))
+    return measured(folder, *arguments, *options, IMAGEIO_FFMPEG_EXE=str(make_stand_in(folder)))
 
 
 def dry_run(tracks: int, *, cores: int) -> Run:
