@@ -405,6 +405,12 @@ def test_fetch_brings_what_read_tracks_reads(get, server, tmp_path):
     assert contents == {"2": b"two" * 1000, "134": b"134"}
 
 
+def test_fetch_brings_the_metadata_alone(server, archives, tmp_path):
+    fetch(tmp_path / "fma", None, url=server.url, archives=archives)
+    assert server.paths == ["/fma_metadata.zip"]
+    assert names(tmp_path / "fma") == UNPACKED[:3]
+
+
 def test_fetch_does_nothing_where_all_is_there(get, server):
     get()
     server.paths.clear()
