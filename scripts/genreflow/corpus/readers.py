@@ -85,11 +85,11 @@ _LAYOUT = {
     "demo": "",
     "fma": "Expected in {audio}: fma_{subset}/000/000002.mp3 and so on, for the tracks of "
     "fma_metadata/tracks.csv. `snakemake fetch` with the same options brings what is missing.",
-    "folder": "Expected in {audio}: one sub-folder a genre, with audio files in it "
+    "folder": "Expected in {audio}: one sub-folder per genre, with audio files in it "
     f"({', '.join(sorted(SUFFIXES))}).",
     "tags": "Expected in {audio}: audio files whose tags name their genre, one each; `snakemake "
     "tags` with the same options shows what there is.",
-    "table": "Expected in {table}: a row a track, with the columns path and genre.",
+    "table": "Expected in {table}: a row per track, with the columns path and genre.",
 }
 
 
@@ -217,7 +217,7 @@ def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
         raise GenreflowError(
             f"{root} holds {len(loose)} audio files (such as {loose[0]!r}) but no sub-folders: "
             "the genre of a file is the name of the sub-folder of corpus.audio that it lies in. "
-            "Make one sub-folder a genre, or list the files in a CSV (corpus.kind: table)."
+            "Make one sub-folder per genre, or list the files in a CSV (corpus.kind: table)."
         )
     if loose:
         raise GenreflowError(
