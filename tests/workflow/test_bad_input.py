@@ -98,7 +98,7 @@ def test_not_a_tracks_csv(tmp_path, text):
 def test_genre_with_fewer_tracks_than_folds_leaves_the_results(finished):
     before = harness.made_files(finished)
     words = [f"genre {genre!r} has 6 tracks" for genre in ("Ambient", "Techno", "Waltz")]
-    words += ["of 4 groups by artist", "for the split cv-1x7 at least 7", "`splits: [auto]`"]
+    words += ["in 4 groups by artist", "for the split cv-1x7 at least 7", "`splits: [auto]`"]
     refused(finished, merged(TINY, {"splits": ["cv-1x7"]}), *words, args=())
     assert harness.made_files(finished) == before
 
