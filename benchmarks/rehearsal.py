@@ -6,8 +6,9 @@ epochs. `--metadata SUBSET` makes all of FMA's metadata instead, 106,574 tracks 
 and runs `config/fma_metadata.yaml`.
 
 What each stage takes is kept in the work folder: a rehearsal that was stopped goes on with the
-first stage that isn't done. Accuracies say nothing: what a track is made of depends on its genre by
-chance.
+first stage that isn't done. `--finished` shows what is kept in such folders, of fewest tracks
+first, and how the processor time of a track grows from the first to the last. Accuracies say
+nothing: what a track is made of depends on its genre by chance.
 """
 
 import argparse
@@ -24,8 +25,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from genreflow.corpus.fma import SUBSETS
-from made_fma import make_corpus, make_metadata
-from scale import measured
+from made_fma import frames_of, make_corpus, make_metadata
+from scale import draw, measured
 
 ROOT = Path(__file__).parents[1]
 NAME = "rehearsal"
@@ -39,6 +40,7 @@ LEARNERS = {
     "figures and report": (),
     "nothing to do": (),
 }
+CHANGED = "one changed clip"
 
 STAGES: Mapping[str, Sequence[str]] = {
     "dry run of everything": ("--dry-run",),
@@ -52,6 +54,7 @@ STAGES: Mapping[str, Sequence[str]] = {
     "feed-forward network": ("--until", "ffnn"),
     "classifiers": ("--until", "classify"),
     **LEARNERS,
+    CHANGED: ("--until", "feature_matrix", "joined_features", "spectrograms"),
 }
 """What Snakemake is asked for, stage by stage; what is done already isn't done again."""
 
@@ -121,22 +124,33 @@ def jobs_since(work: Path, start: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["rule", "seconds", "peak_mb", "mem_mb"])
 
 
-def rehearse(work: Path, config: Path, stages: Mapping[str, Sequence[str]], cores: int) -> None:
+def change_clip(work: Path) -> None:
+    """Rotate the frames of the first clip by one: other audio under the same name."""
+    path = min((work / "fma" / "fma_small").rglob("*.mp3"))
+    first, *others = frames_of(path)
+    path.write_bytes(b"".join([*others, first]))
+
+
+def rehearse(
+    work: Path, config: Path, stages: Mapping[str, Sequence[str]], *, tracks: int, cores: int
+) -> None:
     """Run the stages that aren't done, one after another, and show what each took."""
     kept = work / "stages.json"
     done = json.loads(kept.read_text()) if kept.exists() else []
     for name, arguments in stages.items():
         if name in {one["stage"] for one in done}:
             continue
+        if name == CHANGED:
+            change_clip(work)
         start = time.time()
         took = run(work, config, arguments, cores)
         rules = jobs_since(work, start).groupby("rule")
         found = rules.agg({"seconds": ["size", "sum"], "peak_mb": "max", "mem_mb": "max"})
         found.columns = ["jobs_run", "seconds", "peak_mb", "mem_mb"]
-        done.append({"stage": name, **took, "rules": found.reset_index().to_dict("records")})
+        by_rule = found.reset_index().to_dict("records")
+        done.append({"stage": name, "tracks": tracks, **took, "rules": by_rule})
         kept.write_text(json.dumps(done, indent=1))
         print(line_of(done[-1]), flush=True)
-    return done
 
 
 HEAD = """
@@ -162,6 +176,25 @@ def line_of(stage: Mapping) -> str:
     return f"| {stage['stage']} | {' | '.join(figures)} |"
 
 
+def show(folders: Sequence[Path], plot: Path | None) -> None:
+    """Show what rehearsals took, and draw the processor time of those stages that all have."""
+    kept = [json.loads((folder / "stages.json").read_text()) for folder in folders]
+    for one in kept:
+        print(f"\n{one[0]['tracks']:,} tracks\n{HEAD}", *map(line_of, one), sep="\n")
+    took = [{one["stage"]: one for one in own} for own in kept]
+    common = [name for name in took[0] if all(name in own for own in took)]
+    curves = {
+        name: {own[name]["tracks"]: own[name]["jobs"] + own[name]["processor"] for own in took}
+        for name in common
+    }
+    print("\n| stage | a track of the most, by processor time, to one of the fewest |\n|---|---|")
+    for name, seconds in curves.items():
+        (fewest, low), *_, (most, high) = seconds.items()
+        print(f"| {name} | {high / most / (low / fewest):.2f} |")
+    if plot:
+        draw(plot, curves, what="processor time")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", nargs="?", type=Path, help="a folder of MP3s of some 30 s")
@@ -171,8 +204,13 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--metadata", choices=SUBSETS, help="a subset, without audio")
     parser.add_argument("--last", help="the last stage to run")
+    parser.add_argument("--finished", type=Path, nargs="+", help="work folders to show instead")
+    parser.add_argument("--plot", type=Path, help="with --finished: an SVG to draw")
     parser.add_argument("--work", type=Path, default=ROOT / ".genreflow" / NAME)
     given = parser.parse_args()
+    if given.finished:
+        show(given.finished, given.plot)
+        return 0
     if not given.metadata and not (given.clips and given.labels):
         print("rehearsal.py: nothing to do without CLIPS, a folder of MP3s, and --labels")
         return 0
@@ -189,7 +227,7 @@ def main() -> int:
     (work / "rehearsal.yaml").write_text(yaml.safe_dump(settings_of(given)), encoding="utf-8")
     what = f"FMA {given.metadata}" if given.metadata else f"{given.tracks:,} tracks"
     print(f"{what}, {given.cores} cores\n{HEAD}", flush=True)
-    rehearse(work, config, stages, given.cores)
+    rehearse(work, config, stages, tracks=given.tracks, cores=given.cores)
     return 0
 
 

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,8 +178,8 @@ def show_audio_stage(
     return good and max(run.elapsed for run in no_ops.values()) < NO_OP, stages, no_ops
 
 
-def draw(path: Path, curves: dict[str, dict[int, Run]]) -> None:
-    """Draw the time of runs over the number of tracks, on logarithmic axes."""
+def draw(path: Path, curves: Mapping[str, Mapping[int, float]], *, what: str = "time") -> None:
+    """Draw seconds over the number of tracks, on logarithmic axes."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -186,10 +187,9 @@ def draw(path: Path, curves: dict[str, dict[int, Run]]) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
-    for name, runs in curves.items():
-        tracks = list(runs)
-        axes.loglog(tracks, [runs[one].elapsed for one in tracks], marker="o", label=name)
-    axes.set(xlabel="tracks", ylabel="time [s]")
+    for name, seconds in curves.items():
+        axes.loglog(list(seconds), list(seconds.values()), marker="o", label=name)
+    axes.set(xlabel="tracks", ylabel=f"{what} [s]")
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     figure.savefig(path, metadata={"Date": None})
@@ -218,7 +218,11 @@ def main() -> int:
         curves |= {"audio stage, empty jobs": stages, "audio stage, nothing to do": no_ops}
         good.append(passed)
     if args.plot:
-        draw(args.plot, curves)
+        seconds = {
+            name: {tracks: run.elapsed for tracks, run in runs.items()}
+            for name, runs in curves.items()
+        }
+        draw(args.plot, seconds)
     return 0 if all(good) else 1
 
 
