@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,24 @@ def logged(
             if found := [words for words in DISK if words in str(error)]:
                 print(f"{found[0]} for the job of {path}: mend that, and run again", file=terminal)
             raise
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Show what the block writes to the file descriptor 2, in C too, only if it fails."""
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
 
 
 def paced(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:
