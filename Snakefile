@@ -6,6 +6,9 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
+include: "rules/terminal.smk"
+
+
 configfile: workflow.source_path("config.yaml")
 
 
@@ -78,6 +81,10 @@ rule wavs:
 
 
 more_memory_by_attempt()
+
+
+onstart:
+    expect_jobs()
 
 
 onsuccess:

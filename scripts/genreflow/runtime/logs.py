@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -16,6 +17,14 @@ from genreflow.runtime.files import make_anew
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
+
+CLEARED = "\r\x1b[K"
+"""What empties the line that the cursor stands in, of a terminal."""
+
+TAIL = 8192
+"""So much of a log is looked at, from its end [bytes]."""
+
+_SHARE = re.compile(r"\b(\d+) of (?:at most )?(\d+)\b")
 
 DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 """What errors say that the disk is to blame for, in whatever library they arise."""
@@ -57,8 +66,9 @@ def logged(
                 os.dup2(log.fileno(), descriptor)
 
         def say(text: str) -> None:
-            for stream in (log, terminal):
-                print(printable(text, keep="\n\t"), file=stream, flush=True)
+            shown = printable(text, keep="\n\t")
+            print(shown, file=log, flush=True)
+            print(f"{CLEARED if terminal.isatty() else ''}{shown}", file=terminal, flush=True)
 
         try:
             yield say
@@ -93,6 +103,30 @@ def held_back() -> Iterator[None]:
         finally:
             os.dup2(shown, 2)
             os.close(shown)
+
+
+def _lines_at_end(path: str | Path) -> list[str]:
+    """Return the last lines of a log that hold something; none if there is no such log."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [printable(line, keep="\t") for line in text.splitlines() if line.strip()]
+
+
+def last_words(path: str | Path) -> str:
+    """Return the last line of a job's log, which tells why it failed; "" if there is none."""
+    return next(reversed(_lines_at_end(path)), "").strip()
+
+
+def share_done(path: str | Path) -> float:
+    """Return which share of a job is done by what its log says last, as "3 of 9 epochs"; else 0."""
+    for line in reversed(_lines_at_end(path)):
+        if (found := _SHARE.search(line)) and 0 < int(found[1]) <= int(found[2]):
+            return int(found[1]) / int(found[2])
+    return 0.0
 
 
 def paced(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:
