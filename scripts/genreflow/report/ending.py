@@ -14,6 +14,7 @@ from genreflow.layout import Layout
 from genreflow.runtime import outcomes
 from genreflow.runtime.cells import unguarded
 from genreflow.runtime.files import read_table
+from genreflow.runtime.logs import last_words
 
 NAMED = 5
 """So many learners or jobs are named; of further ones the number is said."""
@@ -155,24 +156,29 @@ def accuracies(paths: Iterable[str], parts: Sequence[str]) -> str:
     return ", ".join(said)
 
 
-def failures(jobs: Sequence[tuple[str, str]], command: str) -> str:
-    """Say what failed, and the command by which the run goes on.
+def failures(jobs: Iterable[tuple[str, str]], command: str) -> str:
+    """Say what failed and why, and the command by which the run goes on.
 
     Parameters
     ----------
     jobs
-        The name and the log of each job that failed; empty after an interruption.
+        The name of the rule and the log of each job that failed; none after an interruption.
     command
         As it was given.
     """
-    lines = [f"  {name}: {log}" for name, log in jobs[:NAMED]]
-    if len(jobs) > NAMED:
-        lines.append(f"  and {len(jobs) - NAMED} more")
-    failed = [f"{len(jobs)} failed; what went wrong is in its log:", *lines] if jobs else []
+    causes = defaultdict(list)
+    for name, log in jobs:
+        causes[name, last_words(log) or "it ended without a word"].append(log)
+    number = sum(map(len, causes.values()))
+    lines = ["Not everything was made."]
+    if causes:
+        lines = [f"Not everything was made: {number} job{'s' * (number > 1)} failed."]
+    for (name, cause), logs in causes.items():
+        several = f" ({len(logs)} jobs, whose logs end alike)" if len(logs) > 1 else ""
+        lines += [f"  {name}{several}: {cause}", f"    {logs[0]}"]
     return "\n".join(
         [
-            "Not everything was made.",
-            *failed,
+            *lines,
             "Whatever is whole stays. Mend what is named, if anything, and give the same command:"
             " it goes on from here.",
             f"  {command}",

@@ -172,10 +172,10 @@ class Terminal(logging.Handler):
 
     def _job_error(self, record: logging.LogRecord) -> str:
         job = self.progress.fail(record.jobid)
-        name = job and (job.learner or job.name)
+        name = (job and job.learner) or f"{record.rule_name} {job.name if job else ''}".rstrip()
         log = next(iter(record.log or ()), "")
         words = last_words(log) or "it ended without a word"
-        return f"FAILED: {record.rule_name} {name or ''}: {words} ({log})"
+        return f"FAILED: {name}: {words} ({log})"
 
     def _group_error(self, record: logging.LogRecord) -> str:
         return record.getMessage()
@@ -221,7 +221,7 @@ class Terminal(logging.Handler):
             with self.lock:
                 if self._ended.is_set() or not self.progress.running:
                     continue
-                if any(one.rule in OWN_WORDS for one in self.progress.running):
+                if any(one.rule in OWN_WORDS for one in self.progress.running.values()):
                     continue
                 if self._live:
                     width = shutil.get_terminal_size().columns - 1
