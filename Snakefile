@@ -89,7 +89,8 @@ onstart:
 
 onsuccess:
     if rules.all.rule in workflow.dag.targetrules:
-        logger.info(checked(ending.results, layout, STAGES.gathered))
+        made_by = ending.command(sys.argv, os.environ)
+        logger.info(checked(ending.results, layout, STAGES.gathered, made_by))
 
 
 onerror:

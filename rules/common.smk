@@ -200,4 +200,6 @@ def say_how_to_go_on():
     failed = getattr(workflow.scheduler, "failed", ())
     single = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
     jobs = sorted((job.name, ", ".join(map(str, job.log))) for job in single)
-    logger.info(f"\n{ending.failures(jobs, ending.command(sys.argv, os.environ))}")
+    known = TERMINAL.causes if TERMINAL else {}
+    command = ending.command(sys.argv, os.environ)
+    logger.info(f"\n{ending.failures(jobs, command, known)}")

@@ -117,3 +117,17 @@ def test_the_command_is_given_as_a_shell_takes_it():
     argv[0] = "/env/lib/snakemake/__main__.py"
     assert ending.command(argv, {}).startswith("python -m snakemake --config ")
     assert ending.command(argv, {"GENREFLOW_COMMAND": "make run"}) == "make run"
+
+
+def test_the_next_command_has_the_same_settings():
+    made = {
+        "make run": "make predict FILES=PATH",
+        "make run MUSIC='my music'": "make predict MUSIC='my music' FILES=PATH",
+        "snakemake --cores 2 --configfile a.yaml": (
+            "snakemake predict --cores 2 --configfile a.yaml --config predict=PATH"
+        ),
+        "python -m snakemake --config 'seeds=[0]' --cores 2": (
+            "python -m snakemake predict --config predict=PATH 'seeds=[0]' --cores 2"
+        ),
+    }
+    assert {one: ending.predicting(one) for one in made} == made

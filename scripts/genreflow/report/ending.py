@@ -43,13 +43,20 @@ def beforehand(listing: Listing, reasons: Mapping[str, str]) -> list[str]:
     return [*lines, *(f"Left out: {some(own)}: {why}." for why, own in learners.items())]
 
 
-def results(layout: Layout, matrices: Iterable[str] = ()) -> str:
-    """Say what a run's table says, what is not in it, and where all is; "" if it made no table.
+def results(layout: Layout, matrices: Iterable[str], command: str) -> str:
+    """Say what a run's table says, what is not in it, where all is, and what can be done next.
 
     Parameters
     ----------
     layout, matrices
         As for `left_out`.
+    command
+        As for `failures`.
+
+    Returns
+    -------
+    str
+        "" if the run made no table.
     """
     summary = Path(layout.table("summary", "txt"))
     if not summary.exists():  # as after --until
@@ -57,8 +64,20 @@ def results(layout: Layout, matrices: Iterable[str] = ()) -> str:
     text = summary.read_text(encoding="utf-8")
     return (
         f"\n{text}\n{left_out(layout, matrices)}"
-        f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}"
+        f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}\n"
+        f"Next, the genres of your own files by the best learner: {predicting(command)}"
     )
+
+
+def predicting(command: str) -> str:
+    """Return the command that predicts files by what a command made."""
+    if command.startswith("make run"):
+        return f"{command.replace('run', 'predict', 1)} FILES=PATH"
+    # Behind --config the target would be taken for a setting.
+    before, program, after = command.partition("snakemake")
+    if " --config " in after:
+        return f"{before}{program} predict{after.replace('--config', '--config predict=PATH', 1)}"
+    return f"{before}{program} predict{after} --config predict=PATH"
 
 
 def left_out(layout: Layout, matrices: Iterable[str] = ()) -> str:
@@ -156,7 +175,9 @@ def accuracies(paths: Iterable[str], parts: Sequence[str]) -> str:
     return ", ".join(said)
 
 
-def failures(jobs: Iterable[tuple[str, str]], command: str) -> str:
+def failures(
+    jobs: Iterable[tuple[str, str]], command: str, known: Mapping[str, str] | None = None
+) -> str:
     """Say what failed and why, and the command by which the run goes on.
 
     Parameters
@@ -165,10 +186,13 @@ def failures(jobs: Iterable[tuple[str, str]], command: str) -> str:
         The name of the rule and the log of each job that failed; none after an interruption.
     command
         As it was given.
+    known
+        What else is known of why, by the log.
     """
     causes = defaultdict(list)
     for name, log in jobs:
-        causes[name, last_words(log) or "it ended without a word"].append(log)
+        cause = (known or {}).get(log) or last_words(log) or "it ended without a word"
+        causes[name, cause].append(log)
     number = sum(map(len, causes.values()))
     lines = ["Not everything was made."]
     if causes:

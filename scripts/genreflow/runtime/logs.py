@@ -18,13 +18,19 @@ from genreflow.runtime.files import make_anew
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
 
+LONGEST = 500
+"""A cause is cut behind so many characters."""
+
 CLEARED = "\r\x1b[K"
 """What empties the line that the cursor stands in, of a terminal."""
 
 TAIL = 8192
 """So much of a log is looked at, from its end [bytes]."""
 
-_SHARE = re.compile(r"\b(\d+) of (?:at most )?(\d+)\b")
+_SHARE = re.compile(r"(?:^|\bepoch )(\d+) of (?:at most )?(\d+)\b")
+
+ERROR = "Error: "
+"""How a user's error begins in a log; all lines from there on are of it."""
 
 DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 """What errors say that the disk is to blame for, in whatever library they arise."""
@@ -76,7 +82,7 @@ def logged(
             if isinstance(error, NotPossible) and list(outputs):
                 outcomes.end(outputs, error, say)
                 return
-            print(error, file=log)
+            print(f"{ERROR}{error}", file=log)
             sys.exit(1)
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
@@ -117,8 +123,14 @@ def _lines_at_end(path: str | Path) -> list[str]:
 
 
 def last_words(path: str | Path) -> str:
-    """Return the last line of a job's log, which tells why it failed; "" if there is none."""
-    return next(reversed(_lines_at_end(path)), "").strip()
+    """Return why a job failed, in a line, as its log says it last; "" if there is none.
+
+    That is a user's error, or else the log's last line, in which a traceback names the exception.
+    """
+    lines = _lines_at_end(path)
+    begun = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
+    said = " ".join(line.strip() for line in lines[begun[-1] if begun else -1 :])
+    return said.removeprefix(ERROR)[:LONGEST]
 
 
 def share_done(path: str | Path) -> float:

@@ -7,6 +7,7 @@ knows of is said as Snakemake says it, and all that Snakemake says is in ``.snak
 """
 
 import logging
+import re
 import shutil
 import sys
 import threading
@@ -42,14 +43,12 @@ OWN_WORDS = ("fetch",)
 
 CHATTER = (
     "Assuming unrestricted shared filesystem",
-    "At least one job did not complete successfully",
     "Building DAG of jobs",
     "Complete log(s)",
     "Conda environments: ignored",
     "Config file ",
     "Elapsed time",
     "Execute ",
-    "Exiting because a job execution failed",
     "Group jobs: inactive",
     "Removing output files of failed job",
     "Select jobs to execute",
@@ -58,6 +57,21 @@ CHATTER = (
     "Using shell",
 )
 """How what Snakemake says begins that tells users of this workflow nothing."""
+
+SAID_OTHERWISE = (
+    "Exiting because a job execution failed",
+    "RuleException:\nCalledProcessError in file",
+    "WorkflowError:\nAt least one job did not complete successfully",
+)
+"""How errors of Snakemake begin that `Terminal` and the end of a run say in other words."""
+
+INTERRUPTED = "Terminating processes on user request"
+"""What Snakemake says after Ctrl-C, before its jobs fail of it."""
+
+_KILLED = re.compile(r"died with <Signals\.SIGKILL|exit status 137\b")
+
+KILLED = "the system ended it, most likely for want of memory"
+SILENT = "it ended without a word"
 
 HEARTBEAT = 60.0
 """Where nobody looks on, a line says this often how far it is [s]."""
@@ -77,6 +91,11 @@ class Terminal(logging.Handler):
         Whether this handler is to speak, and not the other one; asked at every record.
     stream
         Where to speak.
+
+    Attributes
+    ----------
+    causes
+        Why jobs failed, by their logs.
     """
 
     def __init__(
@@ -89,6 +108,8 @@ class Terminal(logging.Handler):
         super().__init__(plain.level)
         self.progress = Progress()
         self._plain, self._is_asked_for = plain, is_asked_for
+        self.causes: dict[str, str] = {}
+        self._interrupted = self._killed = False
         self._read: Callable[[Sequence[str]], str] = lambda _: ""
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
@@ -125,10 +146,13 @@ class Terminal(logging.Handler):
             self._say(text)
 
     def _message(self, record: logging.LogRecord) -> str:
-        return "" if _is_chatter(record) or record.msg is None else record.getMessage()
+        said = record.getMessage() if record.msg is not None else ""
+        self._interrupted = self._interrupted or said.startswith(INTERRUPTED)
+        return "" if _is_chatter(record) else said
 
     def _error(self, record: logging.LogRecord) -> str:
-        return record.getMessage()
+        self._killed = bool(_KILLED.search(record.getMessage()))
+        return self._message(record)
 
     def _run_info(self, record: logging.LogRecord) -> str:
         count = record.stats.get("total", 0)
@@ -174,7 +198,11 @@ class Terminal(logging.Handler):
         job = self.progress.fail(record.jobid)
         name = (job and job.learner) or f"{record.rule_name} {job.name if job else ''}".rstrip()
         log = next(iter(record.log or ()), "")
-        words = last_words(log) or "it ended without a word"
+        words = KILLED if self._killed else last_words(log) or SILENT
+        self._killed = False
+        if self._interrupted:
+            return ""
+        self.causes[log] = words
         return f"FAILED: {name}: {words} ({log})"
 
     def _group_error(self, record: logging.LogRecord) -> str:
@@ -242,7 +270,8 @@ class Terminal(logging.Handler):
 
 
 def _is_chatter(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.WARNING and str(record.msg).startswith(CHATTER)
+    known = CHATTER if record.levelno < logging.WARNING else SAID_OTHERWISE
+    return str(record.msg).startswith(known)
 
 
 def take_over(logger: logging.Logger, is_asked_for: Callable[[], bool]) -> Terminal | None:
