@@ -10,13 +10,19 @@ from snakemake.logging import logger
 from genreflow.runtime import progress, terminal
 
 
-def speaks_plainly():
-    """Tell whether a run on this machine is to be shown, and nobody asked for Snakemake's words."""
+def manner_of_speaking():
+    """Return how the terminal is told of a run: in Snakemake's words where somebody asks for them.
+
+    On clusters too, for these name the logs of the batch system.
+    """
     asked = workflow.output_settings
-    plain = asked.verbose or asked.quiet or asked.printshellcmds or asked.debug_dag
-    return not (plain or asked.dryrun or workflow.non_local_exec)
+    if asked.verbose or asked.quiet or asked.printshellcmds or asked.debug_dag:
+        return terminal.PLAIN
+    if asked.dryrun:
+        return terminal.COUNTS
+    return terminal.PLAIN if workflow.non_local_exec else terminal.OWN
 
 
 TERMINAL = (
-    terminal.take_over(logger, speaks_plainly) if workflow.is_main_process else None
+    terminal.take_over(logger, manner_of_speaking) if workflow.is_main_process else None
 )

@@ -34,13 +34,14 @@ class Tty(io.StringIO):
 class Run:
     """A run that Snakemake tells a terminal of."""
 
-    def __init__(self, jobs, *, asked=True, stream=None):
+    def __init__(self, jobs, *, manner=terminal.OWN, stream=None):
         self.stream, self.plain = stream or io.StringIO(), io.StringIO()
         handler = logging.StreamHandler(self.plain)
         handler.name = "DefaultStreamHandler"
         self.logger = logging.Logger("run")
         self.logger.addHandler(handler)
-        self.terminal = terminal.take_over(self.logger, lambda: asked)
+        handler.setStream = lambda _: None
+        self.terminal = terminal.take_over(self.logger, lambda: manner)
         self.terminal._stream, self.terminal._live = self.stream, self.stream.isatty()
         self.terminal.expect(jobs, lambda paths: f"validation 50.0 %, test {len(paths)} %")
 
@@ -125,17 +126,28 @@ def test_chatter_is_dropped_and_what_nobody_knows_is_said(clock):
 
 
 def test_snakemake_speaks_where_it_is_asked_to(clock):
-    run = Run({0: Job("wav")}, asked=False)
+    run = Run({0: Job("wav")}, manner=terminal.PLAIN)
     run.say("a table", event="run_info", stats={"total": 3})
-    run.say("Config file /tmp/x/config.yaml is extended by additional config")
-    assert run.lines == [] and run.plain.getvalue() == "a table\n"
+    run.start(0, "wav")
+    assert run.lines == [] and run.plain.getvalue() == "a table\na job\n"
+
+
+def test_jobs_that_would_run_are_counted_once(clock):
+    run = Run({}, manner=terminal.COUNTS)
+    run.say("Command: snakemake", event="workflow_started")
+    run.say("Building DAG of jobs...")
+    run.say("a table", event="run_info", stats={"total": 3})
+    run.start(0, "wav")
+    run.say("a table", event="run_info", stats={"total": 3})
+    run.say("This was a dry-run")
+    assert run.lines == [] and run.plain.getvalue() == "a table\nThis was a dry-run\n"
 
 
 def test_another_handler_of_a_users_choice_is_left_alone():
     logger = logging.Logger("run")
     logger.addHandler(logging.StreamHandler(io.StringIO()))
     before = list(logger.handlers)
-    assert terminal.take_over(logger, lambda: True) is None
+    assert terminal.take_over(logger, lambda: terminal.OWN) is None
     assert logger.handlers == before
 
 

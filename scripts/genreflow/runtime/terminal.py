@@ -19,6 +19,9 @@ from genreflow.errors import printable
 from genreflow.runtime.logs import CLEARED, last_words, share_done
 from genreflow.runtime.progress import Job, Progress, duration
 
+OWN, COUNTS, PLAIN = "own", "counts", "plain"
+"""Manners of speaking: stages and learners; how many jobs there would be; Snakemake's own."""
+
 STAGES = {
     "wav": "resampling clips",
     "audit": "checking clips",
@@ -87,8 +90,9 @@ class Terminal(logging.Handler):
     ----------
     plain
         Snakemake's own handler, in whose place this is.
-    is_asked_for
-        Whether this handler is to speak, and not the other one; asked at every record.
+    manner
+        Returns `OWN`, `COUNTS` or `PLAIN`; asked at every record, for Snakemake learns some
+        settings late.
     stream
         Where to speak.
 
@@ -102,14 +106,14 @@ class Terminal(logging.Handler):
         self,
         plain: logging.Handler,
         *,
-        is_asked_for: Callable[[], bool],
+        manner: Callable[[], str],
         stream: TextIO | None = None,
     ):
         super().__init__(plain.level)
         self.progress = Progress()
-        self._plain, self._is_asked_for = plain, is_asked_for
+        self._plain, self._manner = plain, manner
         self.causes: dict[str, str] = {}
-        self._interrupted = self._killed = False
+        self._interrupted = self._killed = self._counted = False
         self._read: Callable[[Sequence[str]], str] = lambda _: ""
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
@@ -130,20 +134,27 @@ class Terminal(logging.Handler):
         """
         with self.lock:
             self.progress, self._read = Progress(jobs), accuracies
-            if self._ticking is None and self._is_asked_for():
+            if self._ticking is None and self._manner() == OWN:
                 self._ticking = threading.Thread(target=self._tick, daemon=True)
                 self._ticking.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say what a record tells, if it tells users something."""
         event = str(getattr(record, "event", None) or "")
-        if not self._is_asked_for():
-            if event or not _is_chatter(record):
-                self._plain.handle(record)
-            return
-        said = getattr(self, f"_{event}", None) if event else self._message
-        if said is not None and (text := said(record)):
-            self._say(text)
+        manner = self._manner()
+        if manner == OWN:
+            said = getattr(self, f"_{event}", None) if event else self._message
+            if said is not None and (text := said(record)):
+                self._say(text)
+        elif manner == PLAIN or self._is_worth_counting(event, record):
+            self._plain.handle(record)
+
+    def _is_worth_counting(self, event: str, record: logging.LogRecord) -> bool:
+        """Tell whether to say something where jobs are counted only, and that once."""
+        again, self._counted = self._counted, self._counted or event == "run_info"
+        if event in ("workflow_started", "job_info") or (event == "run_info" and again):
+            return False
+        return not _is_chatter(record)
 
     def _message(self, record: logging.LogRecord) -> str:
         said = record.getMessage() if record.msg is not None else ""
@@ -274,14 +285,16 @@ def _is_chatter(record: logging.LogRecord) -> bool:
     return str(record.msg).startswith(known)
 
 
-def take_over(logger: logging.Logger, is_asked_for: Callable[[], bool]) -> Terminal | None:
+def take_over(logger: logging.Logger, manner: Callable[[], str]) -> Terminal | None:
     """Put a `Terminal` in the place of the handler by which Snakemake speaks, and return it.
 
     None where a user chose another handler (--logger), which then is left alone.
     """
     for handler in logger.handlers:
         if handler.name == "DefaultStreamHandler":
-            terminal = Terminal(handler, is_asked_for=is_asked_for)
+            # In a dry run it is the other one, which is kept for what is asked for: graphs, tags.
+            handler.setStream(sys.stderr)
+            terminal = Terminal(handler, manner=manner)
             logger.removeHandler(handler)
             logger.addHandler(terminal)
             return terminal
