@@ -42,6 +42,7 @@ rule tables:
     """Compare all learners on all splits, from their predictions alone."""
     input:
         predictions=STAGES.predictions,
+        tracks=layout.tracks,
         latency=layout.table("latency") if PLAN.measures_latency else [],
     output:
         comparison=report(
@@ -55,7 +56,7 @@ rule tables:
             layout.table("significance"),
             caption="../report/ranking.rst",
             category="Ranking",
-            labels={"table": "McNemar's tests"},
+            labels={"table": "tests between learners"},
         ),
         tests_markdown=layout.table("significance", "md"),
         genres=layout.table("genres"),
@@ -76,6 +77,7 @@ rule tables:
         fma_small=PLAN.is_fma_small,
         marks=PLAN.marks,
         left_out=PLAN.left_out,
+        choice=STAGES.choice,
         note=PLAN.notes,
         code=code("tables.py"),
     message:

@@ -298,7 +298,7 @@ class TestMarkdown:
             **{"Learner": "a", "Test accuracy, % (95 % interval)": interval},
             **{f"{name}, %": f"{100 * share:.1f}" for name, share in shares.items()},
             "Log loss, nat": f"{sklearn.log_loss(true, p):.3f}",
-            **{"Seeds": "1", "Folds": "1", "Test tracks": str(n)},
+            **{"Seeds": "1", "Folds": "1", "Test tracks": str(n), "Interval": "Wilson"},
         }
         (rows,) = cells(metrics.to_markdown(metrics.recall(entries)))
         report = sklearn.classification_report(true, predicted, output_dict=True)
@@ -341,7 +341,7 @@ class TestSummary:
         hits = {"good": 0.9, "bad": 0.2, "worse": 0.15}
         entries = [entry(random_predictions(1, 400, hit), name) for name, hit in hits.items()]
         table = metrics.comparison(entries, fma_small=False)
-        said = metrics.summary(table, significance.mcnemar(entries))
+        said = metrics.summary(table, significance.pairs(entries))
         assert said.startswith("official: best test accuracy") and "by good on" in said
 
     def test_one_line_a_split_and_the_note(self):
@@ -443,14 +443,14 @@ class TestNotPossible:
             assert ("too few \\| tracks" in text) == (len(shown) == 4)
         table.to_csv(tmp_path / "comparison.csv", index=False)
         for shown in (table, pd.read_csv(tmp_path / "comparison.csv")):
-            said = metrics.summary(shown, significance.mcnemar(self.OTHERS))
+            said = metrics.summary(shown, significance.pairs(self.OTHERS))
             assert "1 of 4 learners couldn't be made" in said
             assert f"on {table['tracks'][0]} tracks" in said
         assert "couldn't" not in metrics.summary(metrics.made(table))
 
     def test_other_tables_leave_them_out(self, tmp_path):
         entries = [unmade(tmp_path), *self.OTHERS]
-        for make in (metrics.recall, calibration.reliability, significance.mcnemar):
+        for make in (metrics.recall, calibration.reliability, significance.pairs):
             pd.testing.assert_frame_equal(make(entries), make(self.OTHERS))
         with pytest.raises(NotPossible, match=r"^too few . tracks$"):
             metrics.confusion(entries[:1])
@@ -459,7 +459,7 @@ class TestNotPossible:
         entries = [unmade(tmp_path), unmade(tmp_path, "ffnn/8")]
         table = metrics.comparison(entries, fma_small=True)
         assert table["reason"].tolist() == ["too few | tracks"] * 2
-        for make in (metrics.recall, calibration.reliability, significance.mcnemar):
+        for make in (metrics.recall, calibration.reliability, significance.pairs):
             assert make(entries).columns.tolist() == make(self.OTHERS).columns.tolist()
             assert make(entries).empty
         none = "official: none of 2 learners could be made; the table says why."

@@ -34,13 +34,13 @@ def named(right, learner="a", seed=None, p=None):
 
 
 def only_row(entries):
-    (row,) = significance.mcnemar(entries).to_dict("records")
+    (row,) = significance.pairs(entries).to_dict("records")
     return row
 
 
 def test_every_pair_equals_the_binomial_test_and_holms_correction():
     entries = learners({"a": 0.9, "b": 0.5, "c": 0.45, "d": 0.1})
-    table = significance.mcnemar(entries)
+    table = significance.pairs(entries)
     right = {entry.learner: np.equal(*part_of(entry.predictions)) for entry in entries}
     ranked = sorted(right, key=lambda name: -right[name].mean())
     pairs = list(zip(table["learner"], table["other"], strict=True))
@@ -72,7 +72,7 @@ def test_a_difference_that_many_comparisons_explain_is_none():
     alone = only_row(pair)
     assert alone["p"] == alone["p_corrected"] == pytest.approx(20 / 512)
     assert alone["better"] == "good"
-    table = significance.mcnemar([*pair, named(good, "same")])
+    table = significance.pairs([*pair, named(good, "same")])
     assert table.loc[table["other"] == "bad", "p"].tolist() == pytest.approx([20 / 512] * 2)
     assert (table["better"] == "").all()
     assert table.loc[table["other"] == "same", "p"].item() == 1
@@ -81,11 +81,11 @@ def test_a_difference_that_many_comparisons_explain_is_none():
 def test_splits_are_corrected_apart_and_one_learner_is_no_pair():
     three, single = learners({"a": 0.9, "b": 0.5, "c": 0.4}), cross_validation(1, 2)
     two = learners({"a": 0.9, "b": 0.5}, split="lowest-ids")
-    table = significance.mcnemar([*three, *two, *single])
+    table = significance.pairs([*three, *two, *single])
     assert table.groupby("split").size().to_dict() == {"lowest-ids": 1, "official": 3}
     own = table[table["split"] == "official"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(own, significance.mcnemar(three))
-    none = significance.mcnemar(single)
+    pd.testing.assert_frame_equal(own, significance.pairs(three))
+    none = significance.pairs(single)
     assert none.columns.tolist() == list(significance.COLUMNS)
     assert significance.to_markdown(none) == ""
 
@@ -133,13 +133,13 @@ def test_only_common_tracks_are_compared_and_their_genres_must_agree():
     theirs.loc[tested[0], "genre"] = "Hip-Hop" if other else "Folk"
     track = theirs["track_id"][tested[0]]
     with pytest.raises(GenreflowError, match=rf"a and b|b and a.*track {track} has different"):
-        significance.mcnemar([ours, Entry("b", "official", None, theirs)])
+        significance.pairs([ours, Entry("b", "official", None, theirs)])
 
 
 def test_markdown_lists_what_differs_and_counts_the_others():
     entries = learners({"good|x": 0.9, "b": 0.5, "c": 0.5})
     text = significance.to_markdown(
-        significance.mcnemar(entries, marks={"b": "random weights"}), note="Synthetic."
+        significance.pairs(entries, marks={"b": "random weights"}), note="Synthetic."
     )
     assert text.startswith("## Split official\n\n1 of 3 pairs of learners can't be told apart")
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -148,6 +148,6 @@ def test_markdown_lists_what_differs_and_counts_the_others():
     assert sum("b (random weights)" in line for line in lines) == 1
     assert "*Synthetic.*" in text
     alike = [named([True, False], name) for name in "bc"]
-    none = significance.to_markdown(significance.mcnemar(alike))
+    none = significance.to_markdown(significance.pairs(alike))
     assert "1 of 1 pairs of learners can't be told apart" in none
     assert "|" not in none

@@ -206,7 +206,7 @@ def test_costs_are_those_of_the_benchmarks(page):
 
 
 def test_tests_between_learners_are_shown_and_taken_into_account(results, page):
-    tests = pd.read_csv(results / "tables/mcnemar.csv", keep_default_na=False)
+    tests = pd.read_csv(results / "tables/significance.csv", keep_default_na=False)
     count = (tests["better"] != "").sum()
     rows = page.tables[f"{count} of 3 pairs of learners are shown to differ"]
     pairs = zip(tests["learner"], tests["other"], strict=True)

@@ -228,6 +228,11 @@ class Plan:
         return bool(audio_for(self.config))
 
     @property
+    def seeing_validation(self) -> list[str]:
+        """The learners that learned from the validation part, which can't choose among them."""
+        return [one.name for one in self.learners.values() if one.learns_from_validation]
+
+    @property
     def timed(self) -> list[Learner]:
         """The learners that are timed: all single ones that new audio can be predicted by."""
         return [

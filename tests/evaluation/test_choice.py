@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from genreflow.bundle.choice import choose
+from genreflow.evaluation.choice import choose
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.layout import Layout
 from genreflow.runtime import outcomes
