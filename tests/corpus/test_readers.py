@@ -158,6 +158,12 @@ def test_a_name_that_is_not_in_utf_8_is_left_out(tmp_path, music):
     assert "not in UTF-8" in listing.why[missing.track_id]
 
 
+def test_where_no_name_will_do_the_reason_is_said(tmp_path, music):
+    touch(tmp_path / "music", "{genre}/a.mp3", "Folk/b.mp3")
+    with pytest.raises(GenreflowError, match=r"one genre, 'Folk'.*1 can't be opened.*'\{genre\}'"):
+        music()
+
+
 def test_an_id_follows_from_the_path_alone(music):
     digest = hashlib.sha256("Rock/Sigur Rós - Njósnavélin.mp3".encode()).hexdigest()
     track_id = track_id_of("Rock/Sigur Rós - Njósnavélin.mp3")

@@ -27,7 +27,7 @@ def manifest(
     listing
         What the corpus lists.
     audit
-        One row a track with a file: track_id, frames, sha256, reason, detail, as
+        One row per track with a file: track_id, frames, sha256, reason, detail, as
         `audio.audit` gives them. None where audio isn't looked at: all tracks can be used, and
         have 0 frames.
     max_excluded
