@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
-from genreflow.evaluation import calibration, metrics, published_results, significance
+from genreflow.evaluation import (
+    calibration,
+    metrics,
+    published_results,
+    significance,
+    uncertainty,
+)
 from genreflow.learners.predictions import Entry
 from genreflow.runtime import outcomes
 from made.predictions import (
@@ -177,6 +183,35 @@ class TestComparison:
         assert shown["Parameters"] == "735,944"
         assert shown["Latency, ms a clip"] == "12.3"
 
+    def test_the_interval_is_of_artists_where_they_are_known(self):
+        seeds = [random_predictions(seed, 300) for seed in (1, 2)]
+        entries = [entry(frame, seed=seed) for seed, frame in enumerate(seeds)]
+        ids = seeds[0]["track_id"]
+        owners = [f"artist {number % 30}" for number in range(300)]
+        tracks = pd.DataFrame({"track_id": ids, "artist_id": owners, "album_id": ""})
+        tracks = tracks.assign(duplicate_of="").sample(frac=1, random_state=0)
+        (found,) = metrics.comparison(entries, fma_small=False, manifest=tracks).to_dict("records")
+        test = seeds[0].index[seeds[0]["part"] == "test"]
+        right = np.mean([frame["genre"] == frame["predicted"] for frame in seeds], axis=0)[test]
+        artists = np.array(test) % 30
+        ends = (found["test_low"], found["test_high"])
+        assert ends == pytest.approx(uncertainty.interval(right, artists))
+        assert (found["interval"], found["groups"]) == ("by artist", len(set(artists)))
+        unknown = metrics.comparison(entries, fma_small=False, manifest=tracks.assign(artist_id=""))
+        pd.testing.assert_frame_equal(unknown, metrics.comparison(entries, fma_small=False))
+        assert unknown["interval"].tolist() == ["Wilson"] and unknown["groups"].isna().all()
+
+    def test_what_is_used_for_predictions_is_marked_once(self):
+        entries = [entry(random_predictions(n), name) for n, name in enumerate("ab")]
+        entries += [entry(random_predictions(3), "a", "grouped")]
+        settings = {"fma_small": False, "chosen": ("official", "a"), "marks": {"a": "marked"}}
+        table = metrics.comparison(entries, **settings)
+        rows = table[table["chosen"]]
+        assert rows[["split", "learner"]].to_numpy().tolist() == [["official", "a (marked)"]]
+        grouped, official = cells(metrics.to_markdown(table))
+        assert "Used for predictions" not in grouped[0]
+        assert {one["Used for predictions"] for one in official} == {"yes", ""}
+
 
 class TestRecall:
     def test_equals_scikit_learn_over_seeds_and_repeats(self):
@@ -314,8 +349,8 @@ class TestMarkdown:
 
 def verdicts(better, split="official"):
     """Make tests of `high` against others: who is better, by the other's name."""
-    rows = [(split, "high", other, name) for other, name in better.items()]
-    return pd.DataFrame(rows, columns=["split", "learner", "other", "better"])
+    rows = [(split, "high", other, "A test", name) for other, name in better.items()]
+    return pd.DataFrame(rows, columns=["split", "learner", "other", "test", "better"])
 
 
 class TestSummary:
@@ -329,7 +364,7 @@ class TestSummary:
         three = pd.DataFrame([high, near, low])
         said = metrics.summary(three, verdicts({"low": "high", "near": ""}))
         assert said.startswith("official: highest test accuracy 60.0 %")
-        assert "doesn't tell 1 of 2 other learners from it" in said
+        assert "A test, corrected" in said and "doesn't tell 1 of 2 other learners from it" in said
         said = metrics.summary(three, verdicts({"low": "high", "near": "high"}, "lowest-ids"))
         assert "doesn't tell 2 of 2 other learners from it" in said
         # Without others or tests nothing is best.
@@ -343,6 +378,28 @@ class TestSummary:
         table = metrics.comparison(entries, fma_small=False)
         said = metrics.summary(table, significance.pairs(entries))
         assert said.startswith("official: best test accuracy") and "by good on" in said
+
+    def test_says_what_is_used_and_where_test_is_easier_than_validation(self):
+        parts = ((0.9, 0.6), (0.8, 0.65), (0.5, 0.55))
+        rows = [
+            row(
+                learner=name, test_accuracy=test, validation_accuracy=validation, chosen=name == "b"
+            )
+            for name, (test, validation) in zip("abc", parts, strict=True)
+        ]
+        table = pd.DataFrame(rows).assign(groups=16)
+        said = metrics.summary(table, chosen_by="the best on validation")
+        assert "by a on 48 tracks of 16 artists" in said
+        assert "2 of 3 learners score higher on it, by 15 points in the median" in said
+        assert "(a 90.0 against 60.0 %)" in said and "different artists" in said
+        used = "b, the best on validation (65.0 % on validation, 80.0 % on test)"
+        assert f"Used for predictions: {used}." in said
+        alike = table.assign(validation_accuracy=table["test_accuracy"] - 0.09)
+        assert "easier" not in metrics.summary(alike)
+        first = metrics.summary(table.assign(chosen=table["learner"] == "a"))
+        assert "It is used for predictions (60.0 % on validation, 90.0 % on test)." in first
+        unused = table.assign(chosen=False, validation_accuracy=np.nan)
+        assert not {"used", "Used", "easier"} & set(metrics.summary(unused).split())
 
     def test_one_line_a_split_and_the_note(self):
         table = pd.DataFrame([row(split="lowest-ids", test_low=0.1), row()])
@@ -427,7 +484,8 @@ class TestNotPossible:
         last = table.iloc[3:]
         assert last["learner"].tolist() == ["cnn/big", "ffnn/4 (random weights)"]
         assert last["reason"].tolist() == ["no weights", "too few | tracks"]
-        assert last.drop(columns=["split", "learner", "reason"]).isna().all(axis=None)
+        assert not last["chosen"].any()
+        assert last.drop(columns=["split", "learner", "reason", "chosen"]).isna().all(axis=None)
         assert alone["reason"].isna().all()
         # As CSV, whole numbers stay whole.
         table.to_csv(tmp_path / "comparison.csv", index=False)

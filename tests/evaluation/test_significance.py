@@ -14,7 +14,7 @@ from made.predictions import (
     predictions,
     random_predictions,
 )
-from scipy.stats import binomtest
+from scipy.stats import binomtest, permutation_test
 
 
 def learners(hits, split="official"):
@@ -151,3 +151,48 @@ def test_markdown_lists_what_differs_and_counts_the_others():
     none = significance.to_markdown(significance.pairs(alike))
     assert "1 of 1 pairs of learners can't be told apart" in none
     assert "|" not in none
+
+
+class TestByArtist:
+    @pytest.mark.parametrize("seed", range(4))
+    def test_p_is_that_of_all_choices_of_signs(self, seed):
+        ahead = np.random.default_rng(seed).integers(-3, 5, 9)
+        sums = [np.dot(signs, ahead) for signs in itertools.product((-1, 1), repeat=9)]
+        expected = np.mean(np.abs(sums) >= abs(ahead.sum()))
+        assert significance.permutation_p(ahead) == pytest.approx(expected, rel=1e-12)
+        settings = {"permutation_type": "samples", "n_resamples": np.inf}
+        found = permutation_test((ahead, 0 * ahead), lambda x, y: np.sum(x - y), **settings)
+        assert significance.permutation_p(ahead) == pytest.approx(found.pvalue, rel=1e-12)
+
+    def test_of_single_tracks_is_mcnemars(self):
+        ahead = np.array([1] * 3 + [-1] * 11 + [0] * 30)
+        assert significance.permutation_p(ahead) == pytest.approx(binomtest(3, 14).pvalue)
+        assert significance.permutation_p(np.zeros(5, int)) == 1
+
+    def test_of_hundreds_of_artists_is_that_of_drawn_signs(self):
+        rng = np.random.default_rng(0)
+        ahead = rng.integers(-2, 4, 300)
+        ahead = ahead - (ahead.sum() - 50) // 300
+        sums = rng.choice([-1, 1], (20000, 300)) @ ahead
+        drawn = np.mean(np.abs(sums) >= abs(ahead.sum()))
+        assert significance.permutation_p(ahead) == pytest.approx(drawn, abs=0.01)
+
+    def test_tracks_of_an_artist_count_together(self):
+        good, bad = np.ones(40, bool), np.arange(40) >= 12
+        entries = [named(good, "good"), named(bad, "bad")]
+        ids = entries[0].predictions["track_id"]
+        columns = {"album_id": "", "duplicate_of": ""}
+        # The twelve that only one has right are of two artists, or of twelve.
+        for size, groups, p in ((6, 7, 0.5), (1, 40, 2**-11)):
+            owners = [str(number // size) for number in range(40)]
+            tracks = pd.DataFrame({"track_id": ids, "artist_id": owners}).assign(**columns)
+            (row,) = significance.pairs(entries, manifest=tracks).to_dict("records")
+            assert (row["tracks"], row["groups"], row["only_learner"]) == (40, groups, 12)
+            assert row["p"] == pytest.approx(p)
+            name = significance.BY_ARTIST if size > 1 else significance.MCNEMAR
+            assert (row["test"], row["better"]) == (name, "" if size > 1 else "good")
+        unknown = significance.pairs(entries, manifest=tracks.assign(artist_id=""))
+        pd.testing.assert_frame_equal(unknown, significance.pairs(entries))
+        assert unknown["groups"].isna().all()
+        shown = significance.pairs(entries, manifest=tracks.assign(artist_id=owners[::-1]))
+        assert "McNemar's exact test" in significance.to_markdown(shown)

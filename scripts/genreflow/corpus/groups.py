@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+KINDS = ("artist", "album")
+"""What tracks may share, beside their audio."""
+
 
 def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
     """Give a number to each group of rows that share a value, directly or by way of others.
@@ -85,14 +88,14 @@ def shared_with_training(split: pd.DataFrame, tracks: pd.DataFrame) -> dict[str,
     Returns
     -------
     dict of str to int
-        By "artist" and "album", as far as any is known, the tracks that share that; by "either"
+        By those of `KINDS` of which any is known, the tracks that share that; by "either"
         those that share one of the two. Empty if neither is known.
     """
     part = split.set_index("track_id")["part"]
     rows = tracks[tracks["track_id"].isin(part.index[part != "validation"])]
     test = rows["track_id"].map(part) == "test"
     shared = {}
-    for kind in ("artist", "album"):
+    for kind in KINDS:
         own = rows[f"{kind}_id"]
         if (tracks[f"{kind}_id"] != "").any():
             shared[kind] = test & (own != "") & own.isin(own[~test])

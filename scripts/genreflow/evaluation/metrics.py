@@ -132,9 +132,10 @@ def comparison(
         seeds, of folds in all repeats, of distinct test tracks, and of their artists, NA if
         unknown); training_accuracy, validation_accuracy, test_accuracy (means over runs);
         test_low, test_high (95 % interval), interval (its method, as `uncertainty.method` calls
-        it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and
-        fold_mean (its mean over the folds of all repeats, each counting the same), NaN where there
-        is one only; macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part);
+        it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd (standard
+        deviation of the test accuracy) and fold_mean (its mean over the folds of all repeats, each
+        counting the same), NaN where there is one only; macro_f1, log_loss [nat], top2_accuracy,
+        calibration_error (of the test part);
         baseline; parameters and latency_seconds, NA where not given; with `fma_small` published,
         the study's test accuracy on this very split, or NaN; last reason, why a learner couldn't
         be made: it comes after the others of its split, and has NA everywhere else. All shares
@@ -353,10 +354,11 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by:
     if first["test_low"] <= first["baseline"]:
         said += " That can't be told from chance."
     if tied:
-        by_artist = "" if pd.isna(first.get("groups")) else " by artist"
+        tests = tests[tests["split"] == first["split"]]
         said += (
-            f" Tests{by_artist}, corrected for many comparisons, don't tell {tied} of "
-            f"{len(others)} other learners from it, so that it isn't shown to be the best."
+            f" {' or '.join(tests['test'].unique())}, corrected for many comparisons, doesn't "
+            f"tell {tied} of {len(others)} other learners from it, so that it isn't shown to be "
+            "the best."
         )
     said += _easy_test(rows) + _used(rows, chosen_by)
     if count > len(rows):
@@ -365,7 +367,7 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by:
 
 
 def tracks_of(row: pd.Series) -> str:
-    """Say of a row of `comparison` on how many tracks a learner was tested, and of how many artists."""
+    """Say on how many tracks, of how many artists, the learner of a row was tested."""
     artists = row.get("groups")
     return f"{row['tracks']} tracks" + ("" if pd.isna(artists) else f" of {artists:.0f} artists")
 
@@ -392,14 +394,15 @@ def _used(rows: pd.DataFrame, chosen_by: str) -> str:
     if "chosen" not in rows or not rows["chosen"].any():
         return ""
     one = rows[rows["chosen"]].iloc[0]
-    place = " too" if one["learner"] == rows.iloc[0]["learner"] else ""
+    first = one["learner"] == rows.iloc[0]["learner"]
+    said = "It is used for predictions" if first else f"Used for predictions: {one['learner']}"
     known = (
         f"{markdown.percent(one['validation_accuracy'])} % on validation, "
         if pd.notna(one["validation_accuracy"])
         else ""
     )
     return (
-        f" Used for predictions{place}: {one['learner']}{chosen_by and f', {chosen_by}'} "
+        f" {said}{chosen_by and f', {chosen_by}'} "
         f"({known}{markdown.percent(one['test_accuracy'])} % on test)."
     )
 
@@ -433,5 +436,7 @@ def summary(
         whether test is much easier than validation, that is by more than `EASIER` in the median
         over learners; what is used for predictions; and how many couldn't be made.
     """
-    lines = [_said(split, rows, tests, chosen_by) for split, rows in table.groupby("split", sort=False)]
+    lines = [
+        _said(split, rows, tests, chosen_by) for split, rows in table.groupby("split", sort=False)
+    ]
     return "\n".join([*lines, note] if note else lines)

@@ -45,7 +45,7 @@ from genreflow.learners.predictions import Entry, Group, groups, marked
 LEVEL = 0.05
 """Corrected p values below it are taken for differences."""
 
-MCNEMAR, BY_ARTIST = "McNemar's exact test", "exact permutation test by artist"
+MCNEMAR, BY_ARTIST = "McNemar's exact test", "Permutation by artist"
 """How two learners are tested: by independent tracks, by tracks that artists group."""
 
 COLUMNS = (

@@ -73,12 +73,16 @@ def _shared(parts: Mapping[str, pd.DataFrame], tracks: pd.DataFrame) -> Iterator
                 "take the tracks for independent."
             )
             return
-        kinds = [kind for kind in ("artist", "album") if kind in count]
+        kinds = [kind for kind in groups.KINDS if kind in count]
         each = ", ".join(f"{count[kind]:,} an {kind}" for kind in kinds)
-        easier = f" ({each}), which makes them easier" if count["either"] else ""
+        each = f" ({each})" if len(kinds) > 1 and count["either"] else ""
+        easier = ", which makes them easier" if count["either"] else ""
+        unknown = "".join(
+            f" Their {one}s aren't known." for one in groups.KINDS if one not in kinds
+        )
         yield (
             f"Split {split}: {count['either']:,} of {(own['part'] == 'test').sum():,} test tracks "
-            f"share an {' or '.join(kinds)} with training{easier}."
+            f"share an {' or an '.join(kinds)} with training{each}{easier}.{unknown}"
         )
 
 

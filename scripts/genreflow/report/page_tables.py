@@ -51,7 +51,6 @@ def ranking(split: str, rows: pd.DataFrame) -> Table:
     """Lay out the comparison of one split: first who, how well, and between which bounds."""
     made = set(metrics.made(rows)["learner"])
     ends = zip(rows["test_low"], rows["test_accuracy"], rows["test_high"], strict=True)
-    methods = " or ".join(rows["interval"].dropna().unique())
     shown = rows.drop(columns=["split", "test_low", "test_high"]).assign(interval=list(ends))
     shown["chosen"] = shown["chosen"].map({True: "yes", False: ""})
     first = [name for name in _FIRST if name in shown]
@@ -59,7 +58,7 @@ def ranking(split: str, rows: pd.DataFrame) -> Table:
     shown = shown[[*first, *shown.columns.drop([*first, *last]), *last]]
     return table(
         shown,
-        caption=f"Split {split}, by test accuracy; 95 % intervals: {methods}",
+        caption=f"Split {split}, by test accuracy",
         write={
             "interval": _interval,
             "learner": lambda name: Cell(name, link=anchor(split, name) if name in made else ""),
