@@ -1,6 +1,7 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
+    from genreflow.corpus import genres
     from genreflow.evaluation import calibration, choice, metrics, significance
     from genreflow.learners.predictions import Entry
     from genreflow.runtime import outcomes
@@ -28,6 +29,7 @@ with logged(snakemake.log[0]) as say:
         chosen=chosen,
         marks=params.marks,
         left_out=params.left_out,
+        tops=genres.tops(manifest["genre"], manifest["top_genre"]),
         **costs,
     )
     tests = significance.pairs(entries, manifest=manifest, marks=params.marks)

@@ -40,6 +40,10 @@ class Corpus(Section):
     enough for path."""
     subset: Literal["small", "medium", "large"] = "small"
     """fma: small, medium or large."""
+    genre_level: Literal["top", "leaf"] = "top"
+    """fma: which genre a track has. top: its top-level one, of 16, which half of large lacks. leaf:
+    its most specific one, of 161, where it has exactly one; then min_tracks leaves the rare ones
+    out. The others are counted."""
     url: matching("^https?://", "an address that starts with http:// or https://") = (
         "https://os.unil.cloud.switch.ch/fma/"
     )

@@ -123,9 +123,14 @@ def _fma(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) ->
             "not found. Run `snakemake fetch` with the same options to download it, or set "
             "corpus.audio to the folder where you have it.",
         )
-    tracks, without_genre = fma.read_tracks(metadata, audio, corpus["subset"])
-    listed = _sorted(tracks)
-    return _parted(listed, without_genre) if audio_for else Listing(listed, [], without_genre)
+    found = fma.read_tracks(metadata, audio, corpus["subset"], level=corpus["genre_level"])
+    listed = replace(found, tracks=_sorted(found.tracks))
+    if not audio_for:
+        return listed
+    parted = _parted(listed.tracks)
+    return replace(
+        listed, tracks=parted.tracks, missing=parted.missing, why=listed.why | parted.why
+    )
 
 
 def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:

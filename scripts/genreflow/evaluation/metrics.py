@@ -12,6 +12,8 @@ The numbers, and what they mean:
   standard deviations over seeds, folds and repeats (ddof 1).
 - The log loss is the mean of minus the natural logarithm of the true genre's probability, which
   is taken for no less than the float64 epsilon (2.2e-16), as scikit-learn does.
+- Where genres lie below others, top-genre accuracy is the share of tracks that are given a genre
+  below the same one as theirs.
 - Top-2 accuracy is the share of tracks whose genre has one of the two largest probabilities.
 - The expected calibration error is that of `evaluation.calibration`. It is taken over the
   predictions of all runs together, as the reliability diagram shows them.
@@ -43,7 +45,8 @@ _ALL_COUNTS = (*_COUNTS, "groups")
 _MEASURES = (
     *(f"{part}_accuracy" for part in PARTS),
     *("test_low", "test_high", "interval", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
-    *("macro_f1", "log_loss", "top2_accuracy", "calibration_error", "baseline"),
+    *("macro_f1", "log_loss", "top2_accuracy", "top_genre_accuracy"),
+    *("calibration_error", "baseline"),
 )
 _NUMBERS = tuple(name for name in _MEASURES if name != "interval")
 
@@ -54,7 +57,17 @@ def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
     return [(run["genre"], run["predicted"]) for _, run in test.groupby(_RUN)]
 
 
-def _measured(group: Group, manifest: pd.DataFrame | None) -> dict[str, object]:
+def _top_genre_accuracy(test: pd.DataFrame, tops: Mapping[str, str]) -> float:
+    """Return the share of predictions below the right genre; NaN where none lies below another."""
+    if not tops:
+        return np.nan
+    right, given = (test[name].astype(str).replace(tops) for name in ("genre", "predicted"))
+    return (right == given).mean()
+
+
+def _measured(
+    group: Group, manifest: pd.DataFrame | None, tops: Mapping[str, str]
+) -> dict[str, object]:
     """Return the row of one learner in the comparison."""
     test, tracks = group.test, group.tracks
     artists = uncertainty.artists_of(tracks["track_id"], manifest)
@@ -87,6 +100,7 @@ def _measured(group: Group, manifest: pd.DataFrame | None) -> dict[str, object]:
         # Every run has the same tracks, so the mean over all is the mean over runs.
         "log_loss": test["loss"].mean(),
         "top2_accuracy": test["top2"].mean(),
+        "top_genre_accuracy": _top_genre_accuracy(test, tops),
         "calibration_error": calibration.error(
             calibration.bins(test["confidence"], test["correct"])
         ),
@@ -104,6 +118,7 @@ def comparison(
     parameters: Mapping[str, int] | None = None,
     latency_seconds: Mapping[str, float] | None = None,
     left_out: Mapping[str, str] | None = None,
+    tops: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare learners, each split by itself.
 
@@ -123,6 +138,8 @@ def comparison(
     parameters, latency_seconds, left_out
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
+    tops
+        What each genre lies below, as `corpus.genres.tops`; none where genres are all alike.
 
     Returns
     -------
@@ -135,7 +152,7 @@ def comparison(
         it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd (standard
         deviation of the test accuracy) and fold_mean (its mean over the folds of all repeats, each
         counting the same), NaN where there is one only; macro_f1, log_loss [nat], top2_accuracy,
-        calibration_error (of the test part);
+        top_genre_accuracy (NaN without `tops`), calibration_error (of the test part);
         baseline; parameters and latency_seconds, NA where not given; with `fma_small` published,
         the study's test accuracy on this very split, or NaN; last reason, why a learner couldn't
         be made: it comes after the others of its split, and has NA everywhere else. All shares
@@ -148,7 +165,7 @@ def comparison(
     """
     entries = list(entries)
     table = pd.DataFrame(
-        [_measured(group, manifest) for group in groups(entries)],
+        [_measured(group, manifest, tops or {}) for group in groups(entries)],
         columns=["split", "learner", *_ALL_COUNTS, *_MEASURES],
     ).astype(dict.fromkeys(_ALL_COUNTS, "Int64") | dict.fromkeys(_NUMBERS, float))
     table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
@@ -288,6 +305,7 @@ _SHOWN = {
     "baseline": ("Chance, %", markdown.percent),
     "macro_f1": ("Macro F1, %", markdown.percent),
     "top2_accuracy": ("Top-2 accuracy, %", markdown.percent),
+    "top_genre_accuracy": ("Top genre right, %", markdown.percent),
     "log_loss": ("Log loss, nat", lambda value: f"{value:.3f}"),
     "calibration_error": ("Calibration error, %", markdown.percent),
     "recall": ("Recall, %", markdown.percent),
