@@ -116,6 +116,38 @@ rule accuracy_figure:
         "../scripts/accuracy_figure.py"
 
 
+rule standing:
+    """Put the results on FMA small's official split among published ones."""
+    input:
+        layout.table("comparison"),
+    output:
+        csv=layout.table("standing"),
+        markdown=layout.table("standing", "md"),
+        figure=report(
+            layout.figure("standing"),
+            caption="../report/standing.rst",
+            category="Ranking",
+            labels={"figure": "published results"},
+        ),
+    log:
+        layout.log("standing"),
+    benchmark:
+        layout.benchmark("standing")
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        note=PLAN.notes,
+        code=code("standing.py"),
+    message:
+        "Look up where the results stand"
+    script:
+        "../scripts/standing.py"
+
+
 rule calibration_figure:
     """Draw how often each learner is right, by how sure it is."""
     input:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.evaluation import calibration
-from genreflow.report import figures
+from genreflow.evaluation import calibration, standing
+from genreflow.report import figures, standing_figure
 from genreflow.report.drawing import draw_reason
 from genreflow.report.search_figure import TRIALS, search
 from made.drawings import cut, texts
@@ -369,3 +369,18 @@ def test_a_reason_can_be_read(tmp_path):
     said = " ".join(["genre 'Jazz' has 1 track to learn from"] * 60)
     _, words = drawn(tmp_path, draw_reason, said, note=NOTE)
     assert said in " ".join(words)
+
+
+class TestStanding:
+    def test_has_published_results_and_ours_with_intervals(self, tmp_path):
+        rows = [
+            ("Published <CNN>", 0.643, np.nan, np.nan, "Somebody, 2021"),
+            ("cnn/" + "w" * 50, 0.5, 0.4, 0.6, standing.OURS),
+        ]
+        named = pd.DataFrame(rows, columns=["method", "accuracy", "low", "high", "source"])
+        path, words = drawn(tmp_path, standing_figure.standing, named, note=NOTE)
+        assert {"Published <CNN> (Somebody)", "64.3", "50.0", NOTE} <= set(words)
+        (interval,) = thick(path)
+        assert interval[1][0] > interval[0][0]
+        _, words = drawn(tmp_path, standing_figure.standing, named.iloc[:1])
+        assert "this run, with 95 % interval" not in words

@@ -278,6 +278,11 @@ class Plan:
     # Tables and figures
 
     @property
+    def has_published(self) -> bool:
+        """Whether there are published results to set ours among."""
+        return self.is_fma_small and "official" in self.splits
+
+    @property
     def variants(self) -> dict[str, Config]:
         """The settings of the CNNs that are trained, by variant."""
         names = [one.own_name for one in self.of_family("cnn")]
@@ -324,6 +329,7 @@ class Plan:
             "ffnn": self.of_family("ffnn"),
             "classify": self.of_family("classify"),
             "latency": self.measures_latency,
+            "standing": self.has_published,
         }
         return [
             *[
@@ -346,6 +352,7 @@ class Plan:
         figure = self.layout.figure
         return [
             figure("accuracy"),
+            *([figure("standing")] if self.has_published else []),
             *self.galleries,
             *[figure(split, "cnn", name, "search") for split, name in self.searches],
             *[figure(family, name) for family in self.families for name in named],
