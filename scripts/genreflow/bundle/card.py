@@ -48,7 +48,7 @@ def write(
     marks
         As for `learners.predictions.marked`.
     tracks
-        The corpus's manifest, for the licences.
+        The corpus's manifest, for artists and licences.
 
     Returns
     -------
@@ -58,7 +58,8 @@ def write(
     name = markdown.escape(marked(bundle.learner, marks))
     # Not the split's own name: a single fold of a cross-validation would be refused.
     entry = Entry(bundle.learner, "exported", bundle.seed, predictions)
-    comparison = metrics.comparison([entry], fma_small=False, marks=marks)
+    manifest = None if tracks is None else read_table(tracks)
+    comparison = metrics.comparison([entry], fma_small=False, manifest=manifest, marks=marks)
     blocks = [
         f"# {name}",
         _what(bundle, predictions, corpus),
@@ -69,7 +70,7 @@ def write(
         "## Limits",
         _limits(bundle, name, note),
         "## Licences",
-        _licences(networks or {}, predictions, tracks),
+        _licences(networks or {}, predictions, manifest),
         "## Use",
         _use(bundle, extras),
         "## Made with",
@@ -93,7 +94,7 @@ def _what(bundle: Bundle, predictions: pd.DataFrame, corpus: str) -> str:
 def _numbers(row: pd.Series, bundle: Bundle) -> str:
     percent = markdown.percent
     shown = {
-        f"Test accuracy, % (95 % interval), {row['tracks']} tracks": (
+        f"Test accuracy, % (95 % interval), {metrics.tracks_of(row)}": (
             f"{percent(row['test_accuracy'])} "
             f"({percent(row['test_low'])}-{percent(row['test_high'])})"
         ),
@@ -141,7 +142,7 @@ def _limits(bundle: Bundle, name: str, note: str) -> str:
 
 
 def _licences(
-    networks: Mapping[str, str], predictions: pd.DataFrame, tracks: str | Path | None
+    networks: Mapping[str, str], predictions: pd.DataFrame, manifest: pd.DataFrame | None
 ) -> str:
     text = (
         "The tracks that it was trained on keep their licences, which may restrict what a model of "
@@ -155,9 +156,8 @@ def _licences(
         )
         known = [f"{name}: {credit}" for name, credit in networks.items() if credit]
         text += "".join(f"\n\n- {markdown.escape(line)}" for line in known)
-    if tracks is None:
+    if manifest is None:
         return text
-    manifest = read_table(tracks)
     used = manifest[manifest["track_id"].isin(predictions["track_id"])]
     licences = used["license"] if "license" in used else pd.Series(dtype=str)
     counts = licences.replace("", _UNKNOWN).value_counts().rename_axis("licence").reset_index()
