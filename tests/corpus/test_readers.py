@@ -182,7 +182,7 @@ def test_many_files_of_one_name_have_ids_of_their_own():
 
 
 def test_a_folder_that_is_not_there_is_named(listed):
-    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder a genre"):
+    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder per genre"):
         listed("folder", audio="no/such")
 
 

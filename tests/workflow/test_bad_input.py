@@ -70,7 +70,7 @@ def test_one_genre(tmp_path):
 def test_no_audio(tmp_path):
     (tmp_path / "audio" / "Waltz").mkdir(parents=True)
     (tmp_path / "audio" / "Waltz" / "notes.txt").write_text("no music")
-    refused(tmp_path, folder_of(), "audio", "one sub-folder a genre", ".mp3")
+    refused(tmp_path, folder_of(), "audio", "one sub-folder per genre", ".mp3")
 
 
 def test_table_without_genre(tmp_path):

@@ -36,6 +36,7 @@ _RANKING, _PAIRS, _OTHERS = "Ranking", "Learning curves side by side", "Further 
 _CALIBRATION, _GALLERIES = "Calibration", "Galleries"
 _SECTIONS = {
     "accuracy": _RANKING,
+    "standing": _RANKING,
     "search": "Hyperband trials",
     "explained_variance": "Explained variance",
     "calibration": _CALIBRATION,

@@ -11,10 +11,10 @@ from genreflow.report.provenance import shareable
 from genreflow.report.tables import Cell, Table, table
 
 _FIRST = (
-    *("learner", "test_accuracy", "interval", "reason", "published", "macro_f1"),
+    *("learner", "test_accuracy", "interval", "chosen", "reason", "published", "macro_f1"),
     "validation_accuracy",
 )
-_LAST = ("baseline", "tracks", "seeds", "folds")
+_LAST = ("baseline", "tracks", "groups", "seeds", "folds")
 """Columns of the ranking; what lies between is in the order of the comparison."""
 
 
@@ -52,6 +52,7 @@ def ranking(split: str, rows: pd.DataFrame) -> Table:
     made = set(metrics.made(rows)["learner"])
     ends = zip(rows["test_low"], rows["test_accuracy"], rows["test_high"], strict=True)
     shown = rows.drop(columns=["split", "test_low", "test_high"]).assign(interval=list(ends))
+    shown["chosen"] = shown["chosen"].map({True: "yes", False: ""})
     first = [name for name in _FIRST if name in shown]
     last = [name for name in _LAST if name in shown]
     shown = shown[[*first, *shown.columns.drop([*first, *last]), *last]]

@@ -23,6 +23,8 @@ _HEADINGS = {
     "repeat_sd": "SD over repeats",
     "interval": "95 % interval",
     "tracks": "Test tracks",
+    "groups": "Artists",
+    "chosen": "Used for predictions",
     "support": "Test tracks",
     "latency_seconds": "Latency, s a clip",
     "only_learner": "Only the learner right",
