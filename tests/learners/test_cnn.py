@@ -352,9 +352,19 @@ def test_crops_lie_everywhere_in_training_and_in_the_middle_in_validation(images
                 starts |= set(found)
             dataset.on_epoch_end()
         assert starts == set(range(31))
-        fixed = opened.batches(["validation"], batch_size=6, crop=20, crop_start=15)[0][0]
+        fixed = opened.batches(["validation"], batch_size=6, crop=20, crop_starts=[15])[0][0]
         rows = opened.rows[opened.parts == "validation"]
         np.testing.assert_array_equal(fixed[..., 0], [whole[row][:, 15:35] for row in rows])
+
+
+def test_an_image_may_have_several_crops_one_behind_another(images):
+    with cnn.open_split(images, split_of(range(30)), memory_mb=100) as opened:
+        batches = opened.batches(["test"], batch_size=2, crop=20, crop_starts=[0, 7, 30])
+        found = np.concatenate([batches[number][0] for number in range(len(batches))])
+        rows = opened.rows[opened.parts == "test"]
+        pictures = opened.datasets[0][:][rows][..., None]
+        expected = [picture[:, s : s + 20] for picture in pictures for s in (0, 7, 30)]
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(("crops", "starts"), [(1, [15]), (2, [0, 30]), (4, [0, 10, 20, 30])])
