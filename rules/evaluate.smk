@@ -76,6 +76,7 @@ rule tables:
         fma_small=PLAN.is_fma_small,
         marks=PLAN.marks,
         left_out=PLAN.left_out,
+        about=PLAN.about,
         note=PLAN.notes,
         code=code("tables.py"),
     message:

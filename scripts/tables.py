@@ -21,6 +21,7 @@ with logged(snakemake.log[0]):
         fma_small=params.fma_small,
         marks=params.marks,
         left_out=params.left_out,
+        about=params.about,
         **costs,
     )
     tests = significance.mcnemar(entries, marks=params.marks)

@@ -56,7 +56,8 @@ def write(
     entry = Entry(bundle.learner, "exported", bundle.seed, predictions)
     comparison = metrics.comparison([entry], fma_small=False, marks=marks)
     blocks = [
-        f"# {name}",
+        f"# {markdown.escape(bundle.title) or name}",
+        *([f"Its name is {name}."] if bundle.title else []),
         _what(bundle, predictions, corpus),
         *([f"**{markdown.escape(note)}**"] if note else []),
         "## How well it does",

@@ -73,7 +73,8 @@ def predict(
         predictor = Predictor(read, threads=threads)
         settings = {"hop": hop, "whole": whole, "prepared": prepared}
         found = predict_files(predictor, files, report=report, **settings)
-    return Predictions(read.learner, read.corpus, read.note, read.clip, read.genres, found)
+    about = read.corpus, read.note, read.clip, read.genres
+    return Predictions(read.learner, *about, found, read.title)
 
 
 class _Ahead:

@@ -336,13 +336,10 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'s' if count > 1 else ''}"
 
 
-def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.2f}"
-
-
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Write the times of rows."""
-    times = [f"{_ms(row.median)} ({_ms(row.p95)})" for row in rows.itertuples(index=False)]
+    write = markdown.milliseconds
+    times = [f"{write(row.median)} ({write(row.p95)})" for row in rows.itertuples(index=False)]
     rate = (1 / rows["together"]).astype("Float64")
     return rows.assign(time=times, rate=rate)
 
@@ -359,14 +356,14 @@ def _by_learner(table: pd.DataFrame) -> pd.DataFrame:
 
 _OF_LEARNERS = ("model", "clip", "file")
 _COMMON = {
-    "rate": ("Together, clips a second", lambda value: f"{value:,.0f}"),
-    "study": ("Study, ms", _ms),
+    "rate": ("Together, clips per second", lambda value: f"{value:,.0f}"),
+    "study": ("Study, ms", markdown.milliseconds),
 }
 _STEPS: markdown.Columns = {
     "step": ("Step", str),
     "name": ("Of", markdown.escape),
     "device": ("On", str),
-    "time": ("A clip, ms", str),
+    "time": ("Per clip, ms", str),
     **_COMMON,
 }
 _LEARNERS: markdown.Columns = {

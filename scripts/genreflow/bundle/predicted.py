@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DIGITS = 4
 """Of probabilities that are written."""
 
+_ABOUT = ("learner", "title", "corpus", "note", "clip")
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -108,6 +110,8 @@ class Predictions:
         That it knows, in the order of the probabilities.
     files
         What it predicts for each.
+    title
+        What people call the learner; "" for its name.
     """
 
     learner: str
@@ -116,10 +120,11 @@ class Predictions:
     clip: float
     genres: tuple[str, ...]
     files: list[Prediction]
+    title: str = ""
 
     def plain(self, folder: str | Path) -> dict[str, Any]:
         """Return plain values; each file with a link to it from a folder."""
-        about = {key: getattr(self, key) for key in ("learner", "corpus", "note", "clip")}
+        about = {key: getattr(self, key) for key in _ABOUT}
         files = [_plain(one) | {"link": link(one.file, folder)} for one in self.files]
         return {**about, "genres": list(self.genres), "files": files}
 
@@ -168,7 +173,7 @@ def read_json(path: str | Path) -> Predictions:
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
         genres = tuple(plain["genres"])
         files = [_prediction(one, genres, Path(path).parent) for one in plain["files"]]
-        about = {key: plain[key] for key in ("learner", "corpus", "note", "clip")}
+        about = {key: plain[key] for key in _ABOUT}
     except (ValueError, KeyError, TypeError) as error:
         raise GenreflowError(
             f"{path}: no predictions in JSON ({type(error).__name__}: {error}); predict again"

@@ -32,7 +32,15 @@ from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
 from genreflow.evaluation import calibration, markdown, published_results
-from genreflow.learners.predictions import Entry, Group, groups, marked, unmade, with_reasons
+from genreflow.learners.predictions import (
+    Entry,
+    Group,
+    groups,
+    mark_of,
+    marked,
+    unmade,
+    with_reasons,
+)
 
 _RUN = ["seed", "repeat"]
 _COUNTS = ("seeds", "folds", "tracks")
@@ -95,6 +103,7 @@ def comparison(
     parameters: Mapping[str, int] | None = None,
     latency_seconds: Mapping[str, float] | None = None,
     left_out: Mapping[str, str] | None = None,
+    about: Mapping[str, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
     """Compare learners, each split by itself.
 
@@ -109,21 +118,23 @@ def comparison(
     parameters, latency_seconds, left_out
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
+    about
+        By learner, its name without a mark: what people call it, its title and its kind. Without,
+        its title is its name.
 
     Returns
     -------
     pandas.DataFrame
-        One row a learner and split (a cross-validation is one split), sorted by split, then
-        falling test accuracy. Columns: split, learner; seeds, folds, tracks (numbers of
+        One row a learner and split (a cross-validation is one split), sorted by split, then falling
+        test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks (numbers of
         seeds, of folds in all repeats, of distinct test tracks); training_accuracy,
-        validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 %
-        interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and
-        fold_mean (its mean over the folds of all repeats, each counting the same), NaN where there
-        is one only; macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part);
-        baseline; parameters and latency_seconds, NA where not given; with `fma_small` published,
-        the study's test accuracy on this very split, or NaN; last reason, why a learner couldn't
-        be made: it comes after the others of its split, and has NA everywhere else. All shares
-        between 0 and 1.
+        validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 % interval);
+        seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and fold_mean (its
+        mean over the folds of all repeats, each counting the same), NaN where there is one only;
+        macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part); baseline;
+        parameters and latency_seconds, NA where not given; with `fma_small` published, the study's
+        test accuracy on this very split, or NaN; last reason, why a learner couldn't be made: it
+        comes after the others of its split, and has NA everywhere else. All shares between 0 and 1.
 
     Raises
     ------
@@ -143,7 +154,14 @@ def comparison(
         ]
         table["published"] = pd.Series(numbers, dtype=float)
     table = _and_unmade(table, entries, left_out or {})
-    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
+    names = table["learner"]
+    said = [(about or {}).get(name, {}) for name in names]
+    table.insert(
+        2, "title", [one.get("title", name) for one, name in zip(said, names, strict=True)]
+    )
+    table.insert(3, "kind", [one.get("kind", "") for one in said])
+    table.insert(4, "mark", [mark_of(name, marks) for name in names])
+    table["learner"] = [marked(name, marks) for name in names]
     return table.sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
@@ -260,7 +278,8 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
 
 # Column of a table -> its heading for readers and how a value is written. The order is theirs.
 _SHOWN = {
-    "learner": ("Learner", markdown.escape),
+    "title": ("Learner", markdown.escape),
+    "learner": ("Name", markdown.escape),
     "genre": ("Genre", markdown.escape),
     "test": ("Test accuracy, % (95 % interval)", str),
     "reason": ("Why it couldn't be made", markdown.escape),
@@ -280,7 +299,7 @@ _SHOWN = {
     "fold_sd": ("SD over folds, points", markdown.percent),
     "repeat_sd": ("SD over repeats, points", markdown.percent),
     "parameters": ("Parameters", lambda value: f"{value:,}"),
-    "latency_seconds": ("Latency, ms a clip", lambda value: f"{1000 * value:.1f}"),
+    "latency_seconds": ("Latency, ms per clip", markdown.milliseconds),
     "seeds": ("Seeds", str),
     "folds": ("Folds", str),
     "tracks": ("Test tracks", str),
@@ -303,7 +322,16 @@ def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
         ends = zip(shown["test_accuracy"], shown["test_low"], shown["test_high"], strict=True)
         test = [f"{markdown.percent(own)} ({_interval(*interval)})" for own, *interval in ends]
         table = table.assign(test=pd.Series(test, index=shown.index, dtype=object))
+        if (table["title"] == table["learner"]).all():
+            table = table.drop(columns="title")
     return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note)
+
+
+def named(row: pd.Series) -> str:
+    """Return what a sentence calls a learner of the comparison: its title, and its name."""
+    return (
+        row["learner"] if row["title"] == row["learner"] else f"{row['title']} ({row['learner']})"
+    )
 
 
 def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
@@ -324,7 +352,7 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
         lead = "best test accuracy"
     said = (
         f"{first['split']}: {lead} {markdown.percent(first['test_accuracy'])} % (95 % interval "
-        f"{_interval(first['test_low'], first['test_high'])} %) by {first['learner']} "
+        f"{_interval(first['test_low'], first['test_high'])} %) by {named(first)} "
         f"on {first['tracks']} tracks; naming the most frequent "
         f"genre each time gets {markdown.percent(first['baseline'])} % (chance)."
     )

@@ -92,6 +92,8 @@ class Plan:
         Those that are made, by name: networks, classifiers, ensembles.
     left_out
         Those that are asked for and can't be made on any split, with the reason.
+    about
+        What tables and figures call all that are asked for, by name: title and kind.
     """
 
     config: Config
@@ -102,6 +104,7 @@ class Plan:
     sets: Mapping[str, Planned]
     learners: Mapping[str, Learner]
     left_out: Mapping[str, str]
+    about: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def of(cls, config: Config, tracks: Sequence[Track], *, lacking: Collection[str] = ()) -> Plan:
@@ -142,6 +145,7 @@ class Plan:
             sets=sets,
             learners={name: one for name, one in asked.items() if name not in reasons},
             left_out=reasons,
+            about={name: {"title": one.title, "kind": one.kind} for name, one in asked.items()},
         )
 
     @cached_property

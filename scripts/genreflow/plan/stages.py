@@ -263,6 +263,14 @@ class Stages(ClipStages):
 
     def described(self, some: Sequence[Learner]) -> dict[str, dict[str, Any]]:
         """Return what bundles and latency must know of learners, as plain values."""
-        keys = ("name", "model", "matrix", "members", "prediction", "learns_from_validation")
+        keys = (
+            "name",
+            "title",
+            "model",
+            "matrix",
+            "members",
+            "prediction",
+            "learns_from_validation",
+        )
         kept = ({key: asdict(one)[key] for key in keys} for one in some)
         return {one["name"]: one for one in kept}
