@@ -19,5 +19,6 @@ with logged(snakemake.log[0]):
         commit=provenance.commit(snakemake.scriptdir),
         limits=[*params.limits, *lost],
         marks=params.marks,
+        about=params.about,
     )
     print(f"{size / 1e6:.1f} MB")

@@ -31,8 +31,9 @@ class Learner:
         What people call all that are like it: ``Classifiers on image networks``.
     model
         The file that it leaves beside its predictions.
-    matrix
-        The feature matrix that it takes; "" if it takes images, or is an ensemble.
+    matrix, features
+        The feature matrix that it takes, and what people call that; "" if it takes images, or is an
+        ensemble.
     sets
         The feature sets behind the matrix, by name.
     classifier
@@ -70,6 +71,7 @@ class Learner:
     learns_from_validation: bool = False
     title: str = ""
     kind: str = ""
+    features: str = ""
 
     @property
     def own_name(self) -> str:
@@ -134,6 +136,7 @@ class _Matrix:
         """What a learner says of it."""
         return {
             "matrix": self.name,
+            "features": self.title,
             "sets": list(self.sets),
             "downloads": [file for one in self.sets.values() for file in one.downloads],
             "is_random": any(one.is_random for one in self.sets.values()),

@@ -20,6 +20,8 @@ from genreflow.plan import feasibility
 
 Config = Mapping[str, Any]
 
+_ABOUT = ("title", "kind", "matrix", "features")
+
 
 def feature_sets(config: Config, layout: Layout) -> dict[str, Planned]:
     """Return the feature sets of a configuration, by name; networks lie where they will be made."""
@@ -93,7 +95,8 @@ class Plan:
     left_out
         Those that are asked for and can't be made on any split, with the reason.
     about
-        What tables and figures call all that are asked for, by name: title and kind.
+        What tables and report say of all that are asked for, by name: title, kind, matrix and what
+        people call that (features).
     """
 
     config: Config
@@ -145,7 +148,7 @@ class Plan:
             sets=sets,
             learners={name: one for name, one in asked.items() if name not in reasons},
             left_out=reasons,
-            about={name: {"title": one.title, "kind": one.kind} for name, one in asked.items()},
+            about={name: {key: getattr(one, key) for key in _ABOUT} for name, one in asked.items()},
         )
 
     @cached_property

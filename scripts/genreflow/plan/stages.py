@@ -212,6 +212,9 @@ class Stages(ClipStages):
             *map(layout.split, self.plan.splits),
             *self.predictions(wildcards),
             *(images if self.plan.reads_audio else []),
+            *map(
+                layout.features, sorted({one.matrix for one in self.plan.learners.values()} - {""})
+            ),
         ]
 
     # Latency, bundles

@@ -1,0 +1,153 @@
+"""Plots that the page draws itself, as places in percent: readable at any width, dark or light."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+COLORS, SHAPES = 6, 7
+"""Each group has one of so many colours and one of so many shapes, as the style has them."""
+
+_STEPS = (1, 2, 5)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a plot.
+
+    Attributes
+    ----------
+    x, y
+        Its place, from the left and from below [%].
+    group
+        Its place among the plot's groups.
+    said
+        What it is, in words.
+    link, track
+        Where it leads in the page, or the track that it shows; "" for none.
+    """
+
+    x: float
+    y: float
+    group: int
+    said: str
+    link: str = ""
+    track: str = ""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot: its points, the groups that they belong to, its axes, and what it shows.
+
+    Attributes
+    ----------
+    title
+        What is drawn.
+    x_label, y_label
+        Of the axes, with their units.
+    x_ticks, y_ticks
+        Places [%] and what stands at them.
+    groups
+        What the colours and shapes stand for.
+    said
+        What can be read from it, in words.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    points: Sequence[Point]
+    groups: Sequence[str]
+    x_ticks: Sequence[tuple[float, str]] = ()
+    y_ticks: Sequence[tuple[float, str]] = ()
+    said: str = ""
+    looks: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give each group its look."""
+        looks = [f"c{place % COLORS} s{place % SHAPES}" for place in range(len(self.groups))]
+        object.__setattr__(self, "looks", looks)
+
+
+def costs(rows: pd.DataFrame, links: Sequence[str]) -> Plot | None:
+    """Plot the test accuracy of learners against the time that they take for a clip.
+
+    Parameters
+    ----------
+    rows
+        The learners of one split that were made, as the comparison has them.
+    links
+        Where each leads in the page.
+
+    Returns
+    -------
+    Plot or None
+        None where fewer than two were timed.
+    """
+    rows = rows.assign(link=list(links))
+    rows = rows[rows["latency_seconds"].notna()]
+    if len(rows) < 2:
+        return None
+    times = 1000 * rows["latency_seconds"].astype(float)
+    low, high = np.log10([times.min() / 1.3, times.max() * 1.3])
+    groups = list(dict.fromkeys(rows["kind"]))
+    x = 100 * (np.log10(times) - low) / (high - low)
+    bottom, top = _bounds(rows["test_accuracy"])
+    y = 100 * (rows["test_accuracy"] - bottom) / (top - bottom)
+    points = [
+        Point(
+            round(left, 2),
+            round(up, 2),
+            groups.index(row.kind),
+            f"{row.title}: {100 * row.test_accuracy:.1f} %, {milliseconds:.0f} ms",
+            link=row.link,
+        )
+        for row, left, up, milliseconds in zip(rows.itertuples(), x, y, times, strict=True)
+    ]
+    return Plot(
+        "Test accuracy and time per clip",
+        "time per clip, ms (each step as far as a factor)",
+        "test accuracy",
+        points,
+        groups,
+        [
+            (round(100 * (np.log10(t) - low) / (high - low), 2), f"{t:g}")
+            for t in _decades(low, high)
+        ],
+        [
+            (round(100 * (share - bottom) / (top - bottom), 2), f"{100 * share:.0f} %")
+            for share in _rounds(bottom, top)
+        ],
+        _frontier(rows, times),
+    )
+
+
+def _frontier(rows: pd.DataFrame, times: pd.Series) -> str:
+    """Name the learners that none beats in both, the fastest first."""
+    named, best = [], -1.0
+    order = rows.assign(time=times).sort_values(["time", "test_accuracy"], ascending=[True, False])
+    for row in order.itertuples():
+        if row.test_accuracy > best:
+            best = row.test_accuracy
+            named.append(f"{row.title} ({row.time:.0f} ms, {100 * best:.1f} %)")
+    return f"No learner is both faster and more accurate than {'; '.join(named)}."
+
+
+def _bounds(shares: pd.Series) -> tuple[float, float]:
+    """Return round bounds of an axis of shares."""
+    low, high = np.floor(10 * shares.min()) / 10, np.ceil(10 * shares.max()) / 10
+    return max(low - 0.05, 0.0), min(high + 0.05, 1.05)
+
+
+def _rounds(low: float, high: float) -> list[float]:
+    step = 0.2 if high - low > 0.5 else 0.1
+    return [share for share in np.arange(0, 1 + step / 2, step) if low <= share <= high]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Return round numbers between two powers of ten: 1, 2, 5, 10, or fewer of them."""
+    steps = _STEPS if high - low < 2.5 else (1,)
+    powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    found = [step * 10.0**power for power in powers for step in steps]
+    return [number for number in found if low <= np.log10(number) <= high]
