@@ -306,6 +306,8 @@ _SHOWN = {
     "support": ("Test tracks", str),
 }
 
+_BY_NAME = {"learner": ("Learner", markdown.escape)}
+
 
 def _interval(low: float, high: float) -> str:
     return f"{markdown.percent(low)}-{markdown.percent(high)}"
@@ -322,16 +324,16 @@ def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
         ends = zip(shown["test_accuracy"], shown["test_low"], shown["test_high"], strict=True)
         test = [f"{markdown.percent(own)} ({_interval(*interval)})" for own, *interval in ends]
         table = table.assign(test=pd.Series(test, index=shown.index, dtype=object))
-        if (table["title"] == table["learner"]).all():
-            table = table.drop(columns="title")
-    return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note)
+    columns = _SHOWN
+    if "title" not in table or (table["title"] == table["learner"]).all():
+        table, columns = table.drop(columns="title", errors="ignore"), _SHOWN | _BY_NAME
+    return markdown.by_split(table, lambda rows: markdown.table(rows, columns), note)
 
 
 def named(row: pd.Series) -> str:
     """Return what a sentence calls a learner of the comparison: its title, and its name."""
-    return (
-        row["learner"] if row["title"] == row["learner"] else f"{row['title']} ({row['learner']})"
-    )
+    name, title = row["learner"], row.get("title", row["learner"])
+    return name if title == name else f"{title} ({name})"
 
 
 def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:

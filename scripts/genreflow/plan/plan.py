@@ -20,6 +20,9 @@ from genreflow.plan import feasibility
 
 Config = Mapping[str, Any]
 
+RANDOM = "random weights"
+"""The mark of what rests on a network that has learned nothing."""
+
 _ABOUT = ("title", "kind", "matrix", "features")
 
 
@@ -252,7 +255,24 @@ class Plan:
     def marks(self) -> dict[str, str]:
         """What must stand by the names of learners: which ones rest on random weights."""
         random = [one.matrix or one.name for one in self.learners.values() if one.is_random]
-        return dict.fromkeys(random, "random weights")
+        return dict.fromkeys(random, RANDOM)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What figures call the learners that are made, by name, with their marks."""
+        return {
+            name: marked_title(self.about[name]["title"], is_random=one.is_random)
+            for name, one in self.learners.items()
+        }
+
+    @property
+    def matrix_titles(self) -> dict[str, str]:
+        """What figures call the feature matrices that learners take, by name, with their marks."""
+        return {
+            one.matrix: marked_title(one.features, is_random=one.is_random)
+            for one in self.learners.values()
+            if one.matrix
+        }
 
     @property
     def note(self) -> str:
@@ -362,6 +382,11 @@ class Plan:
         return [self.layout.figure("genres")] + [
             self.layout.figure(self.splits[0], drawn[mode]) for mode in drawn if mode in modes
         ]
+
+
+def marked_title(title: str, *, is_random: bool) -> str:
+    """Return a title with what must stand by the numbers."""
+    return f"{title} ({RANDOM})" if is_random else title
 
 
 def pair_name(pair: Sequence[str]) -> str:

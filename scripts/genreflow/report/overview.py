@@ -84,7 +84,13 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
     """Say how many tracks speak for it, and which learners no test tells from it."""
     groups = row.get("groups")
     by = "" if pd.isna(groups) or not groups else f" by {groups:,.0f} artists"
-    said = f"{row['tracks']:,.0f} test tracks{by} speak for it"
+    known = not pd.isna(row["validation_accuracy"])
+    chosen = (
+        f"It is the best on validation ({100 * row['validation_accuracy']:.1f} %). "
+        if known
+        else ""
+    )
+    said = f"{chosen}{row['tracks']:,.0f} test tracks{by} speak for it"
     others = made[made["learner"] != row["learner"]]
     if row["test_low"] <= row["baseline"]:
         said += ", too few to tell it from chance"
@@ -101,13 +107,11 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
     )
 
 
-def hardest(genres: Sequence[str], counts: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+def hardest(counts: Sequence[Sequence[int]]) -> tuple[int, int] | None:
     """Return which genre is most often taken for which other, as a share of its tracks.
 
     Parameters
     ----------
-    genres
-        Their names.
     counts
         Tracks, a row a genre and a column a prediction.
 

@@ -256,7 +256,7 @@ def _first_screen(
     # What predicts new audio comes first.
     splits.sort(key=lambda one: not one.used)
     of_first = [one for one in learners if splits and one.row.learner == splits[0].first]
-    pair = overview.hardest(of_first[0].genres, of_first[0].counts) if of_first else None
+    pair = overview.hardest(of_first[0].counts) if of_first else None
     first = of_first[0].anchor if of_first else ""
     return {"splits": splits, "first": first, "pair": pair}
 
@@ -268,8 +268,7 @@ def _by_split(files: _Files, comparison: pd.DataFrame) -> dict[str, Any]:
     maps, plotted = [], []
     for split, rows in metrics.made(comparison).groupby("split"):
         if genres is not None:
-            known = genres.astype({"recall": float, "support": int})
-            maps.append((split, page_tables.recall(known, rows, split)))
+            maps.append((split, page_tables.recall(genres, rows, split)))
         links = [page_tables.anchor(split, name) for name in rows["learner"]]
         plotted.append((split, plots.costs(rows, links)))
     return {

@@ -20,7 +20,7 @@ _COLUMNS = (
 )
 """Columns of the ranking, as far as they tell learners apart."""
 
-_CELLS = ("learner", "bounds")
+_ALWAYS = ("learner", "bounds", "reason")
 
 _DRAWN = ("calibration",)
 """Tables that the page shows as a figure alone."""
@@ -28,12 +28,12 @@ _DRAWN = ("calibration",)
 _TIMES = ("median", "p95", "model", "clip", "clip_95th_percentile", "file")
 
 _ALIKE = {
-    "tracks": "{:,.0f} test tracks",
-    "groups": "{:,.0f} artists in test",
-    "baseline": "chance {:.1%}",
-    "folds": "{:,.0f} folds",
-    "seeds": "{:,.0f} seeds",
-    "interval": "95 % intervals: {}",
+    "tracks": lambda count: _many(count, "test track"),
+    "groups": lambda count: _many(count, "artist"),
+    "baseline": lambda share: f"chance {100 * share:.1f} %",
+    "folds": lambda count: _many(count, "fold"),
+    "seeds": lambda count: _many(count, "seed"),
+    "interval": "95 % intervals: {}".format,
 }
 """What is said once above the ranking where it is the same for all learners."""
 
@@ -95,10 +95,14 @@ def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
         against=_against(made, tests),
     )
     kept = [
-        name for name in _COLUMNS if name in shown and (name in _CELLS or _differs(shown[name]))
+        name for name in _COLUMNS if name in shown and (name in _ALWAYS or _differs(shown[name]))
     ]
     write = {"milliseconds": milliseconds, "parameters": lambda count: Cell(f"{count:,.0f}", count)}
     return table(shown[kept], caption="All learners, by test accuracy", write=write)
+
+
+def _many(count: float, what: str) -> str:
+    return f"{count:,.0f} {what}" + ("s" if count != 1 else "")
 
 
 def _differs(column: pd.Series) -> bool:
@@ -136,7 +140,9 @@ def _against(made: pd.DataFrame, tests: pd.DataFrame | None) -> pd.Series:
         own = tests[(tests["split"] == split) & (tests["learner"] == rows["learner"].iloc[0])]
         found = own.set_index("other")
         for index, name in rows["learner"].items():
-            if name in found.index:
+            if name == rows["learner"].iloc[0]:
+                said[index] = "the first"
+            elif name in found.index:
                 row = found.loc[name]
                 said[index] = f"yes, p {row['p_corrected']:.2g}" if row["better"] else "no"
     return said
@@ -148,11 +154,11 @@ def alike(comparison: pd.DataFrame) -> str:
     made = metrics.made(comparison)
     for split, rows in made.groupby("split"):
         own = [
-            form.format(rows[name].iloc[0])
-            for name, form in _ALIKE.items()
-            if name in rows and not _differs(rows[name])
+            write(rows[name].iloc[0])
+            for name, write in _ALIKE.items()
+            if name in rows and rows[name].notna().all() and not _differs(rows[name])
         ]
-        said.append(f"{split}: {', '.join(own)}")
+        said.append(f"Split {split}: {', '.join(own)}")
     return "; ".join(said)
 
 
@@ -168,7 +174,8 @@ def recall(found: pd.DataFrame, comparison: pd.DataFrame, split: str) -> Table |
     split
         The split.
     """
-    own = found[found["split"] == split]
+    own = found[found["split"] == split].astype({"support": int})
+    own = own.assign(recall=pd.to_numeric(own["recall"], errors="coerce"))
     wide = own.pivot_table(index="learner", columns="genre", values="recall", observed=True)
     if wide.empty:
         return None
@@ -182,6 +189,7 @@ def recall(found: pd.DataFrame, comparison: pd.DataFrame, split: str) -> Table |
     return table(
         wide.assign(learner=names)[["learner", *wide]],
         caption="Recall by genre, %, hardest genre first; in brackets its test tracks",
+        names=wide.columns,
         write={name: lambda share: Cell(f"{100 * share:.0f}", share, shade=share) for name in wide},
     )
 

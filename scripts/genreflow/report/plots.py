@@ -107,7 +107,7 @@ def costs(rows: pd.DataFrame, links: Sequence[str]) -> Plot | None:
     ]
     return Plot(
         "Test accuracy and time per clip",
-        "time per clip, ms (each step as far as a factor)",
+        "time per clip, ms (logarithmic)",
         "test accuracy",
         points,
         groups,
@@ -131,7 +131,7 @@ def _frontier(rows: pd.DataFrame, times: pd.Series) -> str:
         if row.test_accuracy > best:
             best = row.test_accuracy
             named.append(f"{row.title} ({row.time:.0f} ms, {100 * best:.1f} %)")
-    return f"No learner is both faster and more accurate than {'; '.join(named)}."
+    return f"From fast to accurate, these have no other that is better in both: {'; '.join(named)}."
 
 
 def _bounds(shares: pd.Series) -> tuple[float, float]:

@@ -279,7 +279,7 @@
     cards(list, learner, inCell(learner, row, column).slice(0, 1), () => column, 1);
     const link = make("a", { href: `#${encodeURI(box.dataset.learner)}` }, "All that it confuses");
     box.append(
-      make("p", {}, `${counts[row][column]} of ${total} ${genres[row]} are predicted as `
+      make("p", {}, `${counts[row][column]} of ${total} ${genres[row]} tracks are predicted as `
         + `${genres[column]}. The one it was surest of:`),
       list, make("p", {}, link));
   };

@@ -9,7 +9,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from genreflow.errors import GenreflowError
-from genreflow.report.drawing import COLORS, GREY, MARKERS, draw_legend, drawing, shortened
+from genreflow.report.drawing import COLORS, GREY, INK, MARKERS, draw_legend, drawing, shortened
 from genreflow.report.figures import best_row
 
 TRIALS = ("trial", "bracket", "round", "epochs", "score")
@@ -67,9 +67,9 @@ def search(
     by_values = scored.groupby(["bracket", *parameters], sort=False, dropna=False)
     configurations = [rows.sort_values("round") for _, rows in by_values]
     reached = [best_row(rows["score"], objective) for _, rows in by_values]
-    columns = min(4, len(parameters))
+    columns = min(3, len(parameters))
     rows = -(-len(parameters) // columns)
-    with drawing(path, 8.4, 4.1 + 1.75 * rows, title=title, note=below) as figure:
+    with drawing(path, 6.2, 4.1 + 1.75 * rows, title=title, note=below) as figure:
         above, under = figure.subfigures(2, 1, height_ratios=[2.9, 0.4 + 1.75 * rows])
         _head(above, "Trials by epochs trained; a line leads from a trial to its promotion")
         _score_axis(_brackets(above, scored, configurations, best), objective)
@@ -121,15 +121,16 @@ def _brackets(
     for rows in configurations:
         if len(rows) > 1:
             axes = of_bracket[rows["bracket"].iloc[0]]
-            axes.plot(places[rows.index], rows["score"], color="#999999", lw=0.7, zorder=1)
+            axes.plot(places[rows.index], rows["score"], color=GREY, lw=0.7, zorder=1)
     for bracket, own in scored.groupby("bracket"):
         axes = of_bracket[bracket]
         _dots(axes, places[own.index], own)
         epochs = own.groupby("round")["epochs"].max()
         axes.set_xticks(range(len(epochs)), epochs.astype(str))
         axes.set_xlim(-0.6, len(epochs) - 0.4)
-        # The leftmost panel is the widest; the others may have room for a number only.
-        axes.set_title(f"bracket {bracket}" if axes is panels[0] else str(bracket), fontsize=9)
+        axes.set_title(
+            f"bracket\n{bracket}" if len(rounds) > 3 else f"bracket {bracket}", fontsize=9
+        )
     _star(of_bracket[best["bracket"]], places, best)
     panels[0].set_xlabel("epochs", loc="left")
     draw_legend(figure, panels, ncols=len(panels) + 1)
@@ -157,7 +158,7 @@ def _dots(axes: Axes, places: pd.Series, trials: pd.DataFrame) -> None:
 
 def _star(axes: Axes, places: pd.Series, best: pd.Series) -> None:
     """Mark the best trial."""
-    style = {"s": 130, "marker": "*", "color": "#F0E442", "edgecolor": "black", "lw": 0.8}
+    style = {"s": 130, "marker": "*", "color": "#F0E442", "edgecolor": INK, "lw": 0.8}
     axes.scatter(places[best.name], best["score"], zorder=5, label="best trial", **style)
 
 

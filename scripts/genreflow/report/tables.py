@@ -1,7 +1,7 @@
 """Tables of the report: what stands in their cells, and what they are sorted by."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,8 +42,7 @@ _HEADINGS = {
 }
 
 MEANINGS = {
-    "bounds": "share of the test tracks whose genre was named, with its 95 % interval: what "
-    "other tracks of this kind would do to the number",
+    "bounds": "share of the test tracks whose genre was named",
     "against": "whether a paired test on the same test tracks, corrected for the number of pairs, "
     "finds a difference from the learner with the highest test accuracy",
     "validation_accuracy": "share of the validation tracks whose genre was named",
@@ -134,6 +133,7 @@ def table(
     *,
     caption: str,
     write: Mapping[str, Callable[[Any], Cell]] | None = None,
+    names: Collection[str] = (),
 ) -> Table:
     """Lay out any table.
 
@@ -143,6 +143,8 @@ def table(
         Text, numbers or whole cells; columns that are empty throughout are left out.
     write
         How the cells of some columns are written, instead of as follows.
+    names
+        Columns called by names, which stay as they are.
 
     Returns
     -------
@@ -154,8 +156,10 @@ def table(
     frame = frame.mask(frame == "").dropna(axis="columns", how="all")
     columns, headings = [], []
     for name, column in frame.items():
-        heading = _HEADINGS.get(name) or str(name).replace("_", " ").capitalize()
-        meaning = MEANINGS.get(str(name), "")
+        heading, meaning = str(name), ""
+        if name not in names:
+            heading = _HEADINGS.get(heading) or heading.replace("_", " ").capitalize()
+            meaning = MEANINGS.get(str(name), "")
         if isinstance(column.dropna().iloc[0], Cell):
             columns.append([Cell("") if cell != cell else cell for cell in column.head(LIMIT)])
             is_number = any(cell.value is not None for cell in columns[-1])

@@ -57,11 +57,11 @@ def draw(matrix: str | Path, tracks: pd.DataFrame, *, features: str) -> Plot | N
     ]
     return Plot(
         f"{len(ids):,} tracks by their {features}",
-        f"first principal component ({shares[0]:.0%} of the variance)",
-        f"second ({shares[1]:.0%})",
+        f"first principal component ({100 * shares[0]:.0f} % of the variance)",
+        f"second ({100 * shares[1]:.0f} %)",
         points,
         groups,
         said="Tracks that lie close are alike in what varies most; a plane shows "
-        f"{shares.sum():.0%} of what the features hold, so genres that lie on each other here may "
-        "still be told apart.",
+        f"{100 * shares.sum():.0f} % of what the features hold, so that genres that lie on each "
+        "other here may still be told apart.",
     )
