@@ -26,12 +26,6 @@ def path(found):
     return Path(found.files[0].file).parents[2] / "results" / "mine" / "predicted" / "report.html"
 
 
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    with browser.chromium(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
-
-
 @pytest.fixture
 def page(window, path):
     """Open the page anew; nothing may go wrong in it or be asked for but the music."""

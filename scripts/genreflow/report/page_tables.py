@@ -25,6 +25,11 @@ _ALWAYS = ("learner", "bounds", "reason")
 _DRAWN = ("calibration",)
 """Tables that the page shows as a figure alone."""
 
+_CAPTIONS = {
+    "classify": "Classifiers, with the best parameters of their grids",
+    "ffnn": "Feed-forward networks",
+}
+
 _TIMES = ("median", "p95", "model", "clip", "clip_95th_percentile", "file")
 
 _ALIKE = {
@@ -215,7 +220,10 @@ def pairs(tests: pd.DataFrame | None) -> Table | None:
 def further(tables: Mapping[str, pd.DataFrame], marks: Mapping[str, str] | None) -> list[Table]:
     """Lay out all other tables, by name; a table of latencies comes last, in two parts."""
     tables = {name: own for name, own in tables.items() if name not in _DRAWN}
-    captioned = {name.replace("_", " ").capitalize(): own for name, own in tables.items()}
+    captioned = {
+        _CAPTIONS.get(name) or name.replace("_", " ").capitalize(): own
+        for name, own in tables.items()
+    }
     if "step" in captioned.get("Latency", ()):
         captioned |= _latency(captioned.pop("Latency"), marks)
     times = dict.fromkeys(_TIMES, milliseconds)
