@@ -107,7 +107,7 @@ def test_learners_are_filtered_by_words(page):
     visible = """return [...document.querySelectorAll(arguments[0])]
         .filter(element => element.checkVisibility()).map(element => element.textContent)"""
     names = (
-        ".learner summary span:first-child",
+        ".learner > summary > span:first-child",
         "#ranking [data-filterable] tbody th",
         "#genres tbody th",
     )
