@@ -8,7 +8,7 @@
 # make reliability            the same, and docs/reliability.md from what came of it
 # make bench                  the benchmarks, as ratios against the plain way
 # make check                  format, lint, the layers of the library; with a network, advisories
-# make docs                   docs/configuration.md and the rule graph in the README, from the code
+# make docs                   docs/configuration.md and the rule graph in docs/architecture.md, from the code
 # make lock                   envs/requirements.lock from envs/requirements.in, and envs/genreflow.yaml from it
 # make clean                  remove .venv; results stay
 #

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,18 +53,32 @@ except SystemExit as end:
     code = end.code
 elapsed = time.perf_counter() - start
 used = resource.getrusage(resource.RUSAGE_SELF)
+jobs = resource.getrusage(resource.RUSAGE_CHILDREN)
+spent = [used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, jobs.ru_utime + jobs.ru_stime]
 with open(sys.argv[1], "w") as file:
-    json.dump([code, elapsed, used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+    json.dump([code, elapsed, *spent, jobs.ru_maxrss / 1000], file)
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of Snakemake took: seconds elapsed, of the processor, and memory [MB]."""
+    """What a run of Snakemake took.
+
+    Attributes
+    ----------
+    elapsed
+        Wall time [s].
+    processor, memory
+        Of Snakemake's own process [s, MB].
+    jobs, largest
+        Processor time of all jobs [s], and memory of the largest process among them [MB].
+    """
 
     elapsed: float
     processor: float
     memory: float
+    jobs: float
+    largest: float
 
 
 def make_corpus(folder: Path, tracks: int) -> None:
@@ -86,20 +101,26 @@ def make_stand_in(folder: Path) -> Path:
     return program
 
 
-def snakemake(folder: Path, *arguments: str, cores: int) -> Run:
-    """Run Snakemake on the corpus in a folder; stop with what it said if it fails."""
+def measured(folder: Path, *arguments: str, **environment: str) -> Run:
+    """Run Snakemake on this workflow in a folder; stop with what it said if it fails."""
     usage = folder / "usage.json"
     command = [sys.executable, "-c", LAUNCHER, str(usage), *arguments]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "made.yaml"]
+    command += ["--snakefile", str(ROOT / "Snakefile")]
     command += ["--workflow-profile", str(ROOT / "profiles" / "default")]
-    command += ["--cores", str(cores)]
-    environment = os.environ | {"IMAGEIO_FFMPEG_EXE": str(make_stand_in(folder))}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    code, elapsed, processor, memory = json.loads(usage.read_text()) if usage.exists() else [1] * 4
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True
+    )
+    code, *spent = json.loads(usage.read_text()) if usage.exists() else [1]
     usage.unlink(missing_ok=True)
     if done.returncode or code:
         raise SystemExit(f"snakemake {' '.join(arguments)} failed:\n{done.stderr[-4000:]}")
-    return Run(elapsed, processor, memory / 1000)
+    return Run(*spent)
+
+
+def snakemake(folder: Path, *arguments: str, cores: int) -> Run:
+    """Run Snakemake on the made corpus in a folder, with a stand-in for ffmpeg."""
+    options = ("--configfile", "made.yaml", "--cores", str(cores))
+    return measured(folder, *arguments, *options, IMAGEIO_FFMPEG_EXE=str(make_stand_in(folder)))
 
 
 def dry_run(tracks: int, *, cores: int) -> Run:
@@ -157,8 +178,8 @@ def show_audio_stage(
     return good and max(run.elapsed for run in no_ops.values()) < NO_OP, stages, no_ops
 
 
-def draw(path: Path, curves: dict[str, dict[int, Run]]) -> None:
-    """Draw the time of runs over the number of tracks, on logarithmic axes."""
+def draw(path: Path, curves: Mapping[str, Mapping[int, float]], *, what: str = "time") -> None:
+    """Draw seconds over the number of tracks, on logarithmic axes."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -166,10 +187,9 @@ def draw(path: Path, curves: dict[str, dict[int, Run]]) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
-    for name, runs in curves.items():
-        tracks = list(runs)
-        axes.loglog(tracks, [runs[one].elapsed for one in tracks], marker="o", label=name)
-    axes.set(xlabel="tracks", ylabel="time [s]")
+    for name, seconds in curves.items():
+        axes.loglog(list(seconds), list(seconds.values()), marker="o", label=name)
+    axes.set(xlabel="tracks", ylabel=f"{what} [s]")
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     figure.savefig(path, metadata={"Date": None})
@@ -198,7 +218,11 @@ def main() -> int:
         curves |= {"audio stage, empty jobs": stages, "audio stage, nothing to do": no_ops}
         good.append(passed)
     if args.plot:
-        draw(args.plot, curves)
+        seconds = {
+            name: {tracks: run.elapsed for tracks, run in runs.items()}
+            for name, runs in curves.items()
+        }
+        draw(args.plot, seconds)
     return 0 if all(good) else 1
 
 

@@ -1,4 +1,4 @@
-"""Write the pages that are made from the code: docs/configuration.md, the README's rule graph."""
+"""Write the pages that are made from the code: docs/configuration.md, the rule graph."""
 
 import re
 import subprocess
@@ -61,12 +61,12 @@ def needed(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(one, other) for one, other in edges if other not in beyond[one]}
 
 
-def readme(text: str) -> str:
-    """Return the README with the rule graph put in its place."""
+def with_rule_graph(text: str) -> str:
+    """Return docs/architecture.md with the rule graph put in its place."""
     return GRAPH.sub(lambda found: f"{found[1]}{rule_graph()}{found[2]}", text)
 
 
 if __name__ == "__main__":
     (ROOT / "docs/configuration.md").write_text(configuration())
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text()))
+    path = ROOT / "docs/architecture.md"
+    path.write_text(with_rule_graph(path.read_text()))

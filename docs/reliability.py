@@ -10,14 +10,25 @@ PAGE = Path(__file__).with_suffix(".md")
 
 HEAD = """# Reliability
 
-What happens when machines, disks and people fail. Each row was recorded by a test that injected the
-fault for real on a tiny corpus and then checked what is said here; `make reliability` runs those
-tests and writes this page. A test that fails leaves no row.
+What happens when machines, disks and people fail, in short:
+
+- **Killed** by Ctrl-C, by the system or with a power cut: start the run again, and it goes on where it stopped. {kills}
+- **Full or read-only disk, clock that goes back, file that changes or vanishes during the run**: the run ends or goes on
+  with a message that says what to do, and the next run ends with the same files. {others} such faults were injected.
+- **Half-written or damaged files** never pass for whole ones: the message names the file.
+- **Bad audio** stops no run: {audio}
+- **What strangers may give** (bundles, music, tables, networks) runs no code, fills no disk and takes over no file: see the
+  [last table](#what-strangers-may-give).
+
+Each row below was recorded by a test that injected the fault for real on a tiny corpus and then checked what is said here;
+`make reliability` runs those tests and writes this page. A test that fails leaves no row.
 
 "Same files" means: run again, and every file below `results/` is byte by byte that of an
 undisturbed run (of models their weights; but for logs, measured times, and the report, which shows
 those), nothing is left over, and no process still runs.
-"""
+
+## Faults
+"""  # noqa: E501
 
 STRANGERS = """
 ## What strangers may give
@@ -55,19 +66,26 @@ def page(rows: Iterable[dict[str, str]], bad_audio: str = "") -> str:
         _row(fault, _named(found), str(found.total()), shown, outcome)
         for (fault, shown, outcome), found in sorted(stages.items())
     ]
-    parts = [HEAD, _kills(stages), TABLE + "\n".join(lines)]
+    head = HEAD.format(
+        kills=_kills(stages),
+        others=sum(found.total() for (fault, *_), found in stages.items() if not _kills_a(fault)),
+        audio=bad_audio.partition("\n")[0] or "not tried this time.",
+    )
+    parts = [head, TABLE + "\n".join(lines)]
     if bad_audio:
         parts.append("\n## Bad audio\n\n" + bad_audio.strip())
     return "\n".join(parts) + "\n" + STRANGERS
 
 
+def _kills_a(fault: str) -> bool:
+    return fault.startswith(("SIGKILL", "Ctrl-C"))
+
+
 def _kills(stages: dict[tuple[str, str, str], Counter[str]]) -> str:
-    killed = [found for (fault, *_), found in stages.items() if fault.startswith("SIGKILL")]
+    killed = [found for (fault, *_), found in stages.items() if _kills_a(fault)]
     rounds = sum(found.total() for found in killed)
     hit = len(set().union(*killed))
-    return (
-        f"Killed in {rounds} rounds, in each of {hit} stages: {rounds} ended with the same files.\n"
-    )
+    return f"Tried {rounds} times, in {hit} stages: each time it ended with the same files."
 
 
 def _named(found: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-# One job a track, so whatever a job costs is paid thousands of times: no Python, `shell` instead
+# One job per track, so whatever a job costs is paid thousands of times: no Python, `shell` instead
 # of `script`, no message (benchmarks/scale.py).
 
 

@@ -42,6 +42,7 @@ rule tables:
     """Compare all learners on all splits, from their predictions alone."""
     input:
         predictions=STAGES.predictions,
+        tracks=layout.tracks,
         latency=layout.table("latency") if PLAN.measures_latency else [],
     output:
         comparison=report(

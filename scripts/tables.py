@@ -1,10 +1,11 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
+    from genreflow.corpus import genres
     from genreflow.evaluation import calibration, metrics, significance
     from genreflow.learners.predictions import Entry
     from genreflow.runtime import outcomes
-    from genreflow.runtime.files import read_values, write_csv, write_text
+    from genreflow.runtime.files import read_table, read_values, write_csv, write_text
 
     params, output = snakemake.params, snakemake.output
     input = snakemake.input
@@ -16,12 +17,14 @@ with logged(snakemake.log[0]):
             "parameters": timed["parameters"].dropna().to_dict(),
             "latency_seconds": timed["seconds"].to_dict(),
         }
+    tracks = read_table(input.tracks)
     comparison = metrics.comparison(
         entries,
         fma_small=params.fma_small,
         marks=params.marks,
         left_out=params.left_out,
         about=params.about,
+        tops=genres.tops(tracks["genre"], tracks["top_genre"]),
         **costs,
     )
     tests = significance.mcnemar(entries, marks=params.marks)

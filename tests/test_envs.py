@@ -39,6 +39,24 @@ def test_conda_environments_name_the_versions_of_the_lock():
         assert list(map(Requirement, pip)) == locked(), "run `make lock`"
 
 
+def test_one_build_of_tensorflow_is_installed_on_each_machine():
+    builds = [one for one in locked() if one.name.startswith("tensorflow")]
+    processors = {"linux": ("x86_64", "aarch64"), "darwin": ("arm64",), "win32": ("AMD64",)}
+    for system, machines in processors.items():
+        for machine in machines:
+            place = {"sys_platform": system, "platform_machine": machine}
+            found = [one.name for one in builds if one.marker.evaluate(place)]
+            # The build for processors has wheels for no other machine.
+            own = "tensorflow-cpu" if (system, machine) == ("linux", "x86_64") else "tensorflow"
+            assert found == [own], place
+
+
+def test_the_page_on_cards_names_the_version_of_the_lock():
+    page = (ROOT / "docs/clusters.md").read_text(encoding="utf-8")
+    [build] = [one for one in locked() if one.name == "tensorflow-cpu"]
+    assert f'"tensorflow[and-cuda]{build.specifier}"' in page
+
+
 def test_conda_environment_follows_the_lock():
     environment = runpy.run_path(str(ROOT / "envs/conda.py"))["environment"]
     text = environment(

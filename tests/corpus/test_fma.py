@@ -83,7 +83,7 @@ def test_the_table_of_the_tests_has_the_shape_of_fma():
 
 
 def test_a_track_carries_what_the_table_says(write):
-    tracks, _ = read_tracks(write({2: {}}), "audio/fma_small", "small")
+    tracks = read_tracks(write({2: {}}), "audio/fma_small", "small").tracks
     assert tracks == [
         Track(
             track_id="2",
@@ -105,7 +105,7 @@ def test_a_track_carries_what_the_table_says(write):
     [(2, "000/000002"), (999, "000/000999"), (1000, "001/001000"), (155320, "155/155320")],
 )
 def test_clips_lie_in_folders_of_the_first_three_digits(write, track_id, place):
-    tracks, _ = read_tracks(write({track_id: {}}), "a", "small")
+    tracks = read_tracks(write({track_id: {}}), "a", "small").tracks
     assert tracks[0].path == f"a/{place}.mp3"
     assert tracks[0].track_id == str(track_id)
 
@@ -121,20 +121,20 @@ def test_clips_lie_in_folders_of_the_first_three_digits(write, track_id, place):
 def test_subsets_are_cumulative_and_tracks_without_genre_are_counted(
     write, subset, ids, without_genre
 ):
-    tracks, found = read_tracks(write(MIXED), "a", subset)
-    assert [track.track_id for track in tracks] == ids
-    assert found == without_genre
+    found = read_tracks(write(MIXED), "a", subset)
+    assert [track.track_id for track in found.tracks] == ids
+    assert found.without_genre == without_genre
 
 
 def test_the_official_split_is_kept(write):
-    tracks, _ = read_tracks(write(MIXED), "a", "medium")
+    tracks = read_tracks(write(MIXED), "a", "medium").tracks
     assert [track.split for track in tracks] == ["training", "test", "validation"]
 
 
 @pytest.mark.parametrize("none", [-1, np.nan])
 def test_an_unknown_album_or_artist_has_no_id(write, none):
     rows = {2: {("album", "id"): none, ("artist", "id"): none}, 3: {}}
-    tracks, _ = read_tracks(write(rows), "a", "small")
+    tracks = read_tracks(write(rows), "a", "small").tracks
     assert [(track.album_id, track.artist_id) for track in tracks] == [("", ""), ("1", "7")]
 
 
@@ -144,7 +144,7 @@ def test_ids_that_became_floats_are_the_same_ids(write):
         frame[(group, "id")] = frame[(group, "id")].astype(float)
     path = write(frame)
     assert ",1.0," in path.read_text()
-    tracks, _ = read_tracks(path, "a", "small")
+    tracks = read_tracks(path, "a", "small").tracks
     assert [(t.album_id, t.artist_id) for t in tracks] == [("", ""), ("1", "7"), ("1", "7")]
 
 
@@ -163,7 +163,7 @@ def test_ids_that_became_floats_are_the_same_ids(write):
 )
 def test_text_is_kept_as_it_is_on_one_line(write, written, read):
     columns = [("track", "title"), ("artist", "name"), ("album", "title"), ("track", "license")]
-    tracks, _ = read_tracks(write({2: dict.fromkeys(columns, written), 3: {}}), "a", "small")
+    tracks = read_tracks(write({2: dict.fromkeys(columns, written), 3: {}}), "a", "small").tracks
     found = [(track.title, track.artist, track.album, track.license) for track in tracks]
     assert found[0] == (read,) * 4
     assert found[1] == ("Food", "AWOL", "AWOL - A Way Of Life", ROW[("track", "license")])
@@ -260,6 +260,72 @@ def test_wrong_values_name_the_track(write, rows, message):
     assert str(path) in str(caught.value)
 
 
+# --- genres below the top
+
+LEVELS = ("top", "leaf")
+
+TREE = """genre_id,#tracks,parent,title,top_level
+12,32923,0,Rock,12
+21,12706,0,Hip-Hop,21
+25,9261,12,Punk,12
+58,5000,12,Metal,12
+101,500,58,Sludge,12
+401,600,21,SLUDGE,21
+"""
+LEAVES = {
+    2: ("[21]", "Hip-Hop", "Hip-Hop"),
+    3: ("[12, 25]", "Punk", "Rock"),
+    5: ("[12, 58, 101]", "Sludge (Metal)", "Rock"),
+    10: ("[401]", "SLUDGE (Hip-Hop)", "Hip-Hop"),
+    20: ("[25, 58]", "", ""),
+    134: ("[]", "", ""),
+    136: ("[101, 21]", "", ""),
+}
+
+
+@pytest.fixture
+def leaves(write, tmp_path):
+    (tmp_path / "genres.csv").write_text(TREE)
+    rows = {
+        number: {("track", "genres"): given, ("track", "genre_top"): top or np.nan}
+        for number, (given, _, top) in LEAVES.items()
+    }
+    return write(rows)
+
+
+def test_a_track_has_its_one_genre_that_no_other_of_its_lies_below(leaves):
+    found = read_tracks(leaves, "a", "small", level="leaf")
+    assert {int(one.track_id): (one.genre, one.top_genre) for one in found.tracks} == {
+        number: (leaf, top) for number, (_, leaf, top) in LEAVES.items() if leaf
+    }
+    assert found.without_genre == 1
+    (several,) = found.left_out.values()
+    assert {one.track_id: found.why[one.track_id].partition(": ")[2] for one in several} == {
+        "20": "Punk, Metal",
+        "136": "Sludge (Metal), Hip-Hop",
+    }
+
+
+def test_both_levels_say_how_many_tracks_each_leaves_out(leaves):
+    (at_top,), below = (read_tracks(leaves, "a", "small", level=one).notes for one in LEVELS)
+    assert below == [at_top]
+    assert re.findall(r"\d+", at_top) == ["7", "4", "4", "2", "1"]
+
+
+def test_genres_that_the_tree_does_not_know_are_refused(leaves):
+    (leaves.parent / "genres.csv").write_text(TREE.replace("\n25,", "\n26,"))
+    with pytest.raises(GenreflowError, match=r"genre 25, which genres\.csv doesn't know"):
+        read_tracks(leaves, "a", "small", level="leaf")
+
+
+def test_leaves_need_the_tree(write, tmp_path):
+    with pytest.raises(GenreflowError, match=r"genres\.csv: expected FMA's .*top_level"):
+        read_tracks(write({2: {}}), "a", "small", level="leaf")
+    (tmp_path / "genres.csv").write_text("genre_id,parent\n1,0\n")
+    with pytest.raises(GenreflowError, match=r"genres\.csv: expected FMA's .*top_level"):
+        read_tracks(write({2: {}}), "a", "small", level="leaf")
+
+
 # --- fetch
 
 
@@ -334,9 +400,15 @@ def test_fetch_brings_what_read_tracks_reads(get, server, tmp_path):
     assert server.paths == ["/fma_metadata.zip", "/fma_small.zip"]
     fma = tmp_path / "data" / "fma"
     assert names(fma) == UNPACKED
-    tracks, _ = read_tracks(fma / "fma_metadata" / "tracks.csv", fma / "fma_small", "small")
+    tracks = read_tracks(fma / "fma_metadata" / "tracks.csv", fma / "fma_small", "small").tracks
     contents = {track.track_id: Path(track.path).read_bytes() for track in tracks}
     assert contents == {"2": b"two" * 1000, "134": b"134"}
+
+
+def test_fetch_brings_the_metadata_alone(server, archives, tmp_path):
+    fetch(tmp_path / "fma", None, url=server.url, archives=archives)
+    assert server.paths == ["/fma_metadata.zip"]
+    assert names(tmp_path / "fma") == UNPACKED[:3]
 
 
 def test_fetch_does_nothing_where_all_is_there(get, server):

@@ -120,3 +120,15 @@ def test_the_map_holds_for_all_kinds_of_corpora():
     assert [track.genre for track in found.tracks] == ["Rock", "Rock"]
     assert len(found.left_out[genres.MAPPED_OUT]) == 2
     assert "'Speech'" in found.why["Speech-0"]
+
+
+def test_each_genre_lies_below_the_one_top_genre_of_its_tracks():
+    given = [("Punk", "Rock"), ("Punk", "Rock"), ("Rock", "Rock"), ("Folk", "")]
+    assert genres.tops(*zip(*given, strict=True)) == {
+        "Punk": "Rock",
+        "Rock": "Rock",
+        "Folk": "Folk",
+    }
+    mixed = [*given, ("Noise", "Rock"), ("Noise", "Experimental")]
+    assert genres.tops(*zip(*mixed, strict=True))["Noise"] == "Noise"
+    assert genres.tops(["Punk", "Folk"], ["", ""]) == {}

@@ -26,7 +26,7 @@ def listed(tmp_path):
     def listed(kind, audio_for="cnn/simple", **settings):
         corpus = {"name": "mine", "kind": kind, "audio": "", "table": "", "subset": "small"}
         corpus |= {"levels": ["genre"], "genres": 2, "clips_per_genre": 5}
-        corpus |= {"genre_map": {}, "min_tracks": 1} | settings
+        corpus |= {"genre_map": {}, "min_tracks": 1, "genre_level": "top"} | settings
         where = {"results": tmp_path / "results", "seed": 0}
         return list_tracks(corpus, audio_for=audio_for, **where)
 
@@ -158,6 +158,12 @@ def test_a_name_that_is_not_in_utf_8_is_left_out(tmp_path, music):
     assert "not in UTF-8" in listing.why[missing.track_id]
 
 
+def test_where_no_name_will_do_the_reason_is_said(tmp_path, music):
+    touch(tmp_path / "music", "{genre}/a.mp3", "Folk/b.mp3")
+    with pytest.raises(GenreflowError, match=r"one genre, 'Folk'.*1 can't be opened.*'\{genre\}'"):
+        music()
+
+
 def test_an_id_follows_from_the_path_alone(music):
     digest = hashlib.sha256("Rock/Sigur Rós - Njósnavélin.mp3".encode()).hexdigest()
     track_id = track_id_of("Rock/Sigur Rós - Njósnavélin.mp3")
@@ -176,7 +182,7 @@ def test_many_files_of_one_name_have_ids_of_their_own():
 
 
 def test_a_folder_that_is_not_there_is_named(listed):
-    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder a genre"):
+    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder per genre"):
         listed("folder", audio="no/such")
 
 

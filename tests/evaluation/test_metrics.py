@@ -24,8 +24,8 @@ from statsmodels.stats.proportion import proportion_confint
 SVM = "classify/vgg16/fc2/pca-0.90/svm-rbf"
 
 
-def only_row(entries):
-    (row,) = metrics.comparison(entries, fma_small=False).to_dict("records")
+def only_row(entries, **given):
+    (row,) = metrics.comparison(entries, fma_small=False, **given).to_dict("records")
     return row
 
 
@@ -95,6 +95,15 @@ class TestComparison:
         frame[[f"p_{genre}" for genre in GENRES]] = 1 / 3
         row = only_row([entry(frame)])
         assert row["top2_accuracy"] == row["test_accuracy"] == 1 / 3
+
+    def test_a_prediction_below_the_right_genre_has_its_top_genre_right(self):
+        names = punk, metal, rap, jazz = "Punk", "Metal", "Rap", "Jazz"
+        right, given = [punk, punk, metal, rap, jazz], [metal, rap, rap, rap, punk]
+        frame = predictions(right, given, ["test"] * 5, names=names)
+        tops = {punk: "Rock", metal: "Rock", rap: "Hip-Hop", jazz: jazz}
+        row = only_row([entry(frame)], tops=tops)
+        assert (row["test_accuracy"], row["top_genre_accuracy"]) == (1 / 5, 2 / 5)
+        assert math.isnan(only_row([entry(frame)])["top_genre_accuracy"])
 
     def test_cross_validation_pools_the_folds_of_a_repeat(self):
         entries = cross_validation(repeats=3, folds=4, seeds=(1, 2))

@@ -110,7 +110,7 @@ def test_all_genres_with_too_few_tracks_are_named_with_the_way_out():
 
 def test_tracks_of_an_artist_count_as_one():
     (line,) = refusal(config(), [*tracks(9, artists=3), *tracks(0, 9)])
-    assert "9 tracks (music/genre-0), of 3 groups by artist and album" in line
+    assert "9 tracks (music/genre-0), in 3 groups by artist and album" in line
     assert "at least 4 that share no artist or album are needed" in line
 
 

@@ -215,6 +215,7 @@ SETTINGS = {
     "corpus.levels": (["genre"], ["manifest"]),
     "corpus.genre_map": ({"Waltz": "Valse"}, ["manifest", "spectrogram_shard"]),
     "corpus.several_genres": ("first", []),  # of tags
+    "corpus.genre_level": ("leaf", []),  # of FMA
     "corpus.min_tracks": (2, []),  # all have more
     "corpus.genres": (3, []),
     "corpus.clips_per_genre": (6, []),

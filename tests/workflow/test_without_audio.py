@@ -2,6 +2,8 @@
 
 import csv
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import harness
 import numpy as np
@@ -115,3 +117,31 @@ def test_the_metadata_of_fma_are_enough_for_the_studys_networks(plan, tmp_path):
         *("gradient-boosting", "lda", "logistic-regression", "mlp", "svm-linear", "svm-rbf")
     }
     assert {"ffnn_table", "classify_table", "report"} <= harness.rules_of(jobs)
+
+
+@pytest.mark.slow
+def test_fetch_asks_for_the_metadata_of_fma_alone(tmp_path):
+    asked = []
+
+    class Nothing(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *args):
+            pass
+
+    metadata = tmp_path / "data/fma/fma_metadata"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        corpus = {"corpus": {"url": f"http://127.0.0.1:{server.server_port}/"}}
+        (tmp_path / "fma.yaml").write_text(yaml.safe_dump(merged(OVERLAYS["fma_metadata"], corpus)))
+        lacking = harness.snakemake(tmp_path, "fetch", "--configfile", "fma.yaml")
+        assert lacking.returncode != 0 and set(asked) == {"/fma_metadata.zip"}
+        asked.clear()
+        metadata.mkdir(parents=True)
+        (metadata / "checksums").touch()
+        there = harness.snakemake(tmp_path, "fetch", "--configfile", "fma.yaml")
+        server.shutdown()
+    assert there.returncode == 0, there.stderr
+    assert asked == []

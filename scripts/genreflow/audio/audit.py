@@ -55,7 +55,7 @@ def audit(
     Returns
     -------
     pandas.DataFrame
-        One row a track: track_id, frames (samples), sha256 (of the samples), reason ("" where it
+        One row per track: track_id, frames (samples), sha256 (of the samples), reason ("" where it
         can be used; unreadable, too short, silent), detail.
     """
     import pandas as pd

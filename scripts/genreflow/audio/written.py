@@ -162,7 +162,7 @@ def playlist(path: Path) -> list[str]:
         text, _ = decoded(path.read_bytes())
     except (OSError, GenreflowError) as error:
         raise GenreflowError(
-            f"{str(path)!r}: can't be read as a list of files, one a line ({error})"
+            f"{str(path)!r}: can't be read as a list of files, one per line ({error})"
         ) from None
     lines = [line.strip() for line in re.split("[\r\n]+", text)]
     if path.suffix.lower() == ".pls":

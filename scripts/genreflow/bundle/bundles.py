@@ -15,11 +15,9 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import genreflow
 from genreflow.bundle.description import (
     FORMAT,
     Audit,
@@ -33,6 +31,7 @@ from genreflow.features.feature_set import SOURCE, Part
 from genreflow.layout import COMBINER, Fitted, Layout
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import sha256, write_json, write_text
+from genreflow.runtime.versions import version_of
 
 PACKAGES = (
     "genreflow",
@@ -81,9 +80,9 @@ class Bundle(Description):
     def other_versions(self) -> list[str]:
         """Return the packages that have another version here, each as a text."""
         return [
-            f"{name} {_version(name) or 'missing'} (the bundle was made with {version})"
+            f"{name} {version_of(name) or 'missing'} (the bundle was made with {version})"
             for name, version in self.versions.items()
-            if _version(name) != version
+            if version_of(name) != version
         ]
 
 
@@ -205,7 +204,7 @@ def export(
             images=settings,
             models=tuple(bundled),
             combiner=None if combiner is None else COMBINER,
-            versions={name: _version(name) for name in PACKAGES},
+            versions={name: version_of(name) for name in PACKAGES},
             members={path: sha256(part / path) for path in sorted(_files(part))},
             corpus=corpus,
             note=note,
@@ -349,15 +348,6 @@ def _files(folder: Path) -> Iterator[str]:
             )
         if path.is_file() and (len(place.parts) > 1 or path.name == COMBINER):
             yield place.as_posix()
-
-
-def _version(package: str) -> str:
-    if package == genreflow.__name__:  # which runs from its folder, not installed
-        return genreflow.__version__
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def read(folder: str | Path) -> Bundle:

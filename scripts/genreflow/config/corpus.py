@@ -29,7 +29,7 @@ class Corpus(Section):
     name: matching(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "a name of letters, digits, _ . -") = "demo"
     """Name of the corpus: everything that a run makes lies below results/NAME."""
     kind: Literal["demo", "fma", "folder", "tags", "table"] = "demo"
-    """demo (made by the workflow), fma, folder (one sub-folder a genre), tags (the audio files'
+    """demo (made by the workflow), fma, folder (one sub-folder per genre), tags (the audio files'
     tags name genre, artist and album, whatever their folders) or table (a CSV)."""
     audio: str = ""
     """Folder of the audio. fma: the folder that holds, or shall hold, fma_SUBSET and fma_metadata.
@@ -40,6 +40,10 @@ class Corpus(Section):
     enough for path."""
     subset: Literal["small", "medium", "large"] = "small"
     """fma: small, medium or large."""
+    genre_level: Literal["top", "leaf"] = "top"
+    """fma: which genre a track has. top: its top-level one, of 16, which half of large lacks. leaf:
+    its most specific one, of 161, where it has exactly one; then min_tracks leaves the rare ones
+    out. The others are counted."""
     url: matching("^https?://", "an address that starts with http:// or https://") = (
         "https://os.unil.cloud.switch.ch/fma/"
     )
@@ -60,7 +64,7 @@ class Corpus(Section):
     clips_per_genre: Whole = Field(30, ge=5, le=1000)
     """demo: how many clips of each genre; the damaged ones come on top."""
     shards: Whole = Field(8, ge=1, le=10_000)
-    """Tracks are worked on in this many shards; some 50 to 250 tracks a shard are good."""
+    """Tracks are worked on in this many shards; some 50 to 250 tracks per shard are good."""
     min_duration: Number = Field(2.0, ge=0)
     """Clips with less audio than this are left out [seconds]."""
     silence_level: Number = Field(-60.0, le=0)

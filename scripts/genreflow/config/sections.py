@@ -79,8 +79,8 @@ class Configuration(Section):
     cnn: Cnn = Cnn()
     handcrafted: Handcrafted = Handcrafted()
     feature_tables: dict[Word, Text] = {}
-    """Features that others computed: NAME: FILE is table/NAME. A CSV or Parquet with a row a track,
-    a column track_id or path (or filename), and numbers; or FMA's features.csv."""
+    """Features that others computed: NAME: FILE is table/NAME. A CSV or Parquet with a row per
+    track, a column track_id or path (or filename), and numbers; or FMA's features.csv."""
     transfer: Transfer = Transfer()
     ffnn: Ffnn = Ffnn()
     classify: Classify = Classify()

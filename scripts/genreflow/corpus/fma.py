@@ -5,16 +5,19 @@ arXiv 1612.01840.
 """
 
 import csv
+import re
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
-from genreflow.corpus import downloads
-from genreflow.corpus.tracks import PARTS, Track
+from genreflow import names
+from genreflow.corpus import downloads, genres
+from genreflow.corpus.tracks import PARTS, Listing, Track
 from genreflow.errors import GenreflowError
 
 SUBSETS = ("small", "medium", "large")
@@ -62,6 +65,7 @@ _COLUMNS = {
     ("set", "split"): "split",
     ("set", "subset"): "subset",
     ("track", "genre_top"): "genre",
+    ("track", "genres"): "genres",
     ("track", "title"): "title",
     ("track", "license"): "license",
     ("artist", "name"): "artist",
@@ -119,42 +123,146 @@ def fetch(
 
 
 def read_tracks(
-    metadata_csv: str | Path, audio_folder: str | Path, subset: str
-) -> tuple[list[Track], int]:
+    metadata_csv: str | Path, audio_folder: str | Path, subset: str, *, level: str = "top"
+) -> Listing:
     """Read the tracks of a subset from FMA's ``tracks.csv``.
-
-    Tracks without a top-level genre are left out: about half of ``large``.
 
     Parameters
     ----------
     metadata_csv
-        FMA's ``tracks.csv``: two header rows, then a row that holds only the index name.
+        FMA's ``tracks.csv``: two header rows, then a row that holds only the index name. Beside
+        it lies ``genres.csv``, the tree of genres.
     audio_folder
         The folder that holds ``000/000002.mp3`` and so on; whether the clips are there is not
         looked at.
     subset
         One of `SUBSETS`.
+    level
+        Which genre a track has. "top": its top-level one, which half of ``large`` lacks. "leaf":
+        its most specific one, and with it the top-level one above it as ``top_genre``. A genre
+        of a track that has another one below it doesn't count; tracks with several that count are
+        left out as of `genres.SEVERAL`.
 
     Returns
     -------
-    tracks : list of Track
-        In the file's order.
-    without_genre : int
-        Tracks of the subset that were left out.
+    Listing
+        The tracks in the file's order. The notes say how many the other level would have.
 
     Raises
     ------
     GenreflowError
-        If the file is no ``tracks.csv``, a track id is no number, or a subset or split has an
-        unknown name.
+        If the file is no ``tracks.csv``, a track id is no number, a subset or split has an unknown
+        name, or ``genres.csv`` is needed and lacks a genre.
     """
     metadata_csv = Path(metadata_csv)
     table = _read_table(metadata_csv)
     _require_valid(table, metadata_csv)
     levels = SUBSETS[: SUBSETS.index(subset) + 1]
-    chosen = table[table["subset"].isin(levels)]
-    labelled = chosen[chosen["genre"] != ""]
-    return _tracks(labelled, Path(audio_folder)), len(chosen) - len(labelled)
+    chosen = table[table["subset"].isin(levels)].assign(top_genre="")
+    beside = metadata_csv.with_name("genres.csv")
+    has_top = chosen["genre"] != ""
+    if level == "top" and (has_top.all() or not beside.exists()):
+        return Listing(_tracks(chosen[has_top], Path(audio_folder)), [], int((~has_top).sum()))
+    tree = Tree.read(beside)
+    leaves = chosen["genres"].map({text: tree.leaves(text) for text in chosen["genres"].unique()})
+    count = leaves.map(len)
+    notes = [_levels(subset, has_top, count)]
+    if level == "top":
+        tracks = _tracks(chosen[has_top], Path(audio_folder))
+        return Listing(tracks, [], int((~has_top).sum()), notes=notes)
+    only = leaves[count == 1].map(lambda found: found[0])
+    named = chosen[count == 1].assign(genre=only.map(tree.names), top_genre=only.map(tree.tops))
+    several = _tracks(chosen[count > 1].assign(genre=""), Path(audio_folder))
+    detail = "its most specific genres are several: {}"
+    said = [", ".join(map(tree.names.__getitem__, own)) for own in leaves[count > 1]]
+    listing = Listing(
+        _tracks(named, Path(audio_folder)), [], without_genre=int((count == 0).sum()), notes=notes
+    )
+    return genres.without(
+        listing, genres.SEVERAL, dict(zip(several, map(detail.format, said), strict=True))
+    )
+
+
+def _levels(subset: str, has_top: pd.Series, leaves: pd.Series) -> str:
+    """Say how many tracks have a genre at each level."""
+    return (
+        f"Of {len(has_top):,} tracks of FMA {subset}, {has_top.sum():,} have a top-level genre "
+        f"(corpus.genre_level: top) and {(leaves == 1).sum():,} one most specific genre (leaf); "
+        f"{(leaves > 1).sum():,} have several of these, {(leaves == 0).sum():,} none."
+    )
+
+
+@dataclass(frozen=True)
+class Tree:
+    """FMA's genres, by their ids.
+
+    Attributes
+    ----------
+    parents
+        The id of what each lies below, "0" of a top-level one.
+    names
+        What each is called; where two would be the same, with what they lie below.
+    tops
+        What the top-level genre above each is called, its own name if it is one.
+    """
+
+    parents: Mapping[str, str]
+    names: Mapping[str, str]
+    tops: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Tree":
+        """Read FMA's ``genres.csv``.
+
+        Raises
+        ------
+        GenreflowError
+            If it isn't there or no such table.
+        """
+        columns = ["genre_id", "parent", "title", "top_level"]
+        try:
+            table = pd.read_csv(path, usecols=columns, dtype=str, na_filter=False)
+        except (OSError, ValueError) as error:
+            raise GenreflowError(
+                f"{path}: expected FMA's genres.csv, with the columns {', '.join(columns)} "
+                f"({error}). Use that of fma_metadata.zip as it is"
+            ) from error
+        titles = dict(zip(table["genre_id"], table["title"], strict=True))
+        above = dict(zip(table["genre_id"], table["top_level"], strict=True))
+        parents = dict(zip(table["genre_id"], table["parent"], strict=True))
+        alone = Counter(map(names.key, titles.values()))
+        called = {
+            one: title if alone[names.key(title)] == 1 else f"{title} ({titles[parents[one]]})"
+            for one, title in titles.items()
+        }
+        return cls(parents, called, {one: titles[top] for one, top in above.items()})
+
+    def leaves(self, text: str) -> Sequence[str]:
+        """Return the ids of a track's genres that none of its others lies below.
+
+        Parameters
+        ----------
+        text
+            As ``tracks.csv`` has them: ``[21, 12]``.
+
+        Raises
+        ------
+        GenreflowError
+            If one isn't known.
+        """
+        own = re.findall(r"\d+", text)
+        if unknown := [one for one in own if one not in self.names]:
+            raise GenreflowError(
+                f"tracks.csv has the genre {unknown[0]}, which genres.csv doesn't know: use both "
+                "files of one fma_metadata.zip"
+            )
+        above = {one for given in own for one in self._above(given)}
+        return tuple(one for one in dict.fromkeys(own) if one not in above)
+
+    def _above(self, genre: str) -> Iterator[str]:
+        """Yield what a genre lies below, up to the top."""
+        while (genre := self.parents.get(genre, "")) not in ("0", ""):
+            yield genre
 
 
 def _require_space(folder: Path, absent: list[Archive], what: str) -> None:
@@ -243,6 +351,7 @@ def _tracks(table: pd.DataFrame, audio: Path) -> list[Track]:
         "path": [str(audio / f"{n // 1000:03d}" / f"{n:06d}.mp3") for n in numbers],
         "genre": table["genre"],
         "split": table["split"],
+        "top_genre": table["top_genre"],
     }
     for name in ("artist", "album", "title", "license"):
         columns[name] = table[name].str.replace(r"\s*[\r\n]+\s*", " ", regex=True)

@@ -186,6 +186,19 @@ def write_without_genre(listing: Listing, path: str | Path) -> None:
         write_text(path, as_playlist(own))
 
 
+def tops(genres: Iterable[str], top_genres: Iterable[str]) -> dict[str, str]:
+    """Return what each genre lies below, from the genre and the top genre of each track.
+
+    A genre whose tracks have several top genres, as `corpus.genre_map` may make them, is its own.
+    Nothing is returned where no genre lies below another.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for genre, top in zip(genres, top_genres, strict=True):
+        found[genre].add(top or genre)
+    known = {genre: own.pop() if len(own) == 1 else genre for genre, own in found.items()}
+    return known if any(genre != top for genre, top in known.items()) else {}
+
+
 def few(counts: Counter[str], named: int = 10) -> str:
     """Name the most frequent, with their numbers, and count the rest."""
     first = sorted(counts, key=lambda one: (-counts[one], one))

@@ -27,7 +27,7 @@ def manifest(
     listing
         What the corpus lists.
     audit
-        One row a track with a file: track_id, frames, sha256, reason, detail, as
+        One row per track with a file: track_id, frames, sha256, reason, detail, as
         `audio.audit` gives them. None where audio isn't looked at: all tracks can be used, and
         have 0 frames.
     max_excluded
@@ -171,9 +171,10 @@ def write_manifest(
     write_csv(used, tracks)
     write_csv(left_out, excluded)
     write_json(counts, summary)
-    reasons = ", ".join(f"{number} {reason}" for reason, number in counts["excluded"].items())
+    lacking = {NO_GENRE: listed.without_genre} if listed.without_genre else {}
+    reasons = [f"{number:,} {reason}" for reason, number in (counts["excluded"] | lacking).items()]
+    said = f"left out: {', '.join(reasons)} ({excluded})" if reasons else "none is left out"
     return (
-        f"{counts['used']} tracks of {counts['genres']} genres can be used; "
-        f"{reasons or 'none'} ({excluded}); {counts['without_genre']} without a genre. "
+        f"{counts['used']:,} tracks of {counts['genres']} genres can be used; {said}. "
         f"{describe(listed.passed_over.values())}"
     ).rstrip() + "".join(f"\n{note}" for note in notes)

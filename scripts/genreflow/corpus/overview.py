@@ -68,7 +68,7 @@ def _files(number: int) -> str:
 
 
 def _table(tracks: Iterable[Track]) -> Iterator[str]:
-    """Yield a line a genre, with its tracks, artists and albums, the most frequent first."""
+    """Yield a line per genre, with its tracks, artists and albums, the most frequent first."""
     own = defaultdict(list)
     for track in tracks:
         own[track.genre].append(track)

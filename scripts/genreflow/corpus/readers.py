@@ -51,12 +51,14 @@ def list_tracks(
     listing = as_found(corpus, **where)
     if listing.problem:
         return listing
-    if audio_for:
-        refuse_wildcards(track.path for track in listing.tracks)
     found = {track.genre for track in listing.tracks}
     if len(found) < 2:
         said = f"one genre, {found.pop()!r}" if found else "no track with a genre and a file"
         out = "".join(f", {len(own):,} {reason}" for reason, own in listing.left_out.items())
+        if listing.missing:
+            first = listing.missing[0]
+            why = listing.why.get(first.track_id, _NOT_THERE)
+            out += f", {len(listing.missing):,} can't be opened, first {first.path}: {why}"
         raise GenreflowError(
             f"corpus {corpus['name']!r} has {said}: there must be at least two genres"
             f"{out and f' (left out: {out[2:]})'}. {_LAYOUT[corpus['kind']].format(**corpus)}"
@@ -83,27 +85,17 @@ _LAYOUT = {
     "demo": "",
     "fma": "Expected in {audio}: fma_{subset}/000/000002.mp3 and so on, for the tracks of "
     "fma_metadata/tracks.csv. `snakemake fetch` with the same options brings what is missing.",
-    "folder": "Expected in {audio}: one sub-folder a genre, with audio files in it "
+    "folder": "Expected in {audio}: one sub-folder per genre, with audio files in it "
     f"({', '.join(sorted(SUFFIXES))}).",
     "tags": "Expected in {audio}: audio files whose tags name their genre, one each; `snakemake "
     "tags` with the same options shows what there is.",
-    "table": "Expected in {table}: a row a track, with the columns path and genre.",
+    "table": "Expected in {table}: a row per track, with the columns path and genre.",
 }
 
 
 def can_be_input(path: Path) -> bool:
     """Tell whether a file is there that Snakemake can hold the name of, as no other rule must."""
-    return not re.search(r"[{}]", str(path)) and not _why_not(str(path))
-
-
-def refuse_wildcards(paths: Iterable[str]) -> None:
-    """Refuse paths that Snakemake would fill in: it has no way to write braces as they are."""
-    for path in paths:
-        if found := re.search(r"\{[^{}]+\}", path):
-            raise GenreflowError(
-                f"{path}: Snakemake takes {found[0]!r} in a name for a wildcard. Rename the "
-                "file or folder."
-            )
+    return not _why_not(str(path))
 
 
 def _demo(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) -> Listing:
@@ -131,9 +123,14 @@ def _fma(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) ->
             "not found. Run `snakemake fetch` with the same options to download it, or set "
             "corpus.audio to the folder where you have it.",
         )
-    tracks, without_genre = fma.read_tracks(metadata, audio, corpus["subset"])
-    listed = _sorted(tracks)
-    return _parted(listed, without_genre) if audio_for else Listing(listed, [], without_genre)
+    found = fma.read_tracks(metadata, audio, corpus["subset"], level=corpus["genre_level"])
+    listed = replace(found, tracks=_sorted(found.tracks))
+    if not audio_for:
+        return listed
+    parted = _parted(listed.tracks)
+    return replace(
+        listed, tracks=parted.tracks, missing=parted.missing, why=listed.why | parted.why
+    )
 
 
 def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:
@@ -150,6 +147,7 @@ def _parted(tracks: Iterable[Track], without_genre: int = 0) -> Listing:
 
 
 _NOT_THERE = "not there"
+_WILDCARD = re.compile(r"\{[^{}]+\}")
 _NOT_UTF_8 = "its name is not in UTF-8, which Snakemake can't write down: rename it"
 
 _KINDS = {
@@ -164,8 +162,11 @@ _KINDS = {
 def _why_not(path: str) -> str:
     """Say why a path can't be opened as a file; "" if it can.
 
-    Whoever opens a named pipe waits for ever, and some devices never end.
+    Whoever opens a named pipe waits for ever, and some devices never end. Snakemake has no way to
+    write braces in a name as they are.
     """
+    if found := _WILDCARD.search(path):
+        return f"Snakemake takes {found[0]!r} in its name for a wildcard: rename the file or folder"
     try:
         path.encode()
         kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116 (of thousands of paths)
@@ -221,7 +222,7 @@ def _refuse_loose_files(root: Path, paths: list[Path]) -> None:
         raise GenreflowError(
             f"{root} holds {len(loose)} audio files (such as {loose[0]!r}) but no sub-folders: "
             "the genre of a file is the name of the sub-folder of corpus.audio that it lies in. "
-            "Make one sub-folder a genre, or list the files in a CSV (corpus.kind: table)."
+            "Make one sub-folder per genre, or list the files in a CSV (corpus.kind: table)."
         )
     if loose:
         raise GenreflowError(

@@ -30,6 +30,8 @@ class Track:
         For people to read; "" if unknown.
     artist_id, album_id
         Equal for tracks of the same artist or album; "" if unknown.
+    top_genre
+        The genre that its genre lies below, where genres have such; "" if they don't.
     """
 
     track_id: str
@@ -43,6 +45,7 @@ class Track:
     license: str = ""
     artist_id: str = ""
     album_id: str = ""
+    top_genre: str = ""
 
 
 def shard_of(track_id: str, shards: int) -> int:

@@ -11,6 +11,8 @@ The numbers, and what they mean:
   for those see the standard deviations over seeds, folds and repeats (ddof 1).
 - The log loss is the mean of minus the natural logarithm of the true genre's probability, which
   is taken for no less than the float64 epsilon (2.2e-16), as scikit-learn does.
+- Where genres lie below others, top-genre accuracy is the share of tracks that are given a genre
+  below the same one as theirs.
 - Top-2 accuracy is the share of tracks whose genre has one of the two largest probabilities.
 - The expected calibration error is that of `evaluation.calibration`. It is taken over the
   predictions of all runs together, as the reliability diagram shows them.
@@ -47,7 +49,8 @@ _COUNTS = ("seeds", "folds", "tracks")
 _MEASURES = (
     *(f"{part}_accuracy" for part in PARTS),
     *("test_low", "test_high", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
-    *("macro_f1", "log_loss", "top2_accuracy", "calibration_error", "baseline"),
+    *("macro_f1", "log_loss", "top2_accuracy", "top_genre_accuracy"),
+    *("calibration_error", "baseline"),
 )
 
 
@@ -57,7 +60,15 @@ def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
     return [(run["genre"], run["predicted"]) for _, run in test.groupby(_RUN)]
 
 
-def _measured(group: Group) -> dict[str, object]:
+def _top_genre_accuracy(test: pd.DataFrame, tops: Mapping[str, str]) -> float:
+    """Return the share of predictions below the right genre; NaN where none lies below another."""
+    if not tops:
+        return np.nan
+    right, given = (test[name].astype(str).replace(tops) for name in ("genre", "predicted"))
+    return (right == given).mean()
+
+
+def _measured(group: Group, tops: Mapping[str, str]) -> dict[str, object]:
     """Return the row of one learner in the comparison."""
     test, tracks = group.test, group.tracks
     shares = group.rows.groupby(["part", *_RUN], observed=True)["correct"].mean()
@@ -88,6 +99,7 @@ def _measured(group: Group) -> dict[str, object]:
         # Every run has the same tracks, so the mean over all is the mean over runs.
         "log_loss": test["loss"].mean(),
         "top2_accuracy": test["top2"].mean(),
+        "top_genre_accuracy": _top_genre_accuracy(test, tops),
         "calibration_error": calibration.error(
             calibration.bins(test["confidence"], test["correct"])
         ),
@@ -104,6 +116,7 @@ def comparison(
     latency_seconds: Mapping[str, float] | None = None,
     left_out: Mapping[str, str] | None = None,
     about: Mapping[str, Mapping[str, str]] | None = None,
+    tops: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare learners, each split by itself.
 
@@ -121,6 +134,8 @@ def comparison(
     about
         By learner, its name without a mark: what people call it, its title and its kind. Without,
         its title is its name.
+    tops
+        What each genre lies below, as `corpus.genres.tops`; none where genres are all alike.
 
     Returns
     -------
@@ -128,13 +143,15 @@ def comparison(
         One row a learner and split (a cross-validation is one split), sorted by split, then falling
         test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks (numbers of
         seeds, of folds in all repeats, of distinct test tracks); training_accuracy,
-        validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 % interval);
-        seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and fold_mean (its
-        mean over the folds of all repeats, each counting the same), NaN where there is one only;
-        macro_f1, log_loss [nat], top2_accuracy, calibration_error (of the test part); baseline;
-        parameters and latency_seconds, NA where not given; with `fma_small` published, the study's
-        test accuracy on this very split, or NaN; last reason, why a learner couldn't be made: it
-        comes after the others of its split, and has NA everywhere else. All shares between 0 and 1.
+        validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 %
+        interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and
+        fold_mean (its mean over the folds of all repeats, each counting the same), NaN where there
+        is one only; macro_f1, log_loss [nat], top2_accuracy, top_genre_accuracy (NaN without
+        `tops`), calibration_error (of the test part); baseline; parameters and
+        latency_seconds, NA where not given; with `fma_small` published, the study's test
+        accuracy on this very split, or NaN; last reason, why a learner couldn't be made: it
+        comes after the others of its split, and has NA everywhere else. All shares
+        between 0 and 1.
 
     Raises
     ------
@@ -143,7 +160,7 @@ def comparison(
     """
     entries = list(entries)
     table = pd.DataFrame(
-        [_measured(group) for group in groups(entries)],
+        [_measured(group, tops or {}) for group in groups(entries)],
         columns=["split", "learner", *_COUNTS, *_MEASURES],
     ).astype(dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_MEASURES, float))
     table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
@@ -288,6 +305,7 @@ _SHOWN = {
     "baseline": ("Chance, %", markdown.percent),
     "macro_f1": ("Macro F1, %", markdown.percent),
     "top2_accuracy": ("Top-2 accuracy, %", markdown.percent),
+    "top_genre_accuracy": ("Top genre right, %", markdown.percent),
     "log_loss": ("Log loss, nat", lambda value: f"{value:.3f}"),
     "calibration_error": ("Calibration error, %", markdown.percent),
     "recall": ("Recall, %", markdown.percent),

@@ -32,7 +32,7 @@ _NO_FEATURE = re.compile(
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A table with a row a track.
+    """A table with a row per track.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Tables of features in FMA's format.
 
 The format is a CSV file with three header rows (feature, statistics, number), a row that
-holds only the name of the index, and one row a track.
+holds only the name of the index, and one row per track.
 """
 
 import csv

@@ -60,7 +60,7 @@ def feature(name: str, dims: int, *, statistics: tuple[str, ...] = STATISTICS) -
         How many rows the function returns.
     statistics
         Which of `STATISTICS` become columns: all of them, or ``("mean",)`` for what has but
-        one value a clip.
+        one value per clip.
     """
 
     def register(compute: Callable[["Analysis"], np.ndarray]) -> Callable:

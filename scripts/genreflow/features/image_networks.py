@@ -77,7 +77,7 @@ class Backbone:
         Returns
         -------
         keras.Model
-            From uint8 (n, n_mels, n_frames) to a list of float32 (n, size), one a cut.
+            From uint8 (n, n_mels, n_frames) to a list of float32 (n, size), one per cut.
         """
         height, width, channels = self.network.input_shape[1:]
         size = (height or shape[0], width or shape[1])

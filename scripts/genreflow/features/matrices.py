@@ -21,7 +21,7 @@ class Matrix:
     Attributes
     ----------
     x : numpy.ndarray, shape (tracks, columns), float32
-        One row a track.
+        One row per track.
     track_ids
         The track of each row.
     columns

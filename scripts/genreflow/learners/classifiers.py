@@ -89,7 +89,7 @@ class Result:
     search
         The scores of all candidates.
     predictions
-        One row a track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
+        One row per track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
     """
 
     model: Model
@@ -155,7 +155,7 @@ def classify(
     x : (n, d) float32
         Features, not scaled.
     genres, parts, track_ids : (n,) str
-        One row a track of `x`.
+        One row per track of `x`.
     classifier
         One of `learners.estimators`.
     grid

@@ -98,7 +98,7 @@ class Result:
     combiner
         For prediction on new audio.
     predictions
-        One row a track, as any learner's predictions.csv.
+        One row per track, as any learner's predictions.csv.
     search
         By each C that was tried, log_loss: cross-validated within validation. None for an average.
     """

@@ -74,7 +74,7 @@ def fit(
     x : float32, shape (tracks, d)
         Features, not scaled.
     split
-        Columns track_id, part, genre; one row a track of `x`.
+        Columns track_id, part, genre; one row per track of `x`.
     units, l2
         As for `build`.
     learning_rate, batch_size

@@ -244,7 +244,7 @@ def _validation_fraction(estimator: MLPClassifier, y: np.ndarray) -> float:
 
 
 def decision_values(estimator: BaseEstimator, x: np.ndarray) -> np.ndarray:
-    """Return decision values whose largest one a track is the genre that `predict` gives.
+    """Return decision values whose largest one per track is the genre that `predict` gives.
 
     For an SVC with three genres or more they are sums of the pairwise decision values. Its own
     ``decision_function`` counts pairwise votes, of which a winner always has about as many, so that

@@ -18,7 +18,7 @@ def make(
     names: Sequence[str],
     predicted: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Put a learner's probabilities into the form of predictions.csv, one row a track.
+    """Put a learner's probabilities into the form of predictions.csv, one row per track.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ def mark_of(name: str, marks: Mapping[str, str] | None) -> str:
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a predictions.csv, one row a track, and check it.
+    """Read a predictions.csv, one row per track, and check it.
 
     Returns
     -------

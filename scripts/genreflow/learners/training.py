@@ -173,7 +173,7 @@ def train(
     Returns
     -------
     pandas.DataFrame
-        The history: one row an epoch, columns `HISTORY`.
+        The history: one row per epoch, columns `HISTORY`.
     """
     model.compile(
         optimizer=optimizer,

@@ -181,17 +181,17 @@ def _too_few(config: Config, name: str, genre: str, genres: Genres, needed: str)
         out = "give them another genre, or take them out"
     where = where and f" ({where})"
     groups = genres.count(genre)
-    joined = f", of {groups} groups by artist and album" if groups < len(tracks) else ""
+    joined = f", in {_count(groups, 'group')} by artist and album" if groups < len(tracks) else ""
     auto = split_names.AUTO in config["splits"]
     other = "" if auto or groups < LEAST else "ask for `splits: [auto]`, "
     return (
-        f"genre {genre!r} has {_tracks(len(tracks))}{where}{joined}; for the split {name} "
+        f"genre {genre!r} has {_count(len(tracks))}{where}{joined}; for the split {name} "
         f"{needed}: add tracks, {other}{out} (corpus.genre_map, corpus.min_tracks)"
     )
 
 
-def _tracks(number: int) -> str:
-    return "1 track" if number == 1 else f"{number:,} tracks"
+def _count(number: int, noun: str = "track") -> str:
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 # --- learners ------------------------------------------------------------------------------------

@@ -3,11 +3,10 @@
 import re
 import shutil
 import subprocess
-from importlib import metadata
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-import genreflow
+from genreflow.runtime.versions import version_of
 
 PACKAGES = (
     "snakemake",
@@ -45,8 +44,7 @@ def shareable(setting: Any) -> Any:
 
 def versions() -> dict[str, str]:
     """Return the version of genreflow and of each of `PACKAGES`."""
-    found = {name: metadata.version(name) for name in PACKAGES}
-    return {"genreflow": genreflow.__version__, **found}
+    return {name: version_of(name) for name in ("genreflow", *PACKAGES)}
 
 
 def commit(folder: str | Path) -> str:

@@ -15,6 +15,7 @@ _HEADINGS = {
     "published": "Published test accuracy",
     "macro_f1": "Macro F1",
     "top2_accuracy": "Top-2 accuracy",
+    "top_genre_accuracy": "Top genre right",
     "pca": "PCA",
     "cv_accuracy": "Cross-validated accuracy",
     "seed_sd": "SD over seeds",
