@@ -126,8 +126,8 @@ def learning_curves(
                 _curves(axes, frames, measure, _TRAINING, "training")
                 _curves(axes, frames, f"val_{measure}", _VALIDATION, "validation")
                 _mark_best(axes, frames, measure, monitor, named=alone)
-                of_learner = f"{shortened(learner)}: {measure}"
-                axes.set_title(measure.capitalize() if alone else of_learner)
+                of_learner = textwrap.fill(f"{shortened(learner)}: {measure}", 26)
+                axes.set_title(measure.capitalize() if alone else of_learner, fontsize=9)
                 axes.grid(axis="y")
         for axes in panels[-1]:
             axes.set_xlabel("epoch")
@@ -261,7 +261,7 @@ def calibration(
     if best.empty:
         draw_reason(_NONE_MADE, path, title=title, note=note)
         return
-    names = {row.learner: textwrap.fill(_label(row), 24) for row in best.itertuples()}
+    names = {row.learner: textwrap.fill(_label(row), 22) for row in best.itertuples()}
     bins_of = dict(list(table.groupby("learner")))
     columns = min(3, len(names))
     rows = -(-len(names) // columns)

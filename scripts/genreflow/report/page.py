@@ -32,10 +32,8 @@ from genreflow.runtime.files import read_table, read_values, write_text
 
 _HERE = Path(__file__).parent
 
-_CALIBRATION, _PAIRS = "Calibration", "Learning curves side by side"
-_GALLERIES, _OTHERS = "Log-mel images", "Other figures"
+_PAIRS, _GALLERIES, _OTHERS = "Learning curves side by side", "Log-mel images", "Other figures"
 _SECTIONS = {
-    "calibration": _CALIBRATION,
     "search": "Hyperband trials",
     "explained_variance": "Explained variance",
     "genres": _GALLERIES,
@@ -43,11 +41,11 @@ _SECTIONS = {
     "online_augmentation": _GALLERIES,
 }
 """Name of a figure's file -> what it stands under, if that isn't its learner."""
-_HEADINGS = list(dict.fromkeys([_CALIBRATION, _PAIRS, *_SECTIONS.values(), _OTHERS]))
+_HEADINGS = list(dict.fromkeys([_PAIRS, *_SECTIONS.values(), _OTHERS]))
 """What figures stand under, in order."""
-_OWN = ("accuracy", "confusion_matrix")
+_OWN = ("accuracy", "calibration", "confusion_matrix")
 """Figures of which the page has its own."""
-_PLACED = ("comparison", "genres")
+_PLACED = ("comparison", "genres", "calibration")
 """Tables that have a place of their own in the page."""
 _Key = tuple[str, str]  # split or cross-validation, and learner as the tables call it
 
@@ -220,8 +218,7 @@ def _content(
         "figure_bytes": sum(one.size for own in figures.values() for one in own if one.source),
         "learners": learners,
         "clips": [(name, len(listed[name]), len(ids)) for name, ids in tested.items()],
-        "calibration": figures.get(_CALIBRATION, []),
-        "sections": {name: figures[name] for name in _HEADINGS[1:] if name in figures},
+        "sections": {name: figures[name] for name in _HEADINGS if name in figures},
         "tables": page_tables.further(tables, marks),
         **_ran(files, tracks, parts, comparison),
         **_clips(files, root, tracks, learners, set().union(*listed.values()), drawn),
@@ -262,17 +259,22 @@ def _first_screen(
 
 
 def _by_split(files: _Files, comparison: pd.DataFrame) -> dict[str, Any]:
-    """Return the heat map of recall and the plot of costs of each split."""
+    """Return the heat map of recall, the plot of costs and the calibration of each split."""
     path = files.find(files.layout.table("genres"))
     genres = read_table(path) if path else None
-    maps, plotted = [], []
+    path = files.find(files.layout.table("calibration"))
+    bins = read_values(path) if path else None
+    maps, plotted, panels = [], [], []
     for split, rows in metrics.made(comparison).groupby("split"):
         if genres is not None:
             maps.append((split, page_tables.recall(genres, rows, split)))
         links = [page_tables.anchor(split, name) for name in rows["learner"]]
         plotted.append((split, plots.costs(rows, links)))
+        if bins is not None:
+            panels.append((split, plots.reliability(rows, bins[bins["split"] == split])))
     return {
         "recall": [(split, one) for split, one in maps if one is not None],
+        "calibration": panels,
         "costs_by_split": [(split, one) for split, one in plotted if one is not None],
     }
 
@@ -428,7 +430,7 @@ def _figures(
     that weren't made are left out: they say but the reason.
     """
     learners = [_place(entries[key]) for key in _keys(metrics.made(comparison))]
-    order = [_CALIBRATION, *learners, *_HEADINGS[1:]]
+    order = [*learners, *_HEADINGS]
     folder = files.layout.figures
     paths = {
         path.relative_to(folder).with_suffix("").as_posix(): path

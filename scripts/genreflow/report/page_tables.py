@@ -22,9 +22,6 @@ _COLUMNS = (
 
 _ALWAYS = ("learner", "bounds", "reason")
 
-_DRAWN = ("calibration",)
-"""Tables that the page shows as a figure alone."""
-
 _CAPTIONS = {
     "classify": "Classifiers, with the best parameters of their grids",
     "ffnn": "Feed-forward networks",
@@ -219,7 +216,6 @@ def pairs(tests: pd.DataFrame | None) -> Table | None:
 
 def further(tables: Mapping[str, pd.DataFrame], marks: Mapping[str, str] | None) -> list[Table]:
     """Lay out all other tables, by name; a table of latencies comes last, in two parts."""
-    tables = {name: own for name, own in tables.items() if name not in _DRAWN}
     captioned = {
         _CAPTIONS.get(name) or name.replace("_", " ").capitalize(): own
         for name, own in tables.items()

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from genreflow.evaluation.ranking import best_of_kinds
 
 COLORS, SHAPES = 6, 7
 """Each group has one of so many colours and one of so many shapes, as the style has them."""
@@ -68,6 +71,51 @@ class Plot:
         """Give each group its look."""
         looks = [f"c{place % COLORS} s{place % SHAPES}" for place in range(len(self.groups))]
         object.__setattr__(self, "looks", looks)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often one learner is right by how sure it is.
+
+    Attributes
+    ----------
+    row
+        Of the comparison.
+    error
+        Its expected calibration error.
+    bins
+        Confidence and accuracy of each bin that holds predictions, and its share of them [%].
+    """
+
+    row: Any
+    error: float
+    bins: Sequence[tuple[float, float, float]]
+
+    @property
+    def said(self) -> str:
+        """What is drawn, in words."""
+        pairs = [f"right {up:.0f} % where {left:.0f} % sure" for left, up, _ in self.bins]
+        return f"{self.row.title}: {', '.join(pairs)}"
+
+
+def reliability(rows: pd.DataFrame, table: pd.DataFrame) -> list[Reliability]:
+    """Lay out the calibration of the best learner of each kind.
+
+    Parameters
+    ----------
+    rows
+        The rows of one split of the comparison.
+    table
+        What `evaluation.calibration.reliability` returned, the rows of this split.
+    """
+    drawn = []
+    for row in best_of_kinds(rows).itertuples():
+        own = table[(table["learner"] == row.learner) & (table["predictions"] > 0)]
+        shares = own["predictions"] / own["predictions"].sum()
+        places = zip(own["confidence"], own["accuracy"], shares, strict=True)
+        bins = [tuple(round(100 * float(value), 1) for value in place) for place in places]
+        drawn.append(Reliability(row, float(own["error"].iloc[0]), bins))
+    return drawn
 
 
 def costs(rows: pd.DataFrame, links: Sequence[str]) -> Plot | None:
