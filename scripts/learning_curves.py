@@ -19,7 +19,8 @@ with logged(snakemake.log[0]):
     drawn = [[learner] for learner in params.monitors] + params.pairs
     for learners, figure in zip(drawn, [*output.single, *output.pairs], strict=True):
         named = {
-            "title": f"{' and '.join(map(titles.get, learners))}, {snakemake.wildcards.family}",
+            "title": f"Learning curves of {' and '.join(map(titles.get, learners))}, "
+            f"{snakemake.wildcards.family}",
             "note": params.note,
         }
         if lacking := [name for name in learners if name in reasons]:

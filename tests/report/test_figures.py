@@ -379,7 +379,7 @@ class TestExplainedVariance:
             small, large = sizes.values()
             said = f"{own}: {small} (90 %), {large} (99 %) of 4096 components"
             assert said in " ".join(" ".join(words).split())
-        assert {"0.9", "0.99", "components", "share of the variance"} <= set(words)
+        assert {"90 %", "99 %", "components", "share of the variance"} <= set(words)
         # a marker a size on the curve, and one in the legend
         assert path.read_text().count("<use xlink:href") >= 3 * count
 

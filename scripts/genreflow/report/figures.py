@@ -61,7 +61,7 @@ def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note
         axes.invert_yaxis()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        percent, label = PercentFormatter(1), "share of the genre's tracks"
+        percent, label = PercentFormatter(1, symbol=" %"), "share of the genre's tracks"
         bar = figure.colorbar(mesh, ax=axes, shrink=0.8, format=percent, label=label)
         bar.outline.set_visible(False)
 
@@ -132,7 +132,7 @@ def learning_curves(
         for axes in panels[-1]:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panels[0, 1].yaxis.set_major_formatter(PercentFormatter(1))
+        panels[0, 1].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         draw_legend(figure, panels.flat, ncols=2)
 
 
@@ -212,7 +212,7 @@ def accuracy_intervals(
             count = f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
             axes.set_title(f"{split}, {count} test tracks")
         panels[-1].set_xlabel("test accuracy, with 95 % interval")
-        panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         drawn = table.filter(["test_high", "published", "baseline"])
         panels[-1].set_xlim(0, min(1.02, drawn.max(axis=None) + 0.04))
         draw_legend(figure, panels, ncols=3)
@@ -283,7 +283,7 @@ def calibration(
             axes.set_ylabel("accuracy")
         for axis in (panels[0, 0].xaxis, panels[0, 0].yaxis):
             axis.set_major_locator(MaxNLocator(2, steps=[5]))
-            axis.set_major_formatter(PercentFormatter(1))
+            axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         draw_legend(figure, panels.flat, ncols=2)
 
 
@@ -339,12 +339,12 @@ def explained_variance(
             axes.plot(numbers, cumulative[numbers - 1], markevery=places, label=label)
         for level in sorted({level for _, sizes in curves.values() for level in sizes}):
             axes.axhline(level, color=_CHANCE, ls=":", lw=0.8, zorder=0)
-            write_beside(axes, level, f"{level:.4g}", fontsize=7.5)
+            write_beside(axes, level, f"{100 * level:.4g} %", fontsize=7.5)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:.0f}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel="components", ylabel="share of the variance", ylim=(0, 1.02))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.grid()
         draw_legend(figure, [axes], ncols=1)
 

@@ -148,7 +148,7 @@
   };
 
   const rate = (part, whole) => make("td", { class: "rate" },
-    whole ? `${Math.round(100 * part / whole)} %` : "–");
+    whole ? String(Math.round(100 * part / whole)) : "–");
 
   const matrix = (details) => {
     const box = details.querySelector(".matrix");
@@ -164,8 +164,8 @@
     const table = make("table", { role: "grid", "aria-label": `Confusion matrix of ${name}` },
       make("caption", {}, make("span", {}, "Test tracks. Rows: true genre; columns: predicted genre"
         + (runs > 1 ? `; the sum of ${runs} runs` : ""))),
-      make("thead", {}, make("tr", {}, make("td"), ...genres.map(heading), heading("Recall"))),
-      make("tbody", {}, ...rows, make("tr", {}, make("th", { scope: "row" }, "Precision"),
+      make("thead", {}, make("tr", {}, make("td"), ...genres.map(heading), heading("Recall, %"))),
+      make("tbody", {}, ...rows, make("tr", {}, make("th", { scope: "row" }, "Precision, %"),
         ...genres.map((_, place) => rate(counts[place][place], sums[place])), make("td"))));
     const scroll = make("div", { class: "scroll" }, table);
     box.append(scroll);

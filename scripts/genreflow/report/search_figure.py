@@ -18,6 +18,7 @@ TRIALS = ("trial", "bracket", "round", "epochs", "score")
 LOGARITHMIC = ("learning_rate", "weight_decay")
 """Hyper-parameters that are drawn on a logarithmic axis, unless they have few values."""
 
+_CALLED = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 _NO_PARAMETERS = (*TRIALS, "continues", "initial_epoch", "note")
 _STEPS = (1, 2, 5, 10)
 _CHOICES = 5  # values of a hyper-parameter that are drawn side by side, whatever their distance
@@ -163,10 +164,10 @@ def _star(axes: Axes, places: pd.Series, best: pd.Series) -> None:
 
 
 def _score_axis(axes: Axes, objective: str) -> None:
-    axes.set_ylabel(objective)
+    axes.set_ylabel(_CALLED.get(objective, objective))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
     if "accuracy" in objective:
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def _effect(axes: Axes, trials: pd.DataFrame, best: pd.Series, name: str) -> None:
