@@ -13,14 +13,14 @@ from genreflow.report.provenance import shareable
 from genreflow.report.tables import Cell, Table, table
 
 _COLUMNS = (
-    *("learner", "split", "bounds", "reason", "against", "validation_accuracy"),
+    *("learner", "split", "bounds", "against", "validation_accuracy"),
     *("milliseconds", "macro_f1", "top2_accuracy", "log_loss", "calibration_error", "published"),
     *("training_accuracy", "fold_mean", "seed_sd", "fold_sd", "repeat_sd", "parameters"),
     *("tracks", "groups", "seeds", "folds"),
 )
 """Columns of the ranking, as far as they tell learners apart."""
 
-_ALWAYS = ("learner", "bounds", "reason")
+_ALWAYS = ("learner", "bounds")
 
 _CAPTIONS = {
     "classify": "Classifiers, with the best parameters of their grids",
@@ -112,13 +112,15 @@ def _differs(column: pd.Series) -> bool:
 
 
 def _learner(row: Any, badges: Sequence[str] = (), *, is_short: bool = False) -> Cell:
-    """Name a learner, with what must stand by its numbers."""
+    """Name a learner, with what must stand by its numbers, or why it has none."""
+    is_made = not pd.isna(row.test_accuracy)
     mark = [row.mark] if isinstance(row.mark, str) and row.mark else []
+    name = "" if is_short or row.title == row.learner else row.learner
     return Cell(
         row.title,
-        link="" if pd.isna(row.test_accuracy) else anchor(row.split, row.learner),
-        badges=[*mark, *badges],
-        small="" if is_short or row.title == row.learner else row.learner,
+        link=anchor(row.split, row.learner) if is_made else "",
+        badges=[*mark, *badges, *([] if is_made else ["not made"])],
+        small=name if is_made else f"{name}: {row.reason}".removeprefix(": "),
     )
 
 

@@ -61,7 +61,6 @@ MEANINGS = {
     "repeat_sd": "standard deviation of the test accuracy over repeats",
     "fold_mean": "mean over folds, each counting the same however many tracks it has",
     "published": "the study's number for this learner on this very split, on FMA small only",
-    "reason": "why the learner could not be made of these data, or was left out",
 }
 """What the columns of the ranking mean, as docs/numbers.md says it."""
 
