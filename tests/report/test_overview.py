@@ -123,6 +123,44 @@ class TestCosts:
         assert plots.costs(comparison().head(1), ["a"]) is None
 
 
+class TestTrainingSizes:
+    def parts(self, sizes):
+        """Return cross-validations that test tracks 0 to 9, by how many tracks they train on."""
+        return {
+            f"cv-{number}": pd.DataFrame(
+                {
+                    "track_id": [f"{track}" for track in range(10)] + ["x"] * size,
+                    "part": ["test"] * 10 + ["training"] * size,
+                    "split": f"cv-{number}-r1",
+                }
+            )
+            for number, size in enumerate(sizes)
+        }
+
+    def rows(self, count):
+        made = comparison().dropna(subset="test_accuracy")
+        splits = [made.assign(split=f"cv-{number}") for number in range(count)]
+        return pd.concat(splits, ignore_index=True)
+
+    def test_best_of_each_kind_by_size(self):
+        plot = plots.training_sizes(self.rows(2), self.parts([100, 50]))
+        assert plot.groups == ["A two", "B one", "C one"]
+        assert [point.group for point in plot.points] == [0, 1, 2, 0, 1, 2]
+        x = [point.x for point in plot.points]
+        assert x[:3] == [x[0]] * 3 and x[3] == pytest.approx(2 * x[0], abs=0.02)
+        assert {text for _, text in plot.x_ticks} == {"50", "100"}
+        assert plot.points[0].said == "A two, cv-1: 80.0 % after 50 tracks"
+        assert len(plot.lines) == 3
+
+    def test_only_splits_that_test_the_same_tracks_are_compared(self):
+        assert plots.training_sizes(self.rows(2), self.parts([50, 50])) is None
+        assert plots.training_sizes(self.rows(1), self.parts([50])) is None
+        parts = self.parts([50, 100])
+        parts["cv-1"].loc[0, "track_id"] = "another"
+        assert plots.training_sizes(self.rows(2), parts) is None
+        assert plots.training_sizes(self.rows(2).head(0), self.parts([50, 100])) is None
+
+
 class TestMap:
     def test_is_what_scikit_learn_finds(self, tmp_path):
         rng = np.random.default_rng(0)

@@ -66,6 +66,7 @@ class Page(HTMLParser):
             self._script = None
 
     def handle_data(self, data):
+        data = data.replace("\xa0", " ")
         if self._script is not None:
             self._script += data
             return

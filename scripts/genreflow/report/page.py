@@ -18,7 +18,7 @@ from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import costs, metrics
 from genreflow.evaluation.ranking import by_validation
-from genreflow.layout import PREDICTIONS, Layout
+from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
 from genreflow.pages.links import link
 from genreflow.pages.render import render
@@ -26,6 +26,7 @@ from genreflow.report import clips as report_clips
 from genreflow.report import limits as report_limits
 from genreflow.report import overview, page_tables, plots, tracks_map
 from genreflow.report.embedded import Figure, embed
+from genreflow.report.files import Files
 from genreflow.report.provenance import shareable
 from genreflow.report.thumbnails import thumbnails
 from genreflow.runtime.files import read_table, read_values, write_text
@@ -129,7 +130,7 @@ def write(
     """
     path = Path(path)
     root = link(results, path.parent)
-    found = _Files(Path(results), files)
+    found = Files(Path(results), files)
     content = _content(found, root, limits=limits, marks=marks, about=about or {})
     ran = {
         "Kind of corpus": config.get("corpus", {}).get("kind", ""),
@@ -152,36 +153,8 @@ def write(
     return path.stat().st_size
 
 
-class _Files:
-    """The files that a page is made from."""
-
-    def __init__(self, results: Path, files: Iterable[str | Path]):
-        self.results, self.layout = results, Layout(results)
-        self._paths = dict.fromkeys(sorted({Path(file) for file in files}))
-        for path in self._paths:
-            if not path.is_relative_to(results):
-                raise GenreflowError(f"{path}: the report of {results} takes files below it only.")
-
-    def below(self, folder: str, suffix: str) -> list[Path]:
-        # Suffixes first: there may be a benchmark file for each of 100,000 tracks.
-        ending = [path for path in self._paths if path.suffix == suffix]
-        return [path for path in ending if path.is_relative_to(folder)]
-
-    def predictions(self) -> list[Path]:
-        return [path for path in self._paths if path.name == PREDICTIONS]
-
-    def find(self, file: str) -> Path | None:
-        return Path(file) if Path(file) in self._paths else None
-
-    def require(self, file: str) -> Path:
-        path = self.find(file)
-        if path is None:
-            raise GenreflowError(f"{file}: the report can't be made without it. Give it, too.")
-        return path
-
-
 def _content(
-    files: _Files,
+    files: Files,
     root: str,
     *,
     limits: Sequence[str],
@@ -214,6 +187,7 @@ def _content(
         "tests": page_tables.pairs(tests),
         **_first_screen(comparison, tests, learners),
         **_by_split(files, comparison),
+        "sizes": plots.training_sizes(metrics.made(comparison), parts),
         "map": drawn,
         "figure_bytes": sum(one.size for own in figures.values() for one in own if one.source),
         "learners": learners,
@@ -226,7 +200,7 @@ def _content(
 
 
 def _limits(
-    files: _Files,
+    files: Files,
     comparison: pd.DataFrame,
     parts: Mapping[str, pd.DataFrame],
     tracks: pd.DataFrame,
@@ -258,7 +232,7 @@ def _first_screen(
     return {"splits": splits, "first": first, "pair": pair}
 
 
-def _by_split(files: _Files, comparison: pd.DataFrame) -> dict[str, Any]:
+def _by_split(files: Files, comparison: pd.DataFrame) -> dict[str, Any]:
     """Return the heat map of recall, the plot of costs and the calibration of each split."""
     path = files.find(files.layout.table("genres"))
     genres = read_table(path) if path else None
@@ -280,7 +254,7 @@ def _by_split(files: _Files, comparison: pd.DataFrame) -> dict[str, Any]:
 
 
 def _map(
-    files: _Files,
+    files: Files,
     comparison: pd.DataFrame,
     tracks: pd.DataFrame,
     matrices: Mapping[_Key, Mapping[str, str]],
@@ -297,7 +271,7 @@ def _map(
 
 
 def _ran(
-    files: _Files,
+    files: Files,
     tracks: pd.DataFrame,
     parts: Mapping[str, pd.DataFrame],
     comparison: pd.DataFrame,
@@ -321,7 +295,7 @@ def _ran(
 
 
 def _clips(
-    files: _Files,
+    files: Files,
     root: str,
     tracks: pd.DataFrame,
     learners: Sequence[Learner],
@@ -354,7 +328,7 @@ def _clips(
     }
 
 
-def _parts(files: _Files) -> dict[str, pd.DataFrame]:
+def _parts(files: Files) -> dict[str, pd.DataFrame]:
     """Return track_id, part and split (the fold) by the name of the split or cross-validation."""
     pieces = defaultdict(list)
     for path in files.below(files.layout.splits, ".csv"):
@@ -363,7 +337,7 @@ def _parts(files: _Files) -> dict[str, pd.DataFrame]:
 
 
 def _entries(
-    files: _Files, comparison: pd.DataFrame, marks: Mapping[str, str] | None
+    files: Files, comparison: pd.DataFrame, marks: Mapping[str, str] | None
 ) -> dict[_Key, list[Entry]]:
     """Return the predictions of each learner, all of which the comparison has."""
     entries = defaultdict(list)
@@ -422,7 +396,7 @@ def _place(entries: Sequence[Entry]) -> str:
 
 
 def _figures(
-    files: _Files, comparison: pd.DataFrame, entries: Mapping[_Key, Sequence[Entry]], root: str
+    files: Files, comparison: pd.DataFrame, entries: Mapping[_Key, Sequence[Entry]], root: str
 ) -> dict[str, list[Figure]]:
     """Return the figures by their section, or the place of their learner.
 

@@ -1,6 +1,7 @@
 """Plots that the page draws itself, as places in percent: readable at any width, dark or light."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,8 @@ class Plot:
         What the colours and shapes stand for.
     said
         What can be read from it, in words.
+    joined
+        Whether the points of a group are joined by a line.
     """
 
     title: str
@@ -65,7 +68,18 @@ class Plot:
     x_ticks: Sequence[tuple[float, str]] = ()
     y_ticks: Sequence[tuple[float, str]] = ()
     said: str = ""
+    joined: bool = False
     looks: Sequence[str] = field(init=False)
+
+    @property
+    def lines(self) -> list[str]:
+        """The paths that join the points of each group, in an SVG of 100 x 100."""
+        if not self.joined:
+            return []
+        places = defaultdict(list)
+        for point in self.points:
+            places[point.group].append(f"{point.x} {100 - point.y:.2f}")
+        return [f"M{' L'.join(places[group])}" for group in sorted(places)]
 
     def __post_init__(self) -> None:
         """Give each group its look."""
@@ -163,11 +177,58 @@ def costs(rows: pd.DataFrame, links: Sequence[str]) -> Plot | None:
             (round(100 * (np.log10(t) - low) / (high - low), 2), f"{t:g}")
             for t in _decades(low, high)
         ],
-        [
-            (round(100 * (share - bottom) / (top - bottom), 2), f"{100 * share:.0f} %")
-            for share in _rounds(bottom, top)
-        ],
+        _share_ticks(bottom, top),
         _frontier(rows, times),
+    )
+
+
+def training_sizes(comparison: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> Plot | None:
+    """Plot the test accuracy of the best learner of each kind against the size of training.
+
+    Parameters
+    ----------
+    comparison
+        The learners that were made.
+    parts
+        By the name of each split or cross-validation: track_id, part, split (the fold).
+
+    Returns
+    -------
+    Plot or None
+        None where no two splits test the same tracks after training on different numbers.
+    """
+    sizes, tested = {}, defaultdict(list)
+    for split, own in parts.items():
+        sizes[split] = round((own["part"] == "training").sum() / own["split"].nunique())
+        tested[frozenset(own.loc[own["part"] == "test", "track_id"])].append(split)
+    splits = max(tested.values(), key=lambda some: len({sizes[split] for split in some}))
+    rows = comparison[comparison["split"].isin(splits)]
+    best = best_of_kinds(rows[rows["split"] == max(splits, key=sizes.get)])
+    if best.empty or len({sizes[split] for split in splits}) < 2:
+        return None
+    names = best["learner"].tolist()
+    rows = rows[rows["learner"].isin(names)].assign(size=rows["split"].map(sizes))
+    bottom, top = _bounds(rows["test_accuracy"])
+    whole = 1.1 * max(sizes[split] for split in splits)
+    points = [
+        Point(
+            round(100 * row.size / whole, 2),
+            round(100 * (row.test_accuracy - bottom) / (top - bottom), 2),
+            names.index(row.learner),
+            f"{row.title}, {row.split}: {100 * row.test_accuracy:.1f} % after {row.size:,} tracks",
+        )
+        for row in rows.sort_values("size").itertuples(name="Row")
+    ]
+    return Plot(
+        "Test accuracy by the number of training tracks",
+        "training tracks",
+        "test accuracy",
+        points,
+        best["title"].tolist(),
+        [(round(100 * sizes[split] / whole, 2), f"{sizes[split]:,}") for split in splits],
+        _share_ticks(bottom, top),
+        "All these splits test the same tracks.",
+        joined=True,
     )
 
 
@@ -188,9 +249,10 @@ def _bounds(shares: pd.Series) -> tuple[float, float]:
     return max(low - 0.05, 0.0), min(high + 0.05, 1.05)
 
 
-def _rounds(low: float, high: float) -> list[float]:
+def _share_ticks(low: float, high: float) -> list[tuple[float, str]]:
     step = 0.2 if high - low > 0.5 else 0.1
-    return [share for share in np.arange(0, 1 + step / 2, step) if low <= share <= high]
+    shares = [share for share in np.arange(0, 1 + step / 2, step) if low <= share <= high]
+    return [(round(100 * (one - low) / (high - low), 2), f"{100 * one:.0f} %") for one in shares]
 
 
 def _decades(low: float, high: float) -> list[float]:
