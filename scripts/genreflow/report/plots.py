@@ -217,7 +217,7 @@ def training_sizes(comparison: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) 
             names.index(row.learner),
             f"{row.title}, {row.split}: {100 * row.test_accuracy:.1f} % after {row.size:,} tracks",
         )
-        for row in rows.sort_values("size").itertuples(name="Row")
+        for row in rows.sort_values("size", kind="stable").itertuples(name="Row")
     ]
     return Plot(
         "Test accuracy by the number of training tracks",
