@@ -56,7 +56,7 @@ rule tables:
             layout.table("significance"),
             caption="../report/ranking.rst",
             category="Ranking",
-            labels={"table": "McNemar's tests"},
+            labels={"table": "tests between learners"},
         ),
         tests_markdown=layout.table("significance", "md"),
         genres=layout.table("genres"),
@@ -78,6 +78,7 @@ rule tables:
         marks=PLAN.marks,
         left_out=PLAN.left_out,
         about=PLAN.about,
+        choice=STAGES.choice,
         note=PLAN.notes,
         code=code("tables.py"),
     message:
@@ -114,6 +115,38 @@ rule accuracy_figure:
         "Draw the accuracies"
     script:
         "../scripts/accuracy_figure.py"
+
+
+rule standing:
+    """Put the results on FMA small's official split among published ones."""
+    input:
+        layout.table("comparison"),
+    output:
+        csv=layout.table("standing"),
+        markdown=layout.table("standing", "md"),
+        figure=report(
+            layout.figure("standing"),
+            caption="../report/standing.rst",
+            category="Ranking",
+            labels={"figure": "published results"},
+        ),
+    log:
+        layout.log("standing"),
+    benchmark:
+        layout.benchmark("standing")
+    conda:
+        "../envs/genreflow.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        note=PLAN.notes,
+        code=code("standing.py"),
+    message:
+        "Look up where the results stand"
+    script:
+        "../scripts/standing.py"
 
 
 rule calibration_figure:

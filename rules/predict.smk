@@ -23,6 +23,7 @@ rule export:
     params:
         results=STAGES.results,
         learner=config["predict"]["learner"],
+        seen=PLAN.seeing_validation,
         learners=lambda wildcards: STAGES.described(
             PLAN.with_members(STAGES.candidates)
         ),

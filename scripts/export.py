@@ -1,13 +1,15 @@
 from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0], visible=True) as say:
-    from genreflow.bundle import bundles, choice
+    from genreflow.bundle import bundles
+    from genreflow.evaluation import choice
     from genreflow.layout import COMBINER, Layout
 
     input, params = snakemake.input, snakemake.params
     layout, learners = Layout(params.results), params.learners
-    seen = [name for name, one in learners.items() if one["learns_from_validation"]]
-    best = choice.choose(input.predictions, folder=params.results, name=params.learner, seen=seen)
+    best = choice.choose(
+        input.predictions, folder=params.results, name=params.learner, seen=params.seen
+    )
     chosen = layout.parse(best)
     members = learners[chosen.learner]["members"]
     fitted = [layout.parse(path) for path in input.members] if members else [chosen]

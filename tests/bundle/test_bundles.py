@@ -18,6 +18,7 @@ from genreflow.features.feature_set import Part
 from genreflow.layout import Layout
 from genreflow.learners import classifiers
 from genreflow.runtime import outcomes
+from genreflow.runtime.files import read_table
 from made.onnx_networks import write_onnx
 from made.predictions import GENRES, drawn_predictions
 from sklearn.metrics import log_loss
@@ -61,6 +62,7 @@ def once_finished(tmp_path_factory):
     table.to_csv(fitted.predictions, index=False)
     licences = np.where(np.arange(len(table)) % 3 == 0, "CC BY", "CC0 1.0")
     manifest = pd.DataFrame({"track_id": table["track_id"], "license": licences})
+    manifest[["artist_id", "album_id", "duplicate_of"]] = ""
     manifest.to_csv(placed(layout.tracks), index=False)
     write_matrix(layout, "handcrafted", HANDCRAFTED)
     with h5py.File(layout.spectrograms, "w") as file:
@@ -365,7 +367,7 @@ def test_the_model_card_shows_texts_as_text(tmp_path, finished):
     fitted = finished.fitted("official", NAME)
     table = drawn_predictions(3).rename(columns={f"p_{GENRES[0]}": f"p_{hostile}"})
     table.replace({GENRES[0]: hostile}).to_csv(fitted.predictions, index=False)
-    manifest = pd.read_csv(finished.tracks, dtype=str).assign(license=f"{hostile}\x1b")
+    manifest = read_table(finished.tracks).assign(license=f"{hostile}\x1b")
     manifest.to_csv(finished.tracks, index=False)
     onnx = tmp_path / "a.onnx"
     write_matrix(finished, "ear/bands", audio_network(onnx))

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from genreflow.corpus import groups
+from genreflow.corpus import groups, splits
 from made.random_tracks import corpus, reachable
 
 
@@ -40,3 +40,29 @@ def test_components_are_known_only_where_something_joins():
     assert groups.known_components(tracks) is None
     tracks.loc[2, "artist_id"] = "1"
     assert same_partition(groups.known_components(tracks), [0, 1, 0])
+
+
+def test_what_is_shared_with_training_is_counted_directly():
+    rows = [
+        # id, artist, album, part
+        ("1", "a", "x", "training"),
+        ("2", "b", "", "validation"),
+        ("3", "a", "", "test"),  # by its artist
+        ("4", "c", "x", "test"),  # by its album
+        ("5", "c", "", "test"),  # only by way of another test track
+        ("6", "b", "", "test"),  # with validation alone
+        ("7", "", "", "test"),
+        ("8", "", "", "training"),
+        ("9", "a", "x", "test"),  # by both: one track
+    ]
+    tracks = pd.DataFrame(rows, columns=["track_id", "artist_id", "album_id", "part"])
+    tracks["duplicate_of"] = ""
+    split = tracks[["track_id", "part"]]
+    found = groups.shared_with_training(split, tracks)
+    assert found == {"artist": 2, "album": 2, "either": 3}
+    assert splits.summary(split, tracks).endswith(
+        "3 of the test tracks share an artist or album with training"
+    )
+    alone = groups.shared_with_training(split, tracks.assign(album_id=""))
+    assert alone == {"artist": 2, "either": 2}
+    assert groups.shared_with_training(split, tracks.assign(album_id="", artist_id="")) == {}

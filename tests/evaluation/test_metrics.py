@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
-from genreflow.evaluation import calibration, metrics, published_results, significance
+from genreflow.evaluation import (
+    calibration,
+    metrics,
+    published_results,
+    significance,
+    uncertainty,
+)
 from genreflow.learners.predictions import Entry
 from genreflow.runtime import outcomes
 from made.predictions import (
@@ -186,6 +192,35 @@ class TestComparison:
         assert shown["Parameters"] == "735,944"
         assert shown["Latency, ms per clip"] == "12"
 
+    def test_the_interval_is_of_artists_where_they_are_known(self):
+        seeds = [random_predictions(seed, 300) for seed in (1, 2)]
+        entries = [entry(frame, seed=seed) for seed, frame in enumerate(seeds)]
+        ids = seeds[0]["track_id"]
+        owners = [f"artist {number % 30}" for number in range(300)]
+        tracks = pd.DataFrame({"track_id": ids, "artist_id": owners, "album_id": ""})
+        tracks = tracks.assign(duplicate_of="").sample(frac=1, random_state=0)
+        (found,) = metrics.comparison(entries, fma_small=False, manifest=tracks).to_dict("records")
+        test = seeds[0].index[seeds[0]["part"] == "test"]
+        right = np.mean([frame["genre"] == frame["predicted"] for frame in seeds], axis=0)[test]
+        artists = np.array(test) % 30
+        ends = (found["test_low"], found["test_high"])
+        assert ends == pytest.approx(uncertainty.interval(right, artists))
+        assert (found["interval"], found["groups"]) == ("by artist", len(set(artists)))
+        unknown = metrics.comparison(entries, fma_small=False, manifest=tracks.assign(artist_id=""))
+        pd.testing.assert_frame_equal(unknown, metrics.comparison(entries, fma_small=False))
+        assert unknown["interval"].tolist() == ["Wilson"] and unknown["groups"].isna().all()
+
+    def test_what_is_used_for_predictions_is_marked_once(self):
+        entries = [entry(random_predictions(n), name) for n, name in enumerate("ab")]
+        entries += [entry(random_predictions(3), "a", "grouped")]
+        settings = {"fma_small": False, "chosen": ("official", "a"), "marks": {"a": "marked"}}
+        table = metrics.comparison(entries, **settings)
+        rows = table[table["chosen"]]
+        assert rows[["split", "learner"]].to_numpy().tolist() == [["official", "a (marked)"]]
+        grouped, official = cells(metrics.to_markdown(table))
+        assert "Used for predictions" not in grouped[0]
+        assert {one["Used for predictions"] for one in official} == {"yes", ""}
+
 
 class TestRecall:
     def test_equals_scikit_learn_over_seeds_and_repeats(self):
@@ -307,7 +342,7 @@ class TestMarkdown:
             **{"Learner": "a", "Test accuracy, % (95 % interval)": interval},
             **{f"{name}, %": f"{100 * share:.1f}" for name, share in shares.items()},
             "Log loss, nat": f"{sklearn.log_loss(true, p):.3f}",
-            **{"Seeds": "1", "Folds": "1", "Test tracks": str(n)},
+            **{"Seeds": "1", "Folds": "1", "Test tracks": str(n), "Interval": "Wilson"},
         }
         (rows,) = cells(metrics.to_markdown(metrics.recall(entries)))
         report = sklearn.classification_report(true, predicted, output_dict=True)
@@ -323,8 +358,8 @@ class TestMarkdown:
 
 def verdicts(better, split="official"):
     """Make tests of `high` against others: who is better, by the other's name."""
-    rows = [(split, "high", other, name) for other, name in better.items()]
-    return pd.DataFrame(rows, columns=["split", "learner", "other", "better"])
+    rows = [(split, "high", other, "A test", name) for other, name in better.items()]
+    return pd.DataFrame(rows, columns=["split", "learner", "other", "test", "better"])
 
 
 class TestSummary:
@@ -338,7 +373,7 @@ class TestSummary:
         three = pd.DataFrame([high, near, low])
         said = metrics.summary(three, verdicts({"low": "high", "near": ""}))
         assert said.startswith("official: highest test accuracy 60.0 %")
-        assert "doesn't tell 1 of 2 other learners from it" in said
+        assert "A test, corrected" in said and "doesn't tell 1 of 2 other learners from it" in said
         said = metrics.summary(three, verdicts({"low": "high", "near": "high"}, "lowest-ids"))
         assert "doesn't tell 2 of 2 other learners from it" in said
         # Without others or tests nothing is best.
@@ -350,8 +385,30 @@ class TestSummary:
         hits = {"good": 0.9, "bad": 0.2, "worse": 0.15}
         entries = [entry(random_predictions(1, 400, hit), name) for name, hit in hits.items()]
         table = metrics.comparison(entries, fma_small=False)
-        said = metrics.summary(table, significance.mcnemar(entries))
+        said = metrics.summary(table, significance.pairs(entries))
         assert said.startswith("official: best test accuracy") and "by good on" in said
+
+    def test_says_what_is_used_and_where_test_is_easier_than_validation(self):
+        parts = ((0.9, 0.6), (0.8, 0.65), (0.5, 0.55))
+        rows = [
+            row(
+                learner=name, test_accuracy=test, validation_accuracy=validation, chosen=name == "b"
+            )
+            for name, (test, validation) in zip("abc", parts, strict=True)
+        ]
+        table = pd.DataFrame(rows).assign(groups=16)
+        said = metrics.summary(table, chosen_by="the best on validation")
+        assert "by a on 48 tracks of 16 artists" in said
+        assert "2 of 3 learners score higher on it, by 15 points in the median" in said
+        assert "(a 90.0 against 60.0 %)" in said and "different artists" in said
+        used = "b, the best on validation (65.0 % on validation, 80.0 % on test)"
+        assert f"Used for predictions: {used}." in said
+        alike = table.assign(validation_accuracy=table["test_accuracy"] - 0.09)
+        assert "easier" not in metrics.summary(alike)
+        first = metrics.summary(table.assign(chosen=table["learner"] == "a"))
+        assert "It is used for predictions (60.0 % on validation, 90.0 % on test)." in first
+        unused = table.assign(chosen=False, validation_accuracy=np.nan)
+        assert not {"used", "Used", "easier"} & set(metrics.summary(unused).split())
 
     def test_one_line_a_split_and_the_note(self):
         table = pd.DataFrame([row(split="lowest-ids", test_low=0.1), row()])
@@ -436,11 +493,9 @@ class TestNotPossible:
         last = table.iloc[3:]
         assert last["learner"].tolist() == ["cnn/big", "ffnn/4 (random weights)"]
         assert last["reason"].tolist() == ["no weights", "too few | tracks"]
-        assert (
-            last.drop(columns=["split", "learner", "title", "kind", "mark", "reason"])
-            .isna()
-            .all(axis=None)
-        )
+        assert not last["chosen"].any()
+        said = ["split", "learner", "title", "kind", "mark", "chosen", "reason"]
+        assert last.drop(columns=said).isna().all(axis=None)
         assert alone["reason"].isna().all()
         # As CSV, whole numbers stay whole.
         table.to_csv(tmp_path / "comparison.csv", index=False)
@@ -459,14 +514,14 @@ class TestNotPossible:
             assert ("too few \\| tracks" in text) == (len(shown) == 4)
         table.to_csv(tmp_path / "comparison.csv", index=False)
         for shown in (table, pd.read_csv(tmp_path / "comparison.csv")):
-            said = metrics.summary(shown, significance.mcnemar(self.OTHERS))
+            said = metrics.summary(shown, significance.pairs(self.OTHERS))
             assert "1 of 4 learners couldn't be made" in said
             assert f"on {table['tracks'][0]} tracks" in said
         assert "couldn't" not in metrics.summary(metrics.made(table))
 
     def test_other_tables_leave_them_out(self, tmp_path):
         entries = [unmade(tmp_path), *self.OTHERS]
-        for make in (metrics.recall, calibration.reliability, significance.mcnemar):
+        for make in (metrics.recall, calibration.reliability, significance.pairs):
             pd.testing.assert_frame_equal(make(entries), make(self.OTHERS))
         with pytest.raises(NotPossible, match=r"^too few . tracks$"):
             metrics.confusion(entries[:1])
@@ -475,7 +530,7 @@ class TestNotPossible:
         entries = [unmade(tmp_path), unmade(tmp_path, "ffnn/8")]
         table = metrics.comparison(entries, fma_small=True)
         assert table["reason"].tolist() == ["too few | tracks"] * 2
-        for make in (metrics.recall, calibration.reliability, significance.mcnemar):
+        for make in (metrics.recall, calibration.reliability, significance.pairs):
             assert make(entries).columns.tolist() == make(self.OTHERS).columns.tolist()
             assert make(entries).empty
         none = "official: none of 2 learners could be made; the table says why."

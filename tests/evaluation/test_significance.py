@@ -14,7 +14,7 @@ from made.predictions import (
     predictions,
     random_predictions,
 )
-from scipy.stats import binomtest
+from scipy.stats import binomtest, permutation_test
 
 
 def learners(hits, split="official"):
@@ -34,13 +34,13 @@ def named(right, learner="a", seed=None, p=None):
 
 
 def only_row(entries):
-    (row,) = significance.mcnemar(entries).to_dict("records")
+    (row,) = significance.pairs(entries).to_dict("records")
     return row
 
 
 def test_every_pair_equals_the_binomial_test_and_holms_correction():
     entries = learners({"a": 0.9, "b": 0.5, "c": 0.45, "d": 0.1})
-    table = significance.mcnemar(entries)
+    table = significance.pairs(entries)
     right = {entry.learner: np.equal(*part_of(entry.predictions)) for entry in entries}
     ranked = sorted(right, key=lambda name: -right[name].mean())
     pairs = list(zip(table["learner"], table["other"], strict=True))
@@ -72,7 +72,7 @@ def test_a_difference_that_many_comparisons_explain_is_none():
     alone = only_row(pair)
     assert alone["p"] == alone["p_corrected"] == pytest.approx(20 / 512)
     assert alone["better"] == "good"
-    table = significance.mcnemar([*pair, named(good, "same")])
+    table = significance.pairs([*pair, named(good, "same")])
     assert table.loc[table["other"] == "bad", "p"].tolist() == pytest.approx([20 / 512] * 2)
     assert (table["better"] == "").all()
     assert table.loc[table["other"] == "same", "p"].item() == 1
@@ -81,11 +81,11 @@ def test_a_difference_that_many_comparisons_explain_is_none():
 def test_splits_are_corrected_apart_and_one_learner_is_no_pair():
     three, single = learners({"a": 0.9, "b": 0.5, "c": 0.4}), cross_validation(1, 2)
     two = learners({"a": 0.9, "b": 0.5}, split="lowest-ids")
-    table = significance.mcnemar([*three, *two, *single])
+    table = significance.pairs([*three, *two, *single])
     assert table.groupby("split").size().to_dict() == {"lowest-ids": 1, "official": 3}
     own = table[table["split"] == "official"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(own, significance.mcnemar(three))
-    none = significance.mcnemar(single)
+    pd.testing.assert_frame_equal(own, significance.pairs(three))
+    none = significance.pairs(single)
     assert none.columns.tolist() == list(significance.COLUMNS)
     assert significance.to_markdown(none) == ""
 
@@ -133,13 +133,13 @@ def test_only_common_tracks_are_compared_and_their_genres_must_agree():
     theirs.loc[tested[0], "genre"] = "Hip-Hop" if other else "Folk"
     track = theirs["track_id"][tested[0]]
     with pytest.raises(GenreflowError, match=rf"a and b|b and a.*track {track} has different"):
-        significance.mcnemar([ours, Entry("b", "official", None, theirs)])
+        significance.pairs([ours, Entry("b", "official", None, theirs)])
 
 
 def test_markdown_lists_what_differs_and_counts_the_others():
     entries = learners({"good|x": 0.9, "b": 0.5, "c": 0.5})
     text = significance.to_markdown(
-        significance.mcnemar(entries, marks={"b": "random weights"}), note="Synthetic."
+        significance.pairs(entries, marks={"b": "random weights"}), note="Synthetic."
     )
     assert text.startswith("## Split official\n\n1 of 3 pairs of learners can't be told apart")
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -148,6 +148,51 @@ def test_markdown_lists_what_differs_and_counts_the_others():
     assert sum("b (random weights)" in line for line in lines) == 1
     assert "*Synthetic.*" in text
     alike = [named([True, False], name) for name in "bc"]
-    none = significance.to_markdown(significance.mcnemar(alike))
+    none = significance.to_markdown(significance.pairs(alike))
     assert "1 of 1 pairs of learners can't be told apart" in none
     assert "|" not in none
+
+
+class TestByArtist:
+    @pytest.mark.parametrize("seed", range(4))
+    def test_p_is_that_of_all_choices_of_signs(self, seed):
+        ahead = np.random.default_rng(seed).integers(-3, 5, 9)
+        sums = [np.dot(signs, ahead) for signs in itertools.product((-1, 1), repeat=9)]
+        expected = np.mean(np.abs(sums) >= abs(ahead.sum()))
+        assert significance.permutation_p(ahead) == pytest.approx(expected, rel=1e-12)
+        settings = {"permutation_type": "samples", "n_resamples": np.inf}
+        found = permutation_test((ahead, 0 * ahead), lambda x, y: np.sum(x - y), **settings)
+        assert significance.permutation_p(ahead) == pytest.approx(found.pvalue, rel=1e-12)
+
+    def test_of_single_tracks_is_mcnemars(self):
+        ahead = np.array([1] * 3 + [-1] * 11 + [0] * 30)
+        assert significance.permutation_p(ahead) == pytest.approx(binomtest(3, 14).pvalue)
+        assert significance.permutation_p(np.zeros(5, int)) == 1
+
+    def test_of_hundreds_of_artists_is_that_of_drawn_signs(self):
+        rng = np.random.default_rng(0)
+        ahead = rng.integers(-2, 4, 300)
+        ahead = ahead - (ahead.sum() - 50) // 300
+        sums = rng.choice([-1, 1], (20000, 300)) @ ahead
+        drawn = np.mean(np.abs(sums) >= abs(ahead.sum()))
+        assert significance.permutation_p(ahead) == pytest.approx(drawn, abs=0.01)
+
+    def test_tracks_of_an_artist_count_together(self):
+        good, bad = np.ones(40, bool), np.arange(40) >= 12
+        entries = [named(good, "good"), named(bad, "bad")]
+        ids = entries[0].predictions["track_id"]
+        columns = {"album_id": "", "duplicate_of": ""}
+        # The twelve that only one has right are of two artists, or of twelve.
+        for size, groups, p in ((6, 7, 0.5), (1, 40, 2**-11)):
+            owners = [str(number // size) for number in range(40)]
+            tracks = pd.DataFrame({"track_id": ids, "artist_id": owners}).assign(**columns)
+            (row,) = significance.pairs(entries, manifest=tracks).to_dict("records")
+            assert (row["tracks"], row["groups"], row["only_learner"]) == (40, groups, 12)
+            assert row["p"] == pytest.approx(p)
+            name = significance.BY_ARTIST if size > 1 else significance.MCNEMAR
+            assert (row["test"], row["better"]) == (name, "" if size > 1 else "good")
+        unknown = significance.pairs(entries, manifest=tracks.assign(artist_id=""))
+        pd.testing.assert_frame_equal(unknown, significance.pairs(entries))
+        assert unknown["groups"].isna().all()
+        shown = significance.pairs(entries, manifest=tracks.assign(artist_id=owners[::-1]))
+        assert "McNemar's exact test" in significance.to_markdown(shown)

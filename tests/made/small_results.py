@@ -11,7 +11,7 @@ from genreflow.features.matrices import write_matrix
 from genreflow.features.spectrograms import Settings, write_shard
 from genreflow.learners.predictions import Entry
 from genreflow.report import figures
-from genreflow.runtime.files import write_csv
+from genreflow.runtime.files import read_table, write_csv
 
 GENRES = ["</script><script>alert(1)</script>", "Drum & \"Bass\" 'n' <b>Co</b>", "Folk"]
 TITLE = "<img src=x onerror=\"document.title='hacked'\"> {{ 7 * 7 }} &amp;"
@@ -47,6 +47,7 @@ def make(folder, tracks=60):
             # Track 3 (test) and track 0 (training) are of one artist.
             "artist_id": ["0" if number == 3 else str(number) for number in range(tracks)],
             "album_id": "",
+            "duplicate_of": "",
         }
     )
     parts = pd.Series([_PARTS[number % 5] for number in range(tracks)])
@@ -89,12 +90,14 @@ def _write_predictions(folder, manifest, parts):
 
 def write_tables(folder):
     found = entries(folder)
+    known = {"manifest": read_table(folder / "corpus/tracks.csv"), "marks": MARKS}
+    about = {"about": ABOUT, "latency_seconds": SECONDS}
     comparison = metrics.comparison(
-        found, fma_small=True, marks=MARKS, about=ABOUT, latency_seconds=SECONDS
+        found, fma_small=True, chosen=("official", "ffnn/64"), **known, **about
     )
     write_csv(comparison, folder / "tables/comparison.csv")
     write_csv(metrics.recall(found, marks=MARKS), folder / "tables/genres.csv")
-    write_csv(significance.mcnemar(found, marks=MARKS), folder / "tables/mcnemar.csv")
+    write_csv(significance.pairs(found, **known), folder / "tables/significance.csv")
     further = pd.DataFrame({"learner": ["a", "b", "c"], "dimensions": [9, 100, 20]})
     write_csv(further, folder / "tables/classify.csv")
 

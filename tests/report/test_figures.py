@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.evaluation import calibration
-from genreflow.report import figures
+from genreflow.evaluation import calibration, standing
+from genreflow.report import figures, standing_figure
 from genreflow.report.drawing import draw_reason
 from genreflow.report.search_figure import TRIALS, search
 from made.drawings import cut, texts
@@ -68,7 +68,8 @@ def table(**columns):
     learners = ["classify/vgg16/fc2/pca-0.90/svm-rbf", "cnn/simple", "ffnn/<64>"]
     rows = {"split": ["lowest-ids", "official", "official"], "learner": learners}
     rows |= {"title": learners, "mark": ["random weights", "", ""]}
-    rows |= {"tracks": [1596, 800, 800], "test_accuracy": [0.461, 0.397, 0.123]}
+    rows |= {"tracks": [1596, 800, 800], "groups": [np.nan, 160, 160]}
+    rows |= {"test_accuracy": [0.461, 0.397, 0.123]}
     rows |= {"test_low": [0.437, 0.364, 0.102], "test_high": [0.486, 0.431, 0.148]}
     return pd.DataFrame(rows).assign(baseline=0.125).assign(**columns)
 
@@ -317,7 +318,10 @@ class TestAccuracyIntervals:
                 "12.3",
                 "chance",
             } <= set(words)
-            assert {"lowest-ids, 1596 test tracks", "official, 800 test tracks"} <= set(words)
+            assert {
+                "lowest-ids, 1596 test tracks",
+                "official, 800 test tracks of 160 artists",
+            } <= set(words)
             assert words.count("published") == times
 
     def test_long_names_are_not_cut(self, tmp_path):
@@ -404,3 +408,18 @@ def test_a_reason_can_be_read(tmp_path):
     said = " ".join(["genre 'Jazz' has 1 track to learn from"] * 60)
     _, words = drawn(tmp_path, draw_reason, said, note=NOTE)
     assert said in " ".join(words)
+
+
+class TestStanding:
+    def test_has_published_results_and_ours_with_intervals(self, tmp_path):
+        rows = [
+            ("Published <CNN>", 0.643, np.nan, np.nan, "Somebody, 2021"),
+            ("cnn/" + "w" * 50, 0.5, 0.4, 0.6, standing.OURS),
+        ]
+        named = pd.DataFrame(rows, columns=["method", "accuracy", "low", "high", "source"])
+        path, words = drawn(tmp_path, standing_figure.standing, named, note=NOTE)
+        assert {"Published <CNN> (Somebody)", "64.3", "50.0", NOTE} <= set(words)
+        (interval,) = thick(path)
+        assert interval[1][0] > interval[0][0]
+        _, words = drawn(tmp_path, standing_figure.standing, named.iloc[:1])
+        assert "this run, with 95 % interval" not in words

@@ -71,6 +71,12 @@ class TestOverview:
         chosen = comparison(chosen=["False", "False", "True", "False", ""])
         said = overview.of_split("official", chosen, tests_of())
         assert (said.first, said.used) == ("b/1", ["b/1"])
+        assert said.trust.startswith(
+            "It is used for predictions as the best on validation (70.0 %)"
+        )
+        named = comparison(chosen=[True, False, False, False, False])
+        said = overview.of_split("official", named, tests_of()).trust
+        assert said.startswith("It is used for predictions (50.0 % on validation). 40 test tracks")
 
     def test_says_how_far_to_trust_it(self):
         said = overview.of_split("official", comparison(), tests_of([("a/2", "c/1")])).trust

@@ -339,7 +339,7 @@ SETTINGS = {
     "latency.clips": (2, ["latency", "tables"]),
     "latency.threads": (1, []),
     "predict.path": ("audio", []),
-    "predict.learner": ("ffnn/4", []),
+    "predict.learner": ("ffnn/4", ["tables"]),
     "predict.hop": (1.0, []),
     # Left out, for a stack would have too few tracks to validate.
     "ensembles.members.*.how": ("stack", ["tables", "confusion_matrices"]),

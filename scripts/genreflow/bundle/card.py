@@ -3,7 +3,8 @@
 After M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,7 @@ def write(
     predictions: pd.DataFrame,
     *,
     corpus: str,
+    extras: Collection[str] = (),
     networks: Mapping[str, str] | None = None,
     note: str = "",
     marks: Mapping[str, str] | None = None,
@@ -36,6 +38,8 @@ def write(
         Of the learner, on all tracks of the split.
     corpus
         Name of the corpus.
+    extras
+        Of the library, that predicting by it needs.
     networks
         The networks whose outputs are features, with their licences and makers ("" where those
         aren't known).
@@ -44,7 +48,7 @@ def write(
     marks
         As for `learners.predictions.marked`.
     tracks
-        The corpus's manifest, for the licences.
+        The corpus's manifest, for artists and licences.
 
     Returns
     -------
@@ -54,7 +58,8 @@ def write(
     name = markdown.escape(marked(bundle.learner, marks))
     # Not the split's own name: a single fold of a cross-validation would be refused.
     entry = Entry(bundle.learner, "exported", bundle.seed, predictions)
-    comparison = metrics.comparison([entry], fma_small=False, marks=marks)
+    manifest = None if tracks is None else read_table(tracks)
+    comparison = metrics.comparison([entry], fma_small=False, manifest=manifest, marks=marks)
     blocks = [
         f"# {markdown.escape(bundle.title) or name}",
         *([f"Its name is {name}."] if bundle.title else []),
@@ -66,9 +71,9 @@ def write(
         "## Limits",
         _limits(bundle, name, note),
         "## Licences",
-        _licences(networks or {}, predictions, tracks),
+        _licences(networks or {}, predictions, manifest),
         "## Use",
-        _use(bundle),
+        _use(bundle, extras),
         "## Made with",
         _versions(bundle),
     ]
@@ -90,7 +95,7 @@ def _what(bundle: Bundle, predictions: pd.DataFrame, corpus: str) -> str:
 def _numbers(row: pd.Series, bundle: Bundle) -> str:
     percent = markdown.percent
     shown = {
-        f"Test accuracy, % (95 % interval), {row['tracks']} tracks": (
+        f"Test accuracy, % (95 % interval), {metrics.tracks_of(row)}": (
             f"{percent(row['test_accuracy'])} "
             f"({percent(row['test_low'])}-{percent(row['test_high'])})"
         ),
@@ -138,7 +143,7 @@ def _limits(bundle: Bundle, name: str, note: str) -> str:
 
 
 def _licences(
-    networks: Mapping[str, str], predictions: pd.DataFrame, tracks: str | Path | None
+    networks: Mapping[str, str], predictions: pd.DataFrame, manifest: pd.DataFrame | None
 ) -> str:
     text = (
         "The tracks that it was trained on keep their licences, which may restrict what a model of "
@@ -152,9 +157,8 @@ def _licences(
         )
         known = [f"{name}: {credit}" for name, credit in networks.items() if credit]
         text += "".join(f"\n\n- {markdown.escape(line)}" for line in known)
-    if tracks is None:
+    if manifest is None:
         return text
-    manifest = read_table(tracks)
     used = manifest[manifest["track_id"].isin(predictions["track_id"])]
     licences = used["license"] if "license" in used else pd.Series(dtype=str)
     counts = licences.replace("", _UNKNOWN).value_counts().rename_axis("licence").reset_index()
@@ -162,11 +166,15 @@ def _licences(
     return f"{text}\n\n{markdown.table(counts, columns)}" if len(counts) else text
 
 
-def _use(bundle: Bundle) -> str:
+def _use(bundle: Bundle, extras: Collection[str]) -> str:
+    of_extras = f"[{','.join(sorted(extras))}]" if extras else ""
     return (
-        "With the packages of genreflow's `envs/requirements.lock`, in its folder:\n\n"
-        "```\nPYTHONPATH=scripts python -P -m genreflow.bundle.predict "
-        f"{bundle.folder.name} FILE...\n```"
+        "On Python 3.11, 3.12 or 3.13; `genreflow` in the first line is a clone of genreflow's "
+        "repository, and in its place its wheel would do:\n\n"
+        f"```\npython -m pip install './genreflow{of_extras}'\n"
+        f"genreflow predict {shlex.quote(bundle.folder.name)} FILES...\n```\n\n"
+        "Files are audio files, folders or lists. `--page page.html` makes a page to look at and "
+        "listen to; `genreflow predict --help` has the rest."
     )
 
 

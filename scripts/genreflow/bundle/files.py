@@ -17,6 +17,7 @@ from genreflow.bundle import bundles
 from genreflow.bundle.predicted import Prediction, Predictions, escaped
 from genreflow.bundle.prediction import Clips, Predictor, prepare
 from genreflow.errors import GenreflowError
+from genreflow.runtime import extras
 
 AHEAD = 16
 """Files that are prepared ahead, at most."""
@@ -59,6 +60,7 @@ def predict(
     if not files:
         raise GenreflowError("there is nothing to predict: name audio files, a folder or a list")
     read = bundles.read(bundle)
+    extras.require(read.extras, f"the learner in {read.folder}")
     if other := read.other_versions():
         report(f"Predictions may differ a little, for versions differ: {', '.join(other)}")
     if read.note:

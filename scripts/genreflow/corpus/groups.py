@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+KINDS = ("artist", "album")
+"""What tracks may share, beside their audio."""
+
 
 def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
     """Give a number to each group of rows that share a value, directly or by way of others.
@@ -70,6 +73,34 @@ def known_components(tracks: pd.DataFrame) -> np.ndarray | None:
 
     numbers = components(tracks)
     return None if len(np.unique(numbers)) == len(numbers) else numbers
+
+
+def shared_with_training(split: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, int]:
+    """Count the test tracks that share an artist or an album with training, directly.
+
+    Parameters
+    ----------
+    split
+        Columns ``track_id``, ``part``: one split, or one fold.
+    tracks
+        As for `components`.
+
+    Returns
+    -------
+    dict of str to int
+        By those of `KINDS` of which any is known, the tracks that share that; by "either"
+        those that share one of the two. Empty if neither is known.
+    """
+    part = split.set_index("track_id")["part"]
+    rows = tracks[tracks["track_id"].isin(part.index[part != "validation"])]
+    test = rows["track_id"].map(part) == "test"
+    shared = {}
+    for kind in KINDS:
+        own = rows[f"{kind}_id"]
+        if (tracks[f"{kind}_id"] != "").any():
+            shared[kind] = test & (own != "") & own.isin(own[~test])
+    either = {"either": sum(shared.values()) > 0} if shared else {}
+    return {kind: int(found.sum()) for kind, found in (shared | either).items()}
 
 
 def recordings(tracks: pd.DataFrame) -> np.ndarray:

@@ -115,12 +115,10 @@ def summary(split: pd.DataFrame, tracks: pd.DataFrame) -> str:
     """
     part = tracks["track_id"].map(split.set_index("track_id")["part"])
     sizes = ", ".join(f"{(part == one).sum()} {one}" for one in PARTS)
-    if (tracks[["artist_id", "album_id"]] == "").all(axis=None):
-        shared = "artists and albums are not known, so they may be on both sides"
-    else:
-        component = pd.Series(groups.components(tracks), index=tracks.index)
-        crossing = component[part == "test"].isin(component[part == "training"]).sum()
-        shared = f"{crossing} of the test tracks share an artist or album with training"
+    count = groups.shared_with_training(split, tracks)
+    shared = "artists and albums are not known, so they may be on both sides"
+    if count:
+        shared = f"{count['either']} of the test tracks share an artist or album with training"
     left_out = part.isna().sum()
     return f"{sizes}; {shared}" + (
         f"; {left_out} left out, as duplicates or beyond split.training" if left_out else ""

@@ -1,14 +1,15 @@
-"""How well each learner does, from the predictions.csv files alone.
+"""How well each learner does, from the predictions.csv files and the corpus's list of tracks.
 
 The numbers, and what they mean:
 
 - A *run* is one seed on one repeat of a cross-validation (on a split that is no
   cross-validation: one seed). The folds of a run are pooled before anything is counted, so
   that each track is tested exactly once in it; whatever a run yields is then averaged over runs.
-- The 95 % interval of the test accuracy is Wilson's for the mean accuracy over runs as if it
-  were counted once on the distinct test tracks. Seeds and repeats test the same tracks again
-  and so never make the interval narrower. It speaks of other tracks, not of other trainings:
-  for those see the standard deviations over seeds, folds and repeats (ddof 1).
+- The 95 % interval of the test accuracy is that of `evaluation.uncertainty`, for the mean accuracy
+  over runs as if it were counted once on the distinct test tracks: of their artists where these
+  are known, else Wilson's. Seeds and repeats test the same tracks again and so never make the
+  interval narrower. It speaks of other tracks, not of other trainings: for those see the
+  standard deviations over seeds, folds and repeats (ddof 1).
 - The log loss is the mean of minus the natural logarithm of the true genre's probability, which
   is taken for no less than the float64 epsilon (2.2e-16), as scikit-learn does.
 - Where genres lie below others, top-genre accuracy is the share of tracks that are given a genre
@@ -28,12 +29,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score, precision_recall_fscore_support
-from statsmodels.stats.proportion import proportion_confint
 
 from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
-from genreflow.evaluation import calibration, markdown, published_results
+from genreflow.evaluation import calibration, markdown, published_results, uncertainty
 from genreflow.learners.predictions import (
     Entry,
     Group,
@@ -44,14 +44,19 @@ from genreflow.learners.predictions import (
     with_reasons,
 )
 
+EASIER = 0.1
+"""By so much more accuracy on test than on validation, test is much easier."""
+
 _RUN = ["seed", "repeat"]
 _COUNTS = ("seeds", "folds", "tracks")
+_ALL_COUNTS = (*_COUNTS, "groups")
 _MEASURES = (
     *(f"{part}_accuracy" for part in PARTS),
-    *("test_low", "test_high", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
+    *("test_low", "test_high", "interval", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
     *("macro_f1", "log_loss", "top2_accuracy", "top_genre_accuracy"),
     *("calibration_error", "baseline"),
 )
+_NUMBERS = tuple(name for name in _MEASURES if name != "interval")
 
 
 def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
@@ -68,9 +73,14 @@ def _top_genre_accuracy(test: pd.DataFrame, tops: Mapping[str, str]) -> float:
     return (right == given).mean()
 
 
-def _measured(group: Group, tops: Mapping[str, str]) -> dict[str, object]:
+def _measured(
+    group: Group, manifest: pd.DataFrame | None, tops: Mapping[str, str]
+) -> dict[str, object]:
     """Return the row of one learner in the comparison."""
     test, tracks = group.test, group.tracks
+    artists = uncertainty.artists_of(tracks["track_id"], manifest)
+    right = test.groupby("track_id", sort=False)["correct"].mean()[tracks["track_id"]]
+    low, high = uncertainty.interval(right.to_numpy(), artists)
     shares = group.rows.groupby(["part", *_RUN], observed=True)["correct"].mean()
     runs = {part: shares[shares.index.get_level_values("part") == part] for part in PARTS}
     accuracy = {part: own.mean() for part, own in runs.items()}
@@ -78,18 +88,17 @@ def _measured(group: Group, tops: Mapping[str, str]) -> dict[str, object]:
     by_fold = by_fold.groupby(["repeat", "fold"]).mean()
     # Over the genres that were there or were predicted.
     f1 = [f1_score(*run, average="macro", zero_division=0) for run in _labels(group)]
-    # Wilson, E. B. (1927), J. Am. Stat. Assoc. 22 (158), 209-212.
-    right = accuracy["test"] * len(tracks)
-    low, high = proportion_confint(right, len(tracks), alpha=0.05, method="wilson")
     return {
         "split": group.split,
         "learner": group.learner,
         "seeds": test["seed"].nunique(),
         "folds": len(by_fold),
         "tracks": len(tracks),
+        "groups": pd.NA if artists is None else len(np.unique(artists)),
         **{f"{part}_accuracy": share for part, share in accuracy.items()},
         "test_low": low,
         "test_high": high,
+        "interval": uncertainty.method(artists),
         # NaN where there is one only.
         "seed_sd": runs["test"].groupby("seed").mean().std(ddof=1),
         "fold_sd": by_fold.std(ddof=1),
@@ -111,6 +120,8 @@ def comparison(
     entries: Iterable[Entry],
     *,
     fma_small: bool,
+    manifest: pd.DataFrame | None = None,
+    chosen: tuple[str, str] | None = None,
     marks: Mapping[str, str] | None = None,
     parameters: Mapping[str, int] | None = None,
     latency_seconds: Mapping[str, float] | None = None,
@@ -126,6 +137,11 @@ def comparison(
         As for `learners.predictions.groups`.
     fma_small
         Whether the corpus is FMA small, on which the study's numbers were measured.
+    manifest
+        The corpus's tracks: track_id, artist_id, album_id and duplicate_of, "" if unknown. None
+        leaves all artists unknown.
+    chosen
+        Split and learner of what is used for predictions, if that is known.
     marks
         As for `learners.predictions.marked`, which the learners' names go through.
     parameters, latency_seconds, left_out
@@ -141,28 +157,28 @@ def comparison(
     -------
     pandas.DataFrame
         One row a learner and split (a cross-validation is one split), sorted by split, then falling
-        test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks (numbers of
-        seeds, of folds in all repeats, of distinct test tracks); training_accuracy,
-        validation_accuracy, test_accuracy (means over runs); test_low, test_high (95 %
-        interval); seed_sd, fold_sd, repeat_sd (standard deviation of the test accuracy) and
-        fold_mean (its mean over the folds of all repeats, each counting the same), NaN where there
-        is one only; macro_f1, log_loss [nat], top2_accuracy, top_genre_accuracy (NaN without
-        `tops`), calibration_error (of the test part); baseline; parameters and
-        latency_seconds, NA where not given; with `fma_small` published, the study's test
-        accuracy on this very split, or NaN; last reason, why a learner couldn't be made: it
-        comes after the others of its split, and has NA everywhere else. All shares
-        between 0 and 1.
+        test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks, groups
+        (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their artists,
+        NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over runs);
+        test_low, test_high (95 % interval), interval (its method, as `uncertainty.method` calls
+        it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd (standard
+        deviation of the test accuracy) and fold_mean (its mean over the folds of all repeats, each
+        counting the same), NaN where there is one only; macro_f1, log_loss [nat], top2_accuracy,
+        top_genre_accuracy (NaN without `tops`), calibration_error (of the test part); baseline;
+        parameters and latency_seconds, NA where not given; with `fma_small` published, the study's
+        test accuracy on this very split, or NaN; last reason, why a learner couldn't be made: it
+        comes after the others of its split, and has NA everywhere else. All shares between 0 and 1.
 
     Raises
     ------
     GenreflowError
-        As `learners.predictions.groups`.
+        As `learners.predictions.groups` and `uncertainty.artists_of`.
     """
     entries = list(entries)
     table = pd.DataFrame(
-        [_measured(group, tops or {}) for group in groups(entries)],
-        columns=["split", "learner", *_COUNTS, *_MEASURES],
-    ).astype(dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_MEASURES, float))
+        [_measured(group, manifest, tops or {}) for group in groups(entries)],
+        columns=["split", "learner", *_ALL_COUNTS, *_MEASURES],
+    ).astype(dict.fromkeys(_ALL_COUNTS, "Int64") | dict.fromkeys(_NUMBERS, float))
     table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
     table["latency_seconds"] = table["learner"].map(latency_seconds or {}).astype(float)
     if fma_small:
@@ -179,6 +195,8 @@ def comparison(
     table.insert(3, "kind", [one.get("kind", "") for one in said])
     table.insert(4, "mark", [mark_of(name, marks) for name in names])
     table["learner"] = [marked(name, marks) for name in names]
+    keys = zip(table["split"], names, strict=True)
+    table.insert(table.columns.get_loc("interval") + 1, "chosen", [one == chosen for one in keys])
     return table.sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
@@ -299,6 +317,7 @@ _SHOWN = {
     "learner": ("Name", markdown.escape),
     "genre": ("Genre", markdown.escape),
     "test": ("Test accuracy, % (95 % interval)", str),
+    "chosen": ("Used for predictions", lambda chosen: "yes" if chosen else ""),
     "reason": ("Why it couldn't be made", markdown.escape),
     "fold_mean": ("Mean over folds, %", markdown.percent),
     "published": ("Published, %", lambda value: f"{100 * value:.2f}"),
@@ -321,6 +340,8 @@ _SHOWN = {
     "seeds": ("Seeds", str),
     "folds": ("Folds", str),
     "tracks": ("Test tracks", str),
+    "groups": ("Artists", lambda count: f"{count:.0f}"),
+    "interval": ("Interval", markdown.escape),
     "support": ("Test tracks", str),
 }
 
@@ -342,6 +363,8 @@ def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
         ends = zip(shown["test_accuracy"], shown["test_low"], shown["test_high"], strict=True)
         test = [f"{markdown.percent(own)} ({_interval(*interval)})" for own, *interval in ends]
         table = table.assign(test=pd.Series(test, index=shown.index, dtype=object))
+    if "chosen" in table:
+        table = table.assign(chosen=table["chosen"].astype(object).where(table["chosen"]))
     columns = _SHOWN
     if "title" not in table or (table["title"] == table["learner"]).all():
         table, columns = table.drop(columns="title", errors="ignore"), _SHOWN | _BY_NAME
@@ -354,7 +377,7 @@ def named(row: pd.Series) -> str:
     return name if title == name else f"{title} ({name})"
 
 
-def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
+def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by: str) -> str:
     """Say in words which learner of one split is ahead, and whether that means anything."""
     count, rows = len(rows), made(rows)
     if rows.empty:
@@ -373,22 +396,83 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     said = (
         f"{first['split']}: {lead} {markdown.percent(first['test_accuracy'])} % (95 % interval "
         f"{_interval(first['test_low'], first['test_high'])} %) by {named(first)} "
-        f"on {first['tracks']} tracks; naming the most frequent "
+        f"on {tracks_of(first)}; naming the most frequent "
         f"genre each time gets {markdown.percent(first['baseline'])} % (chance)."
     )
     if first["test_low"] <= first["baseline"]:
         said += " That can't be told from chance."
     if tied:
+        tests = tests[tests["split"] == first["split"]]
         said += (
-            f" McNemar's test, corrected for many comparisons, doesn't tell {tied} of "
-            f"{len(others)} other learners from it, so that it isn't shown to be the best."
+            f" {' or '.join(tests['test'].unique())}, corrected for many comparisons, doesn't "
+            f"tell {tied} of {len(others)} other learners from it, so that it isn't shown to be "
+            "the best."
         )
+    said += easier(rows) + _used(rows, chosen_by)
     if count > len(rows):
         said += f" {count - len(rows)} of {count} learners couldn't be made; the table says why."
     return said
 
 
-def summary(table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str = "") -> str:
+def tracks_of(row: pd.Series) -> str:
+    """Say on how many tracks, of how many artists, the learner of a row was tested."""
+    artists = row.get("groups")
+    return f"{row['tracks']} tracks" + ("" if pd.isna(artists) else f" of {artists:.0f} artists")
+
+
+def easier(rows: pd.DataFrame) -> str:
+    """Say so where the test part is much easier than the validation part, and why it may be.
+
+    Parameters
+    ----------
+    rows
+        Those of the learners of one split that were made.
+
+    Returns
+    -------
+    str
+        "", or sentences that begin with a blank.
+    """
+    gaps = rows["test_accuracy"] - rows["validation_accuracy"]
+    if not gaps.median() > EASIER:
+        return ""
+    first, higher, known = rows.iloc[0], int((gaps > 0).sum()), int(gaps.notna().sum())
+    artists = "artists" if pd.notna(first.get("groups")) else "tracks"
+    return (
+        f" The test part is easier than the validation part: {higher} of {known} learners score "
+        f"higher on it, by {100 * gaps.median():.0f} points in the median ({named(first)} "
+        f"{markdown.percent(first['test_accuracy'])} against "
+        f"{markdown.percent(first['validation_accuracy'])} %). The parts hold different {artists}, "
+        "and few of them make one part easy by chance; tracks that share an artist or album with "
+        "training make one easy, too. On other music expect something in between, or less."
+    )
+
+
+def _used(rows: pd.DataFrame, chosen_by: str) -> str:
+    """Say what is used for predictions, and why it needn't be the first."""
+    if "chosen" not in rows or not rows["chosen"].any():
+        return ""
+    one = rows[rows["chosen"]].iloc[0]
+    first = one["learner"] == rows.iloc[0]["learner"]
+    said = "It is used for predictions" if first else f"Used for predictions: {named(one)}"
+    known = (
+        f"{markdown.percent(one['validation_accuracy'])} % on validation, "
+        if pd.notna(one["validation_accuracy"])
+        else ""
+    )
+    return (
+        f" {said}{chosen_by and f', {chosen_by}'} "
+        f"({known}{markdown.percent(one['test_accuracy'])} % on test)."
+    )
+
+
+def summary(
+    table: pd.DataFrame,
+    tests: pd.DataFrame | None = None,
+    *,
+    note: str = "",
+    chosen_by: str = "",
+) -> str:
     """Say in a few words what a comparison shows.
 
     Parameters
@@ -396,17 +480,22 @@ def summary(table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str
     table
         What `comparison` returned.
     tests
-        What `evaluation.significance.mcnemar` returned for the same entries and marks. Without it
+        What `evaluation.significance.pairs` returned for the same entries and marks. Without it
         no learner is called best.
     note
         A line put below.
+    chosen_by
+        By what the learner that is used for predictions was chosen, as `choice.choose` says it.
 
     Returns
     -------
     str
         One line a split: the learner with the highest test accuracy, its interval and chance.
-        It is called best only if the tests say that it is better than each of the others. Then how
-        many couldn't be made.
+        It is called best only if the tests say that it is better than each of the others. Then
+        whether test is much easier than validation, that is by more than `EASIER` in the median
+        over learners; what is used for predictions; and how many couldn't be made.
     """
-    lines = [_said(split, rows, tests) for split, rows in table.groupby("split", sort=False)]
+    lines = [
+        _said(split, rows, tests, chosen_by) for split, rows in table.groupby("split", sort=False)
+    ]
     return "\n".join([*lines, note] if note else lines)

@@ -238,6 +238,11 @@ class Plan:
         return bool(audio_for(self.config))
 
     @property
+    def seeing_validation(self) -> list[str]:
+        """The learners that learned from the validation part, which can't choose among them."""
+        return [one.name for one in self.learners.values() if one.learns_from_validation]
+
+    @property
     def timed(self) -> list[Learner]:
         """The learners that are timed: all single ones that new audio can be predicted by."""
         return [
@@ -300,6 +305,11 @@ class Plan:
     # Tables and figures
 
     @property
+    def has_published(self) -> bool:
+        """Whether there are published results to set ours among."""
+        return self.is_fma_small and "official" in self.splits
+
+    @property
     def variants(self) -> dict[str, Config]:
         """The settings of the CNNs that are trained, by variant."""
         names = [one.own_name for one in self.of_family("cnn")]
@@ -346,6 +356,7 @@ class Plan:
             "ffnn": self.of_family("ffnn"),
             "classify": self.of_family("classify"),
             "latency": self.measures_latency,
+            "standing": self.has_published,
         }
         return [
             *[
@@ -368,6 +379,7 @@ class Plan:
         figure = self.layout.figure
         return [
             figure("accuracy"),
+            *([figure("standing")] if self.has_published else []),
             *self.galleries,
             *[figure(split, "cnn", name, "search") for split, name in self.searches],
             *[figure(family, name) for family in self.families for name in named],

@@ -235,6 +235,17 @@ class Stages(ClipStages):
         return self.plan.features_of(self.plan.timed)
 
     @property
+    def choice(self) -> dict[str, Any]:
+        """How the learner that is used for predictions is chosen, as `choice.marked` takes it.
+
+        Empty where no audio is looked at, so that none can be predicted.
+        """
+        if not self.plan.reads_audio:
+            return {}
+        named = self.plan.config["predict"]["learner"]
+        return {"split": self.plan.splits[0], "name": named, "seen": self.plan.seeing_validation}
+
+    @property
     def candidates(self) -> list[Learner]:
         """The learners of which one is bundled: all of them, or the one that is named."""
         named, there = self.plan.config["predict"]["learner"], self.plan.learners
@@ -266,14 +277,6 @@ class Stages(ClipStages):
 
     def described(self, some: Sequence[Learner]) -> dict[str, dict[str, Any]]:
         """Return what bundles and latency must know of learners, as plain values."""
-        keys = (
-            "name",
-            "title",
-            "model",
-            "matrix",
-            "members",
-            "prediction",
-            "learns_from_validation",
-        )
+        keys = ("name", "title", "model", "matrix", "members", "prediction")
         kept = ({key: asdict(one)[key] for key in keys} for one in some)
         return {one["name"]: one for one in kept}

@@ -210,7 +210,9 @@ def accuracy_intervals(
             _intervals(axes, part)
             low, high = part["tracks"].min(), part["tracks"].max()
             count = f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
-            axes.set_title(f"{split}, {count} test tracks")
+            artists = part["groups"].max()
+            of = "" if pd.isna(artists) else f" of {artists:.0f} artists"
+            axes.set_title(f"{split}, {count} test tracks{of}")
         panels[-1].set_xlabel("test accuracy, with 95 % interval")
         panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         drawn = table.filter(["test_high", "published", "baseline"])

@@ -1,11 +1,13 @@
 """What the numbers of a run don't say, as far as that can be counted."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from genreflow.audio.audit import describe_length
+from genreflow.corpus import groups
 
 MUCH = 0.1
 """A larger share of images that is repetition is worth a line."""
@@ -44,35 +46,44 @@ def counted(
 
 
 def _few_tracks(made: pd.DataFrame) -> Iterator[str]:
-    """Say what intervals the test tracks of each split leave."""
-    for split, count in made.groupby("split")["tracks"].max().items():
+    """Say what intervals the test tracks of each split leave, or their artists."""
+    for split, own in made.groupby("split"):
+        tracks, artists = own["tracks"].max(), own["groups"].max()
+        by_artist = pd.notna(artists) and artists < tracks
+        count = int(artists if by_artist else tracks)
         low, high = proportion_confint(count / 2, count, alpha=0.05, method="wilson")
+        of = f" of {count:,} artists" if by_artist else ""
+        alike = "where the tracks of an artist are alike, " if by_artist else ""
         yield (
-            f"Split {split}: {count:,} test tracks. An accuracy of 50 % measured on so many "
-            f"could as well be {100 * low:.0f} or {100 * high:.0f} % (95 % interval)."
+            f"Split {split}: {tracks:,} test tracks{of}. An accuracy of 50 % measured on so many "
+            f"could as well be {100 * low:.0f} or {100 * high:.0f} % ({alike}95 % interval)."
         )
 
 
 def _shared(parts: Mapping[str, pd.DataFrame], tracks: pd.DataFrame) -> Iterator[str]:
     """Say how many test tracks have an artist or album that training has too, fold by fold."""
-    for kind in ("artist", "album"):
-        owner = tracks.set_index("track_id")[f"{kind}_id"]
-        known = owner[owner != ""]
-        if known.empty:
+    for split, own in parts.items():
+        count = Counter()
+        for _, fold in own.groupby("split"):
+            count.update(groups.shared_with_training(fold, tracks))
+        if not count:
             yield (
-                f"The {kind}s of the tracks aren't known: nobody can say how many test tracks "
-                f"share theirs with training, which makes them easier."
+                "The artists and albums of the tracks aren't known: nobody can say how many test "
+                "tracks share theirs with training, which makes them easier, and the intervals "
+                "take the tracks for independent."
             )
-            continue
-        for split, own in parts.items():
-            owned = own.assign(owner=own["track_id"].map(known))
-            test = owned[owned["part"] == "test"]
-            training = owned.loc[owned["part"] == "training", ["split", "owner"]].dropna()
-            count = len(test.merge(training.drop_duplicates(), on=["split", "owner"]))
-            yield (
-                f"Split {split}: {count:,} of {len(test):,} test tracks share their {kind} with "
-                f"training{', which makes them easier' if count else ''}."
-            )
+            return
+        kinds = [kind for kind in groups.KINDS if kind in count]
+        each = ", ".join(f"{count[kind]:,} an {kind}" for kind in kinds)
+        each = f" ({each})" if len(kinds) > 1 and count["either"] else ""
+        easier = ", which makes them easier" if count["either"] else ""
+        unknown = "".join(
+            f" Their {one}s aren't known." for one in groups.KINDS if one not in kinds
+        )
+        yield (
+            f"Split {split}: {count['either']:,} of {(own['part'] == 'test').sum():,} test tracks "
+            f"share an {' or an '.join(kinds)} with training{each}{easier}.{unknown}"
+        )
 
 
 def _chosen_by_test(made: pd.DataFrame) -> Iterator[str]:

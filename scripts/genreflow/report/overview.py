@@ -84,13 +84,7 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
     """Say how many tracks speak for it, and which learners no test tells from it."""
     groups = row.get("groups")
     by = "" if pd.isna(groups) or not groups else f" by {groups:,.0f} artists"
-    known = not pd.isna(row["validation_accuracy"])
-    chosen = (
-        f"It is the best on validation ({100 * row['validation_accuracy']:.1f} %). "
-        if known
-        else ""
-    )
-    said = f"{chosen}{row['tracks']:,.0f} test tracks{by} speak for it"
+    said = f"{_chosen(row, made)}{row['tracks']:,.0f} test tracks{by} speak for it"
     others = made[made["learner"] != row["learner"]]
     if row["test_low"] <= row["baseline"]:
         said += ", too few to tell it from chance"
@@ -105,6 +99,18 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
         f"{said}: a paired test finds no significant difference between it and {tied} of the "
         f"{len(others)} other learners."
     )
+
+
+def _chosen(row: pd.Series, made: pd.DataFrame) -> str:
+    """Say why the overview speaks of this learner."""
+    share = row["validation_accuracy"]
+    if pd.isna(share):
+        return ""
+    is_best = share == made["validation_accuracy"].max()
+    if not is_best:
+        return f"It is used for predictions ({100 * share:.1f} % on validation). "
+    used = "used for predictions as " if row.get("chosen") in (True, "True") else ""
+    return f"It is {used}the best on validation ({100 * share:.1f} %). "
 
 
 def hardest(counts: Sequence[Sequence[int]]) -> tuple[int, int] | None:

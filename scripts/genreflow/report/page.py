@@ -33,8 +33,10 @@ from genreflow.runtime.files import read_table, read_values, write_text
 
 _HERE = Path(__file__).parent
 
-_PAIRS, _GALLERIES, _OTHERS = "Learning curves side by side", "Log-mel images", "Other figures"
+_STANDING, _OTHERS = "Where the results stand among published ones", "Other figures"
+_PAIRS, _GALLERIES = "Learning curves side by side", "Log-mel images"
 _SECTIONS = {
+    "standing": _STANDING,
     "search": "Hyperband trials",
     "explained_variance": "Explained variance",
     "genres": _GALLERIES,
@@ -42,7 +44,7 @@ _SECTIONS = {
     "online_augmentation": _GALLERIES,
 }
 """Name of a figure's file -> what it stands under, if that isn't its learner."""
-_HEADINGS = list(dict.fromkeys([_PAIRS, *_SECTIONS.values(), _OTHERS]))
+_HEADINGS = list(dict.fromkeys([_STANDING, _PAIRS, *_SECTIONS.values(), _OTHERS]))
 """What figures stand under, in order."""
 _OWN = ("accuracy", "calibration", "confusion_matrix")
 """Figures of which the page has its own."""
@@ -192,7 +194,8 @@ def _content(
         "figure_bytes": sum(one.size for own in figures.values() for one in own if one.source),
         "learners": learners,
         "clips": [(name, len(listed[name]), len(ids)) for name, ids in tested.items()],
-        "sections": {name: figures[name] for name in _HEADINGS if name in figures},
+        "standing": figures.get(_STANDING, []),
+        "sections": {name: figures[name] for name in _HEADINGS[1:] if name in figures},
         "tables": page_tables.further(tables, marks),
         **_ran(files, tracks, parts, comparison),
         **_clips(files, root, tracks, learners, set().union(*listed.values()), drawn),
@@ -209,13 +212,18 @@ def _limits(
     """Count what the numbers don't say."""
     seeded = any(entry.seed is not None for own in entries.values() for entry in own)
     length = files.find(files.layout.clip_length)
-    return report_limits.counted(
-        metrics.made(comparison),
-        parts,
-        tracks,
-        seeded=seeded,
-        length=json.loads(length.read_text()) if length else None,
-    )
+    made = metrics.made(comparison)
+    easier = (metrics.easier(rows) for _, rows in made.groupby("split"))
+    return [
+        *(said.strip() for said in easier if said),
+        *report_limits.counted(
+            made,
+            parts,
+            tracks,
+            seeded=seeded,
+            length=json.loads(length.read_text()) if length else None,
+        ),
+    ]
 
 
 def _first_screen(
@@ -404,7 +412,7 @@ def _figures(
     that weren't made are left out: they say but the reason.
     """
     learners = [_place(entries[key]) for key in _keys(metrics.made(comparison))]
-    order = [*learners, *_HEADINGS]
+    order = [_STANDING, *learners, *_HEADINGS[1:]]
     folder = files.layout.figures
     paths = {
         path.relative_to(folder).with_suffix("").as_posix(): path

@@ -23,6 +23,7 @@ _HEADINGS = {
     "repeat_sd": "SD over repeats",
     "fold_mean": "Mean over folds",
     "tracks": "Test tracks",
+    "groups": "Artists",
     "support": "Test tracks",
     "only_learner": "Only the learner right",
     "only_other": "Only the other right",

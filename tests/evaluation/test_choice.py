@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from genreflow.bundle.choice import choose
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.evaluation.choice import choose, marked
 from genreflow.layout import Layout
 from genreflow.runtime import outcomes
 from made.predictions import GENRES, predictions
@@ -79,3 +79,25 @@ def test_without_validation_a_learner_has_to_be_named(tmp_path, made):
     with pytest.raises(GenreflowError, match="validation part"):
         choose([path], folder=tmp_path)
     assert choose([path], folder=tmp_path, name="classify/a") == path
+
+
+def test_tables_mark_what_is_chosen_and_go_on_where_nothing_is(tmp_path, made):
+    paths = [made("cnn/a", 4, seed=seed) for seed in (0, 1)] + [made("cnn/b", 8, seed=0)]
+    paths.append(made("cnn/a", 9, split="grouped", seed=0))
+    marking = {"folder": tmp_path, "split": "official"}
+    assert marked(paths, **marking) == (("official", "cnn/b"), "the best on validation")
+    named = marked(paths, name="cnn/a", **marking)
+    assert named == (("official", "cnn/a"), "as predict.learner asks")
+    chosen, why = marked(paths, name="cnn/z", **marking)
+    assert chosen is None and "there is no learner 'cnn/z'" in why
+    outcomes.write_reason(paths[0], "it diverged")
+    chosen, why = marked(paths, name="cnn/a", **marking)
+    assert chosen is None and "it diverged" in why
+
+
+def test_of_a_cross_validation_its_first_fold_chooses(tmp_path, made):
+    folds = [made("cnn/a", hits, split=f"cv-1x2-r1-f{n}") for n, hits in ((1, 7), (2, 5))]
+    folds += [made("cnn/b", hits, split=f"cv-1x2-r1-f{n}") for n, hits in ((1, 5), (2, 9))]
+    chosen, by = marked(folds, folder=tmp_path, split="cv-1x2-r1-f1")
+    assert chosen == ("cv-1x2", "cnn/a")
+    assert by == "the best on validation of the fold cv-1x2-r1-f1"

@@ -1,11 +1,16 @@
-"""Which learner to bundle: the one that is named, or the best by the validation part alone."""
+"""Which learner is used for predictions: the one that is named, or the best by validation alone.
+
+`export` bundles it, and the comparison marks it.
+"""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from genreflow import split_names
 from genreflow.errors import GenreflowError, NotPossible
+from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, read_predictions, unmade
 
 
@@ -76,6 +81,44 @@ def choose(
     best = max(scores, key=lambda learner: tuple(np.mean(scores[learner], axis=0)))
     seed = max(range(len(scores[best])), key=scores[best].__getitem__)
     return Path(own[best][seed].predictions)
+
+
+def marked(
+    predictions: Sequence[str | Path],
+    *,
+    folder: str | Path,
+    split: str,
+    name: str = "",
+    seen: Collection[str] = (),
+) -> tuple[tuple[str, str] | None, str]:
+    """Say what `choose` takes, for tables that must be made whatever it says.
+
+    Parameters
+    ----------
+    predictions
+        Of all learners on all splits.
+    split
+        The one on which a learner is chosen.
+    folder, name, seen
+        As for `choose`.
+
+    Returns
+    -------
+    chosen : tuple of str or None
+        Split (all folds of a cross-validation as one) and learner; None if there is none to choose.
+    by : str
+        By what it is chosen, or why there is none.
+    """
+    layout = Layout(folder)
+    own = [path for path in predictions if layout.parse(path).split == split]
+    try:
+        best = layout.parse(choose(own, folder=folder, name=name, seen=seen))
+    except GenreflowError as error:
+        return None, str(error)
+    family = split_names.family(split)
+    fold = "" if family == split else f" of the fold {split}"
+    by = "as predict.learner asks" if name else f"the best on validation{fold}"
+    return (family, best.learner), by
 
 
 def _score(entry: Entry) -> tuple[float, float]:
