@@ -82,6 +82,8 @@ class TestOverview:
         said = overview.of_split("official", comparison(), tests_of([("a/2", "c/1")])).trust
         assert said.startswith("It is the best on validation (70.0 %). 40 test tracks speak for it")
         assert "no significant difference between it and 2 of the 3 other learners" in said
+        said = overview.of_split("official", comparison(), tests_of()).trust
+        assert "between it and any of the 3 other learners" in said
         differ = [("a/2", "c/1"), ("a/2", "b/1"), ("a/1", "a/2")]
         said = overview.of_split("official", comparison(groups=12.0), tests_of(differ)).trust
         assert "40 test tracks by 12 artists" in said and "each of the 3 others" in said

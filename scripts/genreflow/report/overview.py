@@ -95,8 +95,9 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
     tied = len(others) - int((differ["better"] != "").sum())
     if not tied:
         return f"{said}; a paired test finds it different from each of the {len(others)} others."
+    some = "any" if tied == len(others) else tied
     return (
-        f"{said}: a paired test finds no significant difference between it and {tied} of the "
+        f"{said}: a paired test finds no significant difference between it and {some} of the "
         f"{len(others)} other learners."
     )
 

@@ -91,6 +91,7 @@ def write(
     versions: Mapping[str, str],
     commit: str = "",
     limits: Sequence[str] = (),
+    losses: Sequence[str] = (),
     marks: Mapping[str, str] | None = None,
     about: Mapping[str, Mapping[str, str]] | None = None,
 ) -> int:
@@ -110,9 +111,9 @@ def write(
     config, versions, commit
         Of the run, of what made the results, and of the workflow's code ("" if unknown). Of the
         configuration the page shows what `provenance.shareable` leaves.
-    limits
-        Sentences on what the numbers are worth, to be read first; those of `limits.counted` come
-        by themselves.
+    limits, losses
+        Sentences on what the numbers are worth, to be read first, and on what was left out; those
+        of `limits.counted` come between by themselves.
     marks
         As for `learners.predictions.marked`: how the tables call the learners.
     about
@@ -133,7 +134,8 @@ def write(
     path = Path(path)
     root = link(results, path.parent)
     found = Files(Path(results), files)
-    content = _content(found, root, limits=limits, marks=marks, about=about or {})
+    content = _content(found, root, marks=marks, about=about or {})
+    content["limits"] = [*limits, *content["limits"], *losses]
     ran = {
         "Kind of corpus": config.get("corpus", {}).get("kind", ""),
         "Seed": config.get("seed", ""),
@@ -159,7 +161,6 @@ def _content(
     files: Files,
     root: str,
     *,
-    limits: Sequence[str],
     marks: Mapping[str, str] | None,
     about: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
@@ -183,7 +184,7 @@ def _content(
     drawn = _map(files, comparison, tracks, matrices)
     return {
         "corpus": files.results.name,
-        "limits": [*limits, *_limits(files, comparison, parts, tracks, entries)],
+        "limits": _limits(files, comparison, parts, tracks, entries),
         "ranking": page_tables.ranking(comparison, tests),
         "alike": page_tables.alike(comparison),
         "tests": page_tables.pairs(tests),
