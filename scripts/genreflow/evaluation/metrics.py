@@ -156,7 +156,7 @@ def comparison(
     Returns
     -------
     pandas.DataFrame
-        One row a learner and split (a cross-validation is one split), sorted by split, then falling
+        One row per learner and split (a cross-validation is one split), sorted by split, then falling
         test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks, groups
         (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their artists,
         NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over runs);
@@ -266,7 +266,7 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
     Returns
     -------
     pandas.DataFrame
-        One row a split, learner and genre. Columns: split, learner, genre, support (distinct
+        One row per split, learner and genre. Columns: split, learner, genre, support (distinct
         test tracks), recall, precision, f1 (test part, means over runs). Recall is NaN for a
         genre without test tracks, precision for one that was never predicted.
 

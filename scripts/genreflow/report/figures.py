@@ -27,7 +27,7 @@ from genreflow.report.drawing import (
 )
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-"""The columns of a training history, one row an epoch."""
+"""The columns of a training history, one row per epoch."""
 
 _NONE_MADE = "No learner could be made; the table says why."
 _TRAINING, _VALIDATION, _CHANCE = COLORS[0], COLORS[1], GREY

@@ -120,7 +120,7 @@ def hardest(counts: Sequence[Sequence[int]]) -> tuple[int, int] | None:
     Parameters
     ----------
     counts
-        Tracks, a row a genre and a column a prediction.
+        Tracks, a row per genre and a column per prediction.
 
     Returns
     -------

@@ -167,7 +167,7 @@ def alike(comparison: pd.DataFrame) -> str:
 
 
 def recall(found: pd.DataFrame, comparison: pd.DataFrame, split: str) -> Table | None:
-    """Lay out recall by genre, a row a learner of a split, the hardest genre first.
+    """Lay out recall by genre, one row per learner of a split, the hardest genre first.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def search(
     Parameters
     ----------
     trials
-        One row a trial, with the columns `TRIALS` and one for each hyper-parameter. A
+        One row per trial, with the columns `TRIALS` and one for each hyper-parameter. A
         configuration that was promoted has a row for each round. Trials without a score (NaN)
         aren't drawn, but counted below the figure.
     objective
@@ -110,7 +110,7 @@ def _value(value: object) -> str:
 def _brackets(
     figure: SubFigure, scored: pd.DataFrame, configurations: list[pd.DataFrame], best: pd.Series
 ) -> Axes:
-    """Draw the score of every trial, a panel a bracket, its rounds from left to right."""
+    """Draw the score of every trial, a panel per bracket, its rounds from left to right."""
     # Hyperband runs the bracket with most rounds first, which has the highest number.
     rounds = scored.groupby("bracket")["round"].nunique().sort_index(ascending=False)
     panels = figure.subplots(
