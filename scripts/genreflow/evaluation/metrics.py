@@ -156,18 +156,19 @@ def comparison(
     Returns
     -------
     pandas.DataFrame
-        One row per learner and split (a cross-validation is one split), sorted by split, then falling
-        test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks, groups
-        (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their artists,
-        NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over runs);
-        test_low, test_high (95 % interval), interval (its method, as `uncertainty.method` calls
-        it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd (standard
-        deviation of the test accuracy) and fold_mean (its mean over the folds of all repeats, each
-        counting the same), NaN where there is one only; macro_f1, log_loss [nat], top2_accuracy,
-        top_genre_accuracy (NaN without `tops`), calibration_error (of the test part); baseline;
-        parameters and latency_seconds, NA where not given; with `fma_small` published, the study's
-        test accuracy on this very split, or NaN; last reason, why a learner couldn't be made: it
-        comes after the others of its split, and has NA everywhere else. All shares between 0 and 1.
+        One row per learner and split (a cross-validation is one split), sorted by split, then
+        falling test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks,
+        groups (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their
+        artists, NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over
+        runs); test_low, test_high (95 % interval), interval (its method, as `uncertainty.method`
+        calls it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd
+        (standard deviation of the test accuracy) and fold_mean (its mean over the folds of all
+        repeats, each counting the same), NaN where there is one only; macro_f1, log_loss [nat],
+        top2_accuracy, top_genre_accuracy (NaN without `tops`), calibration_error (of the test
+        part); baseline; parameters and latency_seconds, NA where not given; with `fma_small`
+        published, the study's test accuracy on this very split, or NaN; last reason, why a learner
+        couldn't be made: it comes after the others of its split, and has NA everywhere else. All
+        shares between 0 and 1.
 
     Raises
     ------

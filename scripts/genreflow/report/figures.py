@@ -57,7 +57,7 @@ def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note
         places = np.arange(size) + 0.5
         axes.set_yticks(places, rows)
         axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set(xlabel="predicted", ylabel="genre (tracks)", aspect="equal")
+        axes.set(xlabel="predicted genre", ylabel="true genre (tracks)", aspect="equal")
         axes.invert_yaxis()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
