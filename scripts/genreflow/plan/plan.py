@@ -250,7 +250,7 @@ class Plan:
     def marks(self) -> dict[str, str]:
         """What must stand by the names of learners: which ones rest on random weights."""
         random = [one.matrix or one.name for one in self.learners.values() if one.is_random]
-        return dict.fromkeys(random, "random weights")
+        return dict.fromkeys(random, learner.RANDOM)
 
     @property
     def note(self) -> str:
