@@ -6,6 +6,9 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
+include: "rules/terminal.smk"
+
+
 configfile: workflow.source_path("config.yaml")
 
 
@@ -80,9 +83,14 @@ rule wavs:
 more_memory_by_attempt()
 
 
+onstart:
+    expect_jobs()
+
+
 onsuccess:
     if rules.all.rule in workflow.dag.targetrules:
-        logger.info(checked(ending.results, layout, STAGES.gathered))
+        made_by = ending.command(sys.argv, os.environ)
+        logger.info(checked(ending.results, layout, STAGES.gathered, made_by))
 
 
 onerror:

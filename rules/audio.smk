@@ -22,6 +22,6 @@ rule wav:
         clips=1,
     params:
         settings=STAGES.wav,
-        code=code("wav.sh"),
+        code=code("genreflow/audio/wav.sh"),
     shell:
-        'bash "$GENREFLOW_SCRIPTS/wav.sh" {input:q} {output:q} {params.settings} 2> {log:q}'
+        'bash "$GENREFLOW_SCRIPTS/genreflow/audio/wav.sh" {input:q} {output:q} {params.settings} 2> {log:q}'

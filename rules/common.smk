@@ -4,20 +4,22 @@
 import gc
 import os
 import shutil
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 import imageio_ffmpeg
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from genreflow import config as configuration, split_names
 from genreflow.audio import collect
 from genreflow.corpus import genres, overview, readers, tracks
 from genreflow.errors import GenreflowError
-from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, PATTERNS, Layout
+from genreflow.layout import (
+    CLASSIFIER,
+    COMBINER,
+    NETWORK,
+    PATTERNS,
+    PREDICTIONS,
+    Layout,
+)
 from genreflow.learners import estimators
 from genreflow.plan import plan, stages
 from genreflow.plan.stages import one_of
@@ -145,6 +147,51 @@ def memory_of_attempt(megabytes):
     return lambda wildcards, attempt: megabytes * attempt
 
 
+QUICK = 60
+"""Jobs that may take no more take seconds in most corpora [min]."""
+
+LASTING = ("feature_set", "classifier", "variant", "units")
+"""Wildcards by which jobs of a rule last longer or shorter."""
+
+
+def expect_jobs():
+    """Tell what speaks on the terminal which jobs there are."""
+    if TERMINAL is None:
+        return
+    dag = workflow.dag
+    TERMINAL.expect(
+        {dag.jobid(job): described(job) for job in dag.needrun_jobs()}, said_of_learner
+    )
+
+
+def said_of_learner(paths):
+    """Say how well a learner does on what it didn't learn from, by its predictions."""
+    learner = PLAN.learners[layout.parse(paths[0]).learner]
+    parts = ["test"] if learner.learns_from_validation else ["validation", "test"]
+    return ending.accuracies(paths, parts)
+
+
+def described(job):
+    """Return what is to be known of a job while it runs."""
+    wildcards = job.wildcards
+    made = [str(path) for path in job.output if str(path).endswith(PREDICTIONS)]
+    learner = ""
+    for path in made:
+        fitted = layout.parse(path)
+        family = split_names.family(fitted.split)
+        learner = (
+            f"{fitted.learner} on {family}" if PLAN.families[1:] else fitted.learner
+        )
+    return progress.Job(
+        job.name,
+        (job.name, *(wildcards[name] for name in LASTING if name in wildcards.keys())),
+        is_quick=getattr(job.rule.resources.get("runtime"), "raw", 0)
+        in range(QUICK + 1),
+        learner=learner,
+        predictions="".join(made),
+    )
+
+
 def say_how_to_go_on():
     """Say what failed and what to do after a run that was interrupted, or in which a job failed."""
     # A job may not be able to say it: HDF5 crashes when it can't write.
@@ -153,4 +200,6 @@ def say_how_to_go_on():
     failed = getattr(workflow.scheduler, "failed", ())
     single = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
     jobs = sorted((job.name, ", ".join(map(str, job.log))) for job in single)
-    logger.info(f"\n{ending.failures(jobs, ending.command(sys.argv, os.environ))}")
+    known = TERMINAL.causes if TERMINAL else {}
+    command = ending.command(sys.argv, os.environ)
+    logger.info(f"\n{ending.failures(jobs, command, known)}")

@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged, paced
 
-with logged(snakemake.log[0], outputs=snakemake.output) as say:
+with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow.corpus.groups import known_components
     from genreflow.features import matrices
     from genreflow.learners import classifiers, pca
@@ -11,7 +11,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     split = matrices.labelled(snakemake.input.split, tracks)
     x, split, missing = matrices.of_split(snakemake.input.matrix, split)
     name = f"classify/{wildcards.features}/{wildcards.pca}/{wildcards.classifier}"
-    say(f"{name}, {wildcards.split}: {matrices.said(split, missing)}")
+    print(f"{name}, {wildcards.split}: {matrices.said(split, missing)}")
     share, prepared = pca.share_of(wildcards.pca), None
     if snakemake.input.pca:
         prepared = pca.load(snakemake.input.pca, share=share).pipeline(share)
@@ -25,7 +25,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
         pca=share,
         prepared=prepared,
         threads=snakemake.threads,
-        progress=paced(say, f"fits of {name}, {wildcards.split}"),
+        progress=paced(print, f"fits of {name}, {wildcards.split}"),
         **params.classify,
     )
     classifiers.save(result.model, output.model)

@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
-with logged(snakemake.log[0], outputs=snakemake.output) as say:
+with logged(snakemake.log[0], outputs=snakemake.output):
     from pathlib import Path
 
     from genreflow.features import backend
@@ -25,7 +25,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
             copies=input.copies or None,
             memory_mb=snakemake.resources.images_mb,
             seed=seed,
-            report=lambda line: say(f"{name}: {line}"),
+            report=lambda line: print(f"{name}: {line}"),
             checkpoint=checkpoint,
             **settings,
         )

@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
-with logged(snakemake.log[0], outputs=snakemake.output) as say:
+with logged(snakemake.log[0], outputs=snakemake.output):
     import shutil
     from pathlib import Path
 
@@ -30,7 +30,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     backend.configure(threads=task.threads, seed=task.seed, precision=task.precision)
     name = f"search for cnn/{wildcards.variant}, {wildcards.split}"
     trials, winner = hyperband.search(
-        task, space, factor=factor, workers=workers, say=lambda line: say(f"{name}: {line}")
+        task, space, factor=factor, workers=workers, say=lambda line: print(f"{name}: {line}")
     )
     write_text(snakemake.output.winner, yaml.safe_dump(winner, sort_keys=False))
     write_csv(trials, snakemake.output.trials)

@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
-with logged(snakemake.log[0], outputs=snakemake.output) as say:
+with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow.features import backend, matrices
     from genreflow.learners import ffnn, training
     from genreflow.runtime.files import read_table, write_csv
@@ -11,7 +11,7 @@ with logged(snakemake.log[0], outputs=snakemake.output) as say:
     split = matrices.labelled(snakemake.input.split, read_table(snakemake.input.tracks))
     x, split, missing = matrices.of_split(snakemake.input.matrix, split)
     said = matrices.said(split, missing)
-    say(f"ffnn/{wildcards.units}, {wildcards.split}, seed {seed}: {said}")
+    print(f"ffnn/{wildcards.units}, {wildcards.split}, seed {seed}: {said}")
     model, history, predictions, scores = ffnn.fit(
         x,
         split,

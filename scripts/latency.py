@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
-with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
+with logged(snakemake.log[0], outputs=snakemake.output):
     from genreflow.bundle import bundles, latency
     from genreflow.errors import NotPossible
     from genreflow.features import backend, matrices
@@ -35,4 +35,4 @@ with logged(snakemake.log[0], visible=True, outputs=snakemake.output) as say:
     )
     write_csv(table, output.csv)
     write_text(output.markdown, latency.to_markdown(table, note=params.note, marks=params.marks))
-    say(f"The latency of {len(read)} learners: {output.markdown}")
+    print(f"The latency of {len(read)} learners: {output.markdown}")

@@ -2,7 +2,7 @@ import importlib
 
 from genreflow.runtime.logs import logged
 
-with logged(snakemake.log[0]) as say:
+with logged(snakemake.log[0]):
     params = snakemake.params
     made = importlib.import_module(params.preparer).make(
         snakemake.output[0],
@@ -11,4 +11,4 @@ with logged(snakemake.log[0]) as say:
         images=params.images,
         threads=snakemake.threads,
     )
-    say(f"{snakemake.wildcards.feature_set}: {made}")
+    print(f"{snakemake.wildcards.feature_set}: {made}")

@@ -1,6 +1,6 @@
 from genreflow.runtime.logs import logged
 
-with logged(snakemake.log[0], visible=True) as say:
+with logged(snakemake.log[0]) as say:
     from genreflow.bundle import files, predicted
     from genreflow.errors import GenreflowError
 
@@ -11,7 +11,7 @@ with logged(snakemake.log[0], visible=True) as say:
         hop=params.hop or None,
         threads=snakemake.threads,
         jobs=snakemake.threads,
-        report=say,
+        report=print,
     )
     predicted.write_tables(
         found, by_file=output.predictions, by_window=output.segments, plain=output.plain

@@ -15,7 +15,7 @@ import soundfile
 from genreflow.audio import formats
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "wav.sh"
+SCRIPT = ROOT / "scripts/genreflow/audio/wav.sh"
 CLIPS = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data")) / "fma_clips"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 RATE = 22050

@@ -8,7 +8,7 @@ import imageio_ffmpeg
 import numpy as np
 from genreflow.audio import formats
 
-WAV_SCRIPT = Path(__file__).parents[2] / "scripts" / "wav.sh"
+WAV_SCRIPT = Path(__file__).parents[2] / "scripts/genreflow/audio/wav.sh"
 RATE = 8000
 
 

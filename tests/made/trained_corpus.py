@@ -91,7 +91,7 @@ def wav(source, target):
     """Decode as the rule `wav` does."""
     length = [str(RATE), str(round(CLIP * RATE)), str(CLIP + 2)]
     subprocess.run(
-        ["bash", SCRIPTS / "wav.sh", source, target, *length, *formats.SAFE],
+        ["bash", SCRIPTS / "genreflow/audio/wav.sh", source, target, *length, *formats.SAFE],
         env={**os.environ, "FFMPEG": FFMPEG},
         check=True,
     )

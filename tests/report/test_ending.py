@@ -7,6 +7,7 @@ from genreflow.corpus import genres
 from genreflow.corpus.tracks import Listing, Track
 from genreflow.layout import Layout
 from genreflow.report import ending
+from genreflow.runtime import outcomes
 
 
 def write_results(folder, excluded, rows, **others):
@@ -70,18 +71,43 @@ def test_a_run_that_left_nothing_out_says_nothing(tmp_path):
     assert ending.left_out(Layout(tmp_path)) == ""
 
 
-def test_failed_jobs_are_named_with_their_logs_and_the_command():
-    jobs = [(f"cnn-{number}", f"logs/{number}.log") for number in range(7)]
-    said = ending.failures(jobs, "make run MUSIC='my music'")
-    assert "7 failed" in said
-    assert "  cnn-4: logs/4.log\n  and 2 more\n" in said
-    assert said.endswith("it goes on from here.\n  make run MUSIC='my music'")
+def test_failed_jobs_are_named_with_causes_logs_and_the_command(tmp_path):
+    logs = [tmp_path / f"{number}.log" for number in range(4)]
+    logs[0].write_text("epoch 1 of 9\nTraceback (most recent call last):\nValueError: odd\n\n")
+    for log in logs[1:3]:
+        log.write_text("no weights\x1b[2J")
+    jobs = [("cnn", logs[0]), ("network", logs[1]), ("network", logs[2]), ("wav", logs[3])]
+    first, *lines = ending.failures(jobs, "make run MUSIC='my music'").splitlines()
+    assert first == "Not everything was made: 4 jobs failed."
+    assert lines[:2] == ["  cnn: ValueError: odd", f"    {logs[0]}"]
+    assert "network (2 jobs" in lines[2] and lines[2].endswith(r"no weights\x1b[2J")
+    assert lines[4:6] == ["  wav: it ended without a word", f"    {logs[3]}"]
+    assert lines[-2].endswith("it goes on from here.")
+    assert lines[-1] == "  make run MUSIC='my music'"
 
 
 def test_an_interrupted_run_names_no_job():
     said = ending.failures([], "snakemake --cores 2")
     assert "failed" not in said
     assert said.endswith("  snakemake --cores 2")
+
+
+def write_predictions(path, rows):
+    path.write_text("track_id,part,genre,predicted\n" + "".join(f"1,{row}\n" for row in rows))
+    return str(path)
+
+
+def test_accuracies_are_over_all_folds_and_of_the_parts_that_count(tmp_path):
+    first = ["training,a,b", "validation,a,a", "test,a,a", "test,b,a"]
+    paths = [
+        write_predictions(tmp_path / "1.csv", first),
+        write_predictions(tmp_path / "2.csv", ["validation,a,b", "test,a,a"]),
+    ]
+    both = ["validation", "test"]
+    assert ending.accuracies(paths, both) == "validation 50.0 %, test 66.7 %"
+    assert ending.accuracies(paths, ["test"]) == "test 66.7 %"
+    outcomes.write_reason(tmp_path / "3.csv", "too few")
+    assert ending.accuracies([*paths, str(tmp_path / "3.csv")], both) == ""
 
 
 def test_the_command_is_given_as_a_shell_takes_it():
@@ -91,3 +117,17 @@ def test_the_command_is_given_as_a_shell_takes_it():
     argv[0] = "/env/lib/snakemake/__main__.py"
     assert ending.command(argv, {}).startswith("python -m snakemake --config ")
     assert ending.command(argv, {"GENREFLOW_COMMAND": "make run"}) == "make run"
+
+
+def test_the_next_command_has_the_same_settings():
+    made = {
+        "make run": "make predict FILES=PATH",
+        "make run MUSIC='my music'": "make predict MUSIC='my music' FILES=PATH",
+        "snakemake --cores 2 --configfile a.yaml": (
+            "snakemake predict --cores 2 --configfile a.yaml --config predict=PATH"
+        ),
+        "python -m snakemake --config 'seeds=[0]' --cores 2": (
+            "python -m snakemake predict --config predict=PATH 'seeds=[0]' --cores 2"
+        ),
+    }
+    assert {one: ending.predicting(one) for one in made} == made

@@ -54,7 +54,7 @@ def test_what_is_said_goes_to_the_terminal_too(job):
 def test_a_visible_job_leaves_its_bars_on_the_terminal(job):
     block = "print('bar')\nfrom genreflow.errors import GenreflowError\nsay('half')\n"
     code, log, terminal = job(block + "raise GenreflowError('no network')", ", visible=True")
-    assert (code, log) == (1, "half\nno network\n")
+    assert (code, log) == (1, "half\nError: no network\n")
     assert sorted(terminal.splitlines()) == ["bar", "half"]
 
 
@@ -83,14 +83,14 @@ def test_only_what_the_data_dont_allow_ends_well(job, tmp_path, raised, code, co
 def test_a_job_that_makes_no_learner_fails_for_what_the_data_dont_allow(job):
     block = "from genreflow.errors import NotPossible\nraise NotPossible('too few')"
     code, log, terminal = job(block)
-    assert (code, log, terminal) == (1, "too few\n", "")
+    assert (code, log, terminal) == (1, "Error: too few\n", "")
 
 
 def test_an_error_for_the_user_has_no_traceback(job):
     code, log, _ = job(
         "from genreflow.errors import GenreflowError\nraise GenreflowError('tracks.csv: no column')"
     )
-    assert (code, log) == (1, "tracks.csv: no column\n")
+    assert (code, log) == (1, "Error: tracks.csv: no column\n")
 
 
 def test_any_other_error_has_its_traceback_in_the_log(job):
@@ -125,3 +125,53 @@ def test_progress_is_said_when_it_takes_long(monkeypatch, interval, lines):
     for done in (1, 2):
         progress(done, 3)
     assert said == lines
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        ("1 of 3 clips\nError: no weights\nGet them\n\n", "no weights Get them"),
+        ("Error: no\nTraceback:\nValueError: odd", "no Traceback: ValueError: odd"),
+        ("Traceback (most recent call last):\n  File\nValueError: odd\n", "ValueError: odd"),
+        ("\n", ""),
+    ],
+)
+def test_the_cause_of_a_failure_is_what_its_log_says_last(tmp_path, log, cause):
+    (tmp_path / "log").write_text(log)
+    assert logs.last_words(tmp_path / "log") == cause
+
+
+def test_a_log_that_isnt_there_has_no_last_words(tmp_path):
+    assert logs.last_words(tmp_path / "log") == "" and logs.share_done(tmp_path / "log") == 0
+
+
+@pytest.mark.parametrize(
+    ("log", "share"),
+    [
+        ("17 of 27 fits\n", 17 / 27),
+        ("cnn/a, seed 0: epoch 3 of at most 24: loss 2\nodd\n", 1 / 8),
+        ("features of 12 of 18 tracks\nError: 1 of 18 tracks can't be used\n", 0),
+        ("9 of 3 fits\n0 of 0 fits\n", 0),
+    ],
+)
+def test_how_far_a_job_is_stands_in_its_log(tmp_path, log, share):
+    (tmp_path / "log").write_text(log)
+    assert logs.share_done(tmp_path / "log") == pytest.approx(share)
+
+
+def test_what_libraries_say_at_their_start_is_shown_only_if_they_fail(tmp_path):
+    program = """if True:
+        import os, sys
+        from genreflow.runtime.logs import held_back
+        with held_back():
+            os.write(2, b"noise\\n")
+        print("after", file=sys.stderr, flush=True)
+        with held_back():
+            os.write(2, b"cause\\n")
+            raise ImportError("gone")
+    """
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "noise" not in done.stderr
+    assert done.stderr.startswith("after\ncause\n") and "ImportError: gone" in done.stderr

@@ -214,7 +214,12 @@ def peak_of_wavs(paths, folder):
     The jobs are too short for their benchmarks. The process that starts them is a small one, for
     its own memory counts as theirs.
     """
-    given = [str(harness.ROOT / "scripts" / "wav.sh"), str(folder), formats.SAFE, *map(str, paths)]
+    given = [
+        str(harness.ROOT / "scripts/genreflow/audio/wav.sh"),
+        str(folder),
+        formats.SAFE,
+        *map(str, paths),
+    ]
     done = subprocess.run(
         [sys.executable, "-c", PEAK_OF_WAVS],
         env=os.environ | {"FFMPEG": imageio_ffmpeg.get_ffmpeg_exe()},

@@ -92,6 +92,6 @@ def test_second_run_at_the_same_time_is_refused(fresh):
         release()
         first.wait(timeout=600)
     assert second.returncode != 0
-    assert "other" in second.stderr.split("Workflow start")[1], second.stderr
+    assert "another" in second.stderr or "other Snakemake" in second.stderr, second.stderr
     assert first.returncode == 0
     assert len(list((fresh / AUDITED).glob("*.csv"))) == 3

@@ -13,7 +13,7 @@ from genreflow.audio.formats import SAFE, explain
 from genreflow.audio.wav import read_wav
 from genreflow.errors import GenreflowError
 
-_WAV_SCRIPT = Path(__file__).parents[2] / "wav.sh"
+_WAV_SCRIPT = Path(__file__).with_name("wav.sh")
 
 
 def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:

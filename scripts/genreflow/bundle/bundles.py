@@ -85,12 +85,23 @@ class Bundle(Description):
         by_keras = any(one.uses_keras for one in sets)
         return by_keras or any(model.file.endswith(".keras") for model in self.models)
 
+    @property
+    def extras(self) -> set[str]:
+        """The extras of the library that are needed, of `runtime.extras.EXTRAS`."""
+        sets = [part.feature_set(folder=str(self.folder)) for part in self.parts if part.network]
+        needed = {"networks"} if any(not one.uses_keras for one in sets) else set()
+        return needed | ({"keras"} if self.uses_keras else set())
+
     def other_versions(self) -> list[str]:
-        """Return the packages that have another version here, each as a text."""
+        """Return the packages that have another version here, each as a text.
+
+        Of those that it doesn't need, some may not be there at all.
+        """
+        here = {name: version_of(name) for name in self.versions}
         return [
-            f"{name} {version_of(name) or 'missing'} (the bundle was made with {version})"
+            f"{name} {here[name]} (the bundle was made with {version})"
             for name, version in self.versions.items()
-            if version_of(name) != version
+            if here[name] not in ("", version)
         ]
 
 
@@ -225,6 +236,7 @@ def export(
         parse(part / _DESCRIPTION)
         networks = _networks(part, bundle.parts, credits or {})
         about = {"networks": networks, "note": note, "marks": marks}
+        about["extras"] = replace(bundle, folder=part).extras
         text = card.write(bundle, table, corpus=corpus, tracks=tracks, **about)
         write_text(part / _CARD, text)
     return bundle

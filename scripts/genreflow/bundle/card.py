@@ -3,7 +3,8 @@
 After M. Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,7 @@ def write(
     predictions: pd.DataFrame,
     *,
     corpus: str,
+    extras: Collection[str] = (),
     networks: Mapping[str, str] | None = None,
     note: str = "",
     marks: Mapping[str, str] | None = None,
@@ -36,6 +38,8 @@ def write(
         Of the learner, on all tracks of the split.
     corpus
         Name of the corpus.
+    extras
+        Of the library, that predicting by it needs.
     networks
         The networks whose outputs are features, with their licences and makers ("" where those
         aren't known).
@@ -68,7 +72,7 @@ def write(
         "## Licences",
         _licences(networks or {}, predictions, manifest),
         "## Use",
-        _use(bundle),
+        _use(bundle, extras),
         "## Made with",
         _versions(bundle),
     ]
@@ -162,11 +166,15 @@ def _licences(
     return f"{text}\n\n{markdown.table(counts, columns)}" if len(counts) else text
 
 
-def _use(bundle: Bundle) -> str:
+def _use(bundle: Bundle, extras: Collection[str]) -> str:
+    of_extras = f"[{','.join(sorted(extras))}]" if extras else ""
     return (
-        "With the packages of genreflow's `envs/requirements.lock`, in its folder:\n\n"
-        "```\nPYTHONPATH=scripts python -P -m genreflow.bundle.predict "
-        f"{bundle.folder.name} FILE...\n```"
+        "On Python 3.11, 3.12 or 3.13; `genreflow` in the first line is a clone of genreflow's "
+        "repository, and in its place its wheel would do:\n\n"
+        f"```\npython -m pip install './genreflow{of_extras}'\n"
+        f"genreflow predict {shlex.quote(bundle.folder.name)} FILES...\n```\n\n"
+        "Files are audio files, folders or lists. `--page page.html` makes a page to look at and "
+        "listen to; `genreflow predict --help` has the rest."
     )
 
 

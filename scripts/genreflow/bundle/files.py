@@ -19,6 +19,7 @@ from genreflow.bundle import bundles
 from genreflow.bundle.predicted import DIGITS, Prediction, Predictions, escaped
 from genreflow.bundle.prediction import Clips, Predictor, prepare
 from genreflow.errors import GenreflowError
+from genreflow.runtime import extras
 
 AHEAD = 16
 """Files that are prepared ahead, at most."""
@@ -61,6 +62,7 @@ def predict(
     if not files:
         raise GenreflowError("there is nothing to predict: name audio files, a folder or a list")
     read = bundles.read(bundle)
+    extras.require(read.extras, f"the learner in {read.folder}")
     if other := read.other_versions():
         report(f"Predictions may differ a little, for versions differ: {', '.join(other)}")
     report(f"By {read.learner}" + (f", trained on {read.corpus}" if read.corpus else ""))

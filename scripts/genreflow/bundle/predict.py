@@ -1,4 +1,7 @@
-"""Predict the genres of files: ``python -P -m genreflow.bundle.predict BUNDLE FILE...``."""
+"""Predict the genres of files: ``genreflow predict BUNDLE FILES...``.
+
+From a checkout: ``python -P -m genreflow.bundle.predict``.
+"""
 
 import argparse
 import os
@@ -19,7 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 if at least one file was predicted, 1 if none could be, 2 if the bundle
         or the arguments can't be used.
     """
-    given = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -P -m genreflow.bundle.predict")
+    describe(parser)
+    return predict(parser.parse_args(arguments))
+
+
+def predict(given: argparse.Namespace) -> int:
+    """Do what arguments ask for that `describe` told a parser of; return the exit status."""
     try:
         found = files.predict(
             given.bundle,
@@ -45,12 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if all(one.reason for one in found.files) else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -P -m genreflow.bundle.predict",
-        description="Predict the genre of music by an exported learner.",
-        epilog="Exit status: 0 if at least one file was predicted, 1 if none could be, 2 if the "
-        "bundle or the arguments can't be used.",
+def describe(parser: argparse.ArgumentParser) -> None:
+    """Tell a parser of the arguments."""
+    parser.description = "Predict the genre of music by an exported learner."
+    parser.epilog = (
+        "Exit status: 0 if at least one file was predicted, 1 if none could be, 2 if the "
+        "bundle or the arguments can't be used."
     )
     parser.add_argument("bundle", help="folder of the exported learner")
     parser.add_argument(
@@ -65,7 +74,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--hop", type=float, help="seconds from window to window")
     add("--first-clip", action="store_true", help="look at the first clip of each file only")
     add("--threads", type=int, default=os.cpu_count(), help="of the processor")
-    return parser
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ import warnings
 import zipfile
 from pathlib import Path
 
-import keras
+from genreflow.runtime.logs import held_back
+
+with held_back():  # TensorFlow says what it finds before it can be told not to
+    import keras
 
 from genreflow.errors import GenreflowError, in_a_line
 from genreflow.runtime import archives

@@ -11,8 +11,10 @@ from genreflow.audio.collect import describe
 from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import Listing
 from genreflow.layout import Layout
+from genreflow.runtime import outcomes
 from genreflow.runtime.cells import unguarded
 from genreflow.runtime.files import read_table
+from genreflow.runtime.logs import last_words
 
 NAMED = 5
 """So many learners or jobs are named; of further ones the number is said."""
@@ -41,13 +43,20 @@ def beforehand(listing: Listing, reasons: Mapping[str, str]) -> list[str]:
     return [*lines, *(f"Left out: {some(own)}: {why}." for why, own in learners.items())]
 
 
-def results(layout: Layout, matrices: Iterable[str] = ()) -> str:
-    """Say what a run's table says, what is not in it, and where all is; "" if it made no table.
+def results(layout: Layout, matrices: Iterable[str], command: str) -> str:
+    """Say what a run's table says, what is not in it, where all is, and what can be done next.
 
     Parameters
     ----------
     layout, matrices
         As for `left_out`.
+    command
+        As for `failures`.
+
+    Returns
+    -------
+    str
+        "" if the run made no table.
     """
     summary = Path(layout.table("summary", "txt"))
     if not summary.exists():  # as after --until
@@ -55,8 +64,20 @@ def results(layout: Layout, matrices: Iterable[str] = ()) -> str:
     text = summary.read_text(encoding="utf-8")
     return (
         f"\n{text}\n{left_out(layout, matrices)}"
-        f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}"
+        f"The whole table: {layout.table('comparison', 'md')}\nThe report: {layout.report}\n"
+        f"Next, the genres of your own files by the best learner: {predicting(command)}"
     )
+
+
+def predicting(command: str) -> str:
+    """Return the command that predicts files by what a command made."""
+    if command.startswith("make run"):
+        return f"{command.replace('run', 'predict', 1)} FILES=PATH"
+    # Behind --config the target would be taken for a setting.
+    before, program, after = command.partition("snakemake")
+    if " --config " in after:
+        return f"{before}{program} predict{after.replace('--config', '--config predict=PATH', 1)}"
+    return f"{before}{program} predict{after} --config predict=PATH"
 
 
 def left_out(layout: Layout, matrices: Iterable[str] = ()) -> str:
@@ -127,24 +148,61 @@ def _without_features(layout: Layout, matrices: Iterable[str]) -> Iterator[str]:
             yield f"Without features {name}: {tracks}, {some(ids)}: {reason}"
 
 
-def failures(jobs: Sequence[tuple[str, str]], command: str) -> str:
-    """Say what failed, and the command by which the run goes on.
+def accuracies(paths: Iterable[str], parts: Sequence[str]) -> str:
+    """Say how often a learner is right in each part, over all of its folds and seeds.
+
+    Parameters
+    ----------
+    paths
+        Its predictions.
+    parts
+        Of these.
+
+    Returns
+    -------
+    str
+        For example ``validation 64.6 %, test 95.8 %``; "" if it couldn't be made.
+    """
+    right, total = Counter(), Counter()
+    for path in paths:
+        if outcomes.reason_of(path):
+            return ""
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                total[row["part"]] += 1
+                right[row["part"]] += row["genre"] == row["predicted"]
+    said = (f"{part} {100 * right[part] / total[part]:.1f} %" for part in parts if total[part])
+    return ", ".join(said)
+
+
+def failures(
+    jobs: Iterable[tuple[str, str]], command: str, known: Mapping[str, str] | None = None
+) -> str:
+    """Say what failed and why, and the command by which the run goes on.
 
     Parameters
     ----------
     jobs
-        The name and the log of each job that failed; empty after an interruption.
+        The name of the rule and the log of each job that failed; none after an interruption.
     command
         As it was given.
+    known
+        What else is known of why, by the log.
     """
-    lines = [f"  {name}: {log}" for name, log in jobs[:NAMED]]
-    if len(jobs) > NAMED:
-        lines.append(f"  and {len(jobs) - NAMED} more")
-    failed = [f"{len(jobs)} failed; what went wrong is in its log:", *lines] if jobs else []
+    causes = defaultdict(list)
+    for name, log in jobs:
+        cause = (known or {}).get(log) or last_words(log) or "it ended without a word"
+        causes[name, cause].append(log)
+    number = sum(map(len, causes.values()))
+    lines = ["Not everything was made."]
+    if causes:
+        lines = [f"Not everything was made: {number} job{'s' * (number > 1)} failed."]
+    for (name, cause), logs in causes.items():
+        several = f" ({len(logs)} jobs, whose logs end alike)" if len(logs) > 1 else ""
+        lines += [f"  {name}{several}: {cause}", f"    {logs[0]}"]
     return "\n".join(
         [
-            "Not everything was made.",
-            *failed,
+            *lines,
             "Whatever is whole stays. Mend what is named, if anything, and give the same command:"
             " it goes on from here.",
             f"  {command}",

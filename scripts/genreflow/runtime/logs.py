@@ -2,8 +2,10 @@
 
 import errno
 import os
+import re
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,20 @@ from genreflow.runtime.files import make_anew
 
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
+
+LONGEST = 500
+"""A cause is cut behind so many characters."""
+
+CLEARED = "\r\x1b[K"
+"""What empties the line that the cursor stands in, of a terminal."""
+
+TAIL = 8192
+"""So much of a log is looked at, from its end [bytes]."""
+
+_SHARE = re.compile(r"(?:^|\bepoch )(\d+) of (?:at most )?(\d+)\b")
+
+ERROR = "Error: "
+"""How a user's error begins in a log; all lines from there on are of it."""
 
 DISK = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)))
 """What errors say that the disk is to blame for, in whatever library they arise."""
@@ -56,8 +72,9 @@ def logged(
                 os.dup2(log.fileno(), descriptor)
 
         def say(text: str) -> None:
-            for stream in (log, terminal):
-                print(printable(text, keep="\n\t"), file=stream, flush=True)
+            shown = printable(text, keep="\n\t")
+            print(shown, file=log, flush=True)
+            print(f"{CLEARED if terminal.isatty() else ''}{shown}", file=terminal, flush=True)
 
         try:
             yield say
@@ -65,7 +82,7 @@ def logged(
             if isinstance(error, NotPossible) and list(outputs):
                 outcomes.end(outputs, error, say)
                 return
-            print(error, file=log)
+            print(f"{ERROR}{error}", file=log)
             sys.exit(1)
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
@@ -74,6 +91,54 @@ def logged(
             if found := [words for words in DISK if words in str(error)]:
                 print(f"{found[0]} for the job of {path}: mend that, and run again", file=terminal)
             raise
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Show what the block writes to the file descriptor 2, in C too, only if it fails."""
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
+def _lines_at_end(path: str | Path) -> list[str]:
+    """Return the last lines of a log that hold something; none if there is no such log."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [printable(line, keep="\t") for line in text.splitlines() if line.strip()]
+
+
+def last_words(path: str | Path) -> str:
+    """Return why a job failed, in a line, as its log says it last; "" if there is none.
+
+    That is a user's error, or else the log's last line, in which a traceback names the exception.
+    """
+    lines = _lines_at_end(path)
+    begun = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
+    said = " ".join(line.strip() for line in lines[begun[-1] if begun else -1 :])
+    return said.removeprefix(ERROR)[:LONGEST]
+
+
+def share_done(path: str | Path) -> float:
+    """Return which share of a job is done by what its log says last, as "3 of 9 epochs"; else 0."""
+    for line in reversed(_lines_at_end(path)):
+        if (found := _SHARE.search(line)) and 0 < int(found[1]) <= int(found[2]):
+            return int(found[1]) / int(found[2])
+    return 0.0
 
 
 def paced(say: Callable[[str], None], what: str) -> Callable[[int, int], None]:
