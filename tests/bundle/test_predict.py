@@ -22,7 +22,7 @@ from genreflow.bundle.predicted import Prediction, escaped, read_json, segments,
 from genreflow.bundle.prediction import windows
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import calibration
-from genreflow.learners.learner import RANDOM
+from genreflow.names import RANDOM
 from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS
 
 PROBABILITIES = [f"p_{genre}" for genre in GENRES]

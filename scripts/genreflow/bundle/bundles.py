@@ -29,7 +29,7 @@ from genreflow.errors import GenreflowError
 from genreflow.features import shards
 from genreflow.features.feature_set import SOURCE, Part
 from genreflow.layout import COMBINER, Fitted, Layout
-from genreflow.learners.learner import RANDOM
+from genreflow.names import RANDOM
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import sha256, write_json, write_text
 from genreflow.runtime.versions import version_of

@@ -13,9 +13,6 @@ from genreflow.features.feature_set import Planned
 from genreflow.features.kinds.image_network import weights_file
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK
 
-RANDOM = "random weights"
-"""The mark of a learner that rests on a network that has learned nothing."""
-
 Config = Mapping[str, Any]
 
 
