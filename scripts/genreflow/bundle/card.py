@@ -135,7 +135,7 @@ def _limits(bundle: Bundle, note: str) -> str:
     if bundle.unsure is not None:
         said.append(
             f"Predictions below {100 * bundle.unsure:.0f} % are called unsure: on validation it "
-            "was wrong more often than right there."
+            "was wrong more often than right there. It may be as sure of music of other kinds."
         )
     if note:
         said.insert(0, markdown.escape(note))
