@@ -16,6 +16,7 @@ from genreflow.features.kinds.table import Table
 from genreflow.layout import Fitted, Layout
 from genreflow.learners import learner
 from genreflow.learners.learner import Learner
+from genreflow.names import RANDOM
 from genreflow.plan import feasibility
 
 Config = Mapping[str, Any]
@@ -250,7 +251,7 @@ class Plan:
     def marks(self) -> dict[str, str]:
         """What must stand by the names of learners: which ones rest on random weights."""
         random = [one.matrix or one.name for one in self.learners.values() if one.is_random]
-        return dict.fromkeys(random, "random weights")
+        return dict.fromkeys(random, RANDOM)
 
     @property
     def note(self) -> str:
