@@ -44,7 +44,8 @@ GROWTH = 1.5
 """Most by which the cost of a track may grow from one number of tracks to the next."""
 
 LAUNCHER = """
-import json, resource, sys, time
+import json, re, resource, sys, time
+from pathlib import Path
 from snakemake.cli import main
 start = time.perf_counter()
 try:
@@ -54,7 +55,9 @@ except SystemExit as end:
 elapsed = time.perf_counter() - start
 used = resource.getrusage(resource.RUSAGE_SELF)
 jobs = resource.getrusage(resource.RUSAGE_CHILDREN)
-spent = [used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, jobs.ru_utime + jobs.ru_stime]
+# Not ru_maxrss, which a process takes over from the one that starts it.
+memory = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1000
+spent = [used.ru_utime + used.ru_stime, memory, jobs.ru_utime + jobs.ru_stime]
 with open(sys.argv[1], "w") as file:
     json.dump([code, elapsed, *spent, jobs.ru_maxrss / 1000], file)
 """
@@ -71,7 +74,8 @@ class Run:
     processor, memory
         Of Snakemake's own process [s, MB].
     jobs, largest
-        Processor time of all jobs [s], and memory of the largest process among them [MB].
+        Processor time of all jobs [s], and memory of the largest process among them [MB], which
+        is no less than Snakemake's own.
     """
 
     elapsed: float

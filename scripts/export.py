@@ -30,5 +30,6 @@ with logged(snakemake.log[0], visible=True) as say:
         marks=params.marks,
         credits=params.credits,
         tracks=input.tracks,
+        validated=chosen.learner not in params.seen,
     )
     say(f"{chosen.learner}, trained on {chosen.split}: {snakemake.output[0]}")

@@ -406,7 +406,7 @@ class TestSummary:
         alike = table.assign(validation_accuracy=table["test_accuracy"] - 0.09)
         assert "easier" not in metrics.summary(alike)
         first = metrics.summary(table.assign(chosen=table["learner"] == "a"))
-        assert "It is used for predictions (60.0 % on validation, 90.0 % on test)." in first
+        assert "Used for predictions: a (60.0 % on validation, 90.0 % on test)." in first
         unused = table.assign(chosen=False, validation_accuracy=np.nan)
         assert not {"used", "Used", "easier"} & set(metrics.summary(unused).split())
 

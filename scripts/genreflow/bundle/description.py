@@ -210,6 +210,9 @@ class Description:
         The SHA-256 of each file.
     format
         `FORMAT`.
+    unsure
+        Below this probability of the first genre a prediction is unsure: on validation the learner
+        was wrong more often than right there. None if validation can't tell.
     corpus, note
         What it was trained on, and what must stand by every number of that; "" if nothing.
     """
@@ -229,6 +232,7 @@ class Description:
     members: Annotated[dict[_File, _Sha256], Field(max_length=10_000)]
     format: Annotated[int, AfterValidator(_known)]
     title: _Version = ""
+    unsure: Annotated[float, Field(ge=0, le=1)] | None = None
     corpus: _Version = ""
     note: _Version = ""
     __pydantic_config__ = _STRICT

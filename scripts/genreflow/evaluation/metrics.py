@@ -450,19 +450,15 @@ def easier(rows: pd.DataFrame) -> str:
 
 
 def _used(rows: pd.DataFrame, chosen_by: str) -> str:
-    """Say what is used for predictions, and why it needn't be the first."""
+    """Say what is used for predictions."""
     if "chosen" not in rows or not rows["chosen"].any():
         return ""
     one = rows[rows["chosen"]].iloc[0]
-    first = one["learner"] == rows.iloc[0]["learner"]
-    said = "It is used for predictions" if first else f"Used for predictions: {named(one)}"
-    known = (
-        f"{markdown.percent(one['validation_accuracy'])} % on validation, "
-        if pd.notna(one["validation_accuracy"])
-        else ""
-    )
+    by = f", {chosen_by}" if chosen_by else ""
+    held = one["validation_accuracy"]
+    known = "" if pd.isna(held) else f"{markdown.percent(held)} % on validation, "
     return (
-        f" {said}{chosen_by and f', {chosen_by}'} "
+        f" Used for predictions: {named(one)}{by} "
         f"({known}{markdown.percent(one['test_accuracy'])} % on test)."
     )
 
@@ -486,7 +482,7 @@ def summary(
     note
         A line put below.
     chosen_by
-        By what the learner that is used for predictions was chosen, as `choice.choose` says it.
+        By what the learner that is used for predictions was chosen, as `choice.marked` says it.
 
     Returns
     -------

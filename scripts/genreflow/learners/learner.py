@@ -219,6 +219,7 @@ def _ensembles(config: Config, single: Mapping[str, Learner]) -> Iterator[Learne
                 members=ensemble["of"],
                 how=ensemble["how"],
                 is_random=any(member.is_random for member in members),
+                learns_from_validation=any(one.learns_from_validation for one in members),
                 title=_ensemble_title(name, ensemble["how"], len(members)),
                 kind="Ensembles",
             )

@@ -16,12 +16,10 @@ from genreflow.features.kinds.table import Table
 from genreflow.layout import Fitted, Layout
 from genreflow.learners import learner
 from genreflow.learners.learner import Learner
+from genreflow.names import RANDOM
 from genreflow.plan import feasibility
 
 Config = Mapping[str, Any]
-
-RANDOM = "random weights"
-"""The mark of what rests on a network that has learned nothing."""
 
 _ABOUT = ("title", "kind", "matrix", "features")
 
@@ -266,15 +264,14 @@ class Plan:
     def titles(self) -> dict[str, str]:
         """What figures call the learners that are made, by name, with their marks."""
         return {
-            name: marked_title(self.about[name]["title"], is_random=one.is_random)
-            for name, one in self.learners.items()
+            name: _marked(one.title, is_random=one.is_random) for name, one in self.learners.items()
         }
 
     @property
     def matrix_titles(self) -> dict[str, str]:
         """What figures call the feature matrices that learners take, by name, with their marks."""
         return {
-            one.matrix: marked_title(one.features, is_random=one.is_random)
+            one.matrix: _marked(one.features, is_random=one.is_random)
             for one in self.learners.values()
             if one.matrix
         }
@@ -397,7 +394,7 @@ class Plan:
         ]
 
 
-def marked_title(title: str, *, is_random: bool) -> str:
+def _marked(title: str, *, is_random: bool) -> str:
     """Return a title with what must stand by the numbers."""
     return f"{title} ({RANDOM})" if is_random else title
 

@@ -214,7 +214,7 @@ class Terminal(logging.Handler):
         if self._interrupted:
             return ""
         self.causes[log] = words
-        return f"FAILED: {name}: {words} ({log})"
+        return f"FAILED: {name} ({log}); the end says why, and the others go on"
 
     def _group_error(self, record: logging.LogRecord) -> str:
         return record.getMessage()
