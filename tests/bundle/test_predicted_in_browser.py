@@ -256,3 +256,10 @@ def test_thousands_of_files_are_there_at_once(window, tmp_path):
     )
     assert took < 3000
     assert window.complaints() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "dark"), (390, "light")])
+def test_axe_finds_no_serious_fault(page, width, scheme):
+    page.prefer(scheme)
+    page.resize(width, 900)
+    assert page.faults() == []
