@@ -24,6 +24,7 @@ with logged(snakemake.log[0], visible=True) as say:
         combiner=chosen.model(COMBINER) if members else None,
         images=input.images,
         audit=params.audit,
+        title=learners[chosen.learner]["title"],
         corpus=params.corpus,
         note=params.note,
         marks=params.marks,

@@ -26,12 +26,6 @@ def path(found):
     return Path(found.files[0].file).parents[2] / "results" / "mine" / "predicted" / "report.html"
 
 
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    with browser.chromium(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
-
-
 @pytest.fixture
 def page(window, path):
     """Open the page anew; nothing may go wrong in it or be asked for but the music."""
@@ -262,3 +256,10 @@ def test_thousands_of_files_are_there_at_once(window, tmp_path):
     )
     assert took < 3000
     assert window.complaints() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "dark"), (390, "light")])
+def test_axe_finds_no_serious_fault(page, width, scheme):
+    page.prefer(scheme)
+    page.resize(width, 900)
+    assert page.faults() == []

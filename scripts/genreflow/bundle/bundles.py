@@ -158,6 +158,7 @@ def export(
     combiner: str | Path | None = None,
     images: str | Path,
     audit: Mapping[str, float],
+    title: str = "",
     corpus: str,
     note: str = "",
     marks: Mapping[str, str] | None = None,
@@ -181,6 +182,8 @@ def export(
         Log-mel images of the corpus, whose attributes tell how they and the WAVs are made.
     audit
         As for `Audit`.
+    title
+        What people call the learner; "" for its name.
     corpus
         Name of the corpus.
     note
@@ -216,6 +219,7 @@ def export(
             folder=folder,
             format=FORMAT,
             learner=chosen.learner,
+            title=title,
             split=chosen.split,
             seed=chosen.seed,
             genres=tuple(genres_of(table)),

@@ -61,7 +61,8 @@ def write(
     manifest = None if tracks is None else read_table(tracks)
     comparison = metrics.comparison([entry], fma_small=False, manifest=manifest, marks=marks)
     blocks = [
-        f"# {name}",
+        f"# {markdown.escape(bundle.title) or name}",
+        *([f"Its name is {name}."] if bundle.title else []),
         _what(bundle, predictions, corpus),
         *([f"**{markdown.escape(note)}**"] if note else []),
         "## How well it does",

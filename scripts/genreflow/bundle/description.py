@@ -189,6 +189,8 @@ class Description:
     ----------
     learner, split, seed
         What was bundled; the seed is None for a learner without.
+    title
+        What people call the learner; "" for its name.
     genres
         In the order of the probabilities.
     clip
@@ -229,6 +231,7 @@ class Description:
     versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
     members: Annotated[dict[_File, _Sha256], Field(max_length=10_000)]
     format: Annotated[int, AfterValidator(_known)]
+    title: _Version = ""
     unsure: Annotated[float, Field(ge=0, le=1)] | None = None
     corpus: _Version = ""
     note: _Version = ""

@@ -79,7 +79,7 @@ def predict(
         settings = {"hop": hop, "whole": whole, "prepared": prepared}
         found = predict_files(predictor, files, report=report, **settings)
     about = read.learner, read.corpus, read.note, read.clip, read.unsure
-    return Predictions(*about, read.genres, found)
+    return Predictions(*about, read.genres, found, read.title)
 
 
 class _Ahead:

@@ -18,7 +18,7 @@ from genreflow.runtime.files import atomic, write_text
 if TYPE_CHECKING:
     import pandas as pd
 
-_ABOUT = ("learner", "corpus", "note", "clip", "unsure")
+_ABOUT = ("learner", "title", "corpus", "note", "clip", "unsure")
 """What is said of all files together."""
 
 DIGITS = 4
@@ -124,6 +124,8 @@ class Predictions:
         That it knows, in the order of the probabilities.
     files
         What it predicts for each.
+    title
+        What people call the learner; "" for its name.
     """
 
     learner: str
@@ -133,6 +135,7 @@ class Predictions:
     unsure: float | None
     genres: tuple[str, ...]
     files: list[Prediction]
+    title: str = ""
 
     def plain(self, folder: str | Path) -> dict[str, Any]:
         """Return plain values; each file with a link to it from a folder."""
