@@ -114,8 +114,8 @@ rule explained_variance:
     params:
         shares=PLAN.pca_shares,
         split=STAGES.first_split,
-        marks=PLAN.marks,
-        note=PLAN.notes,
+        titles=PLAN.matrix_titles,
+        note=PLAN.note,
         code=code("explained_variance.py"),
     message:
         "Draw the explained variance on {wildcards.family}"

@@ -99,7 +99,8 @@ rule search_figures:
         runtime=10,
     params:
         titles=[
-            f"Search for cnn/{variant}, {split}" for split, variant in PLAN.searches
+            f"Search for {PLAN.titles[f'cnn/{variant}']}, {split}"
+            for split, variant in PLAN.searches
         ],
         objective=config["cnn"]["search"]["objective"],
         note=PLAN.note,

@@ -29,7 +29,7 @@ rule latency:
         networks=lambda wildcards: PLAN.networks_of(PLAN.timed),
         ensembles={one.name: one.members for one in PLAN.of_family("ensemble")},
         seeds={one.name: len(config["seeds"]) for one in PLAN.seeded},
-        marks=PLAN.marks,
+        titles=PLAN.titles,
         note=PLAN.notes,
         code=code("latency.py", *STAGES.modules),
     message:
@@ -77,6 +77,7 @@ rule tables:
         fma_small=PLAN.is_fma_small,
         marks=PLAN.marks,
         left_out=PLAN.left_out,
+        about=PLAN.about,
         choice=STAGES.choice,
         note=PLAN.notes,
         code=code("tables.py"),
@@ -149,9 +150,10 @@ rule standing:
 
 
 rule calibration_figure:
-    """Draw how often each learner is right, by how sure it is."""
+    """Draw how often the best learner of each kind is right, by how sure it is."""
     input:
-        layout.table("calibration"),
+        calibration=layout.table("calibration"),
+        comparison=layout.table("comparison"),
     output:
         report(
             layout.figure("{family}", "calibration"),
@@ -170,7 +172,7 @@ rule calibration_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        note=PLAN.notes,
+        note=PLAN.note,
         code=code("calibration_figure.py"),
     message:
         "Draw the calibration on {wildcards.family}"
@@ -212,8 +214,8 @@ rule confusion_matrices:
     params:
         results=STAGES.results,
         learners=list(PLAN.learners),
-        marks=PLAN.marks,
-        note=PLAN.notes,
+        titles=PLAN.titles,
+        note=PLAN.note,
         code=code("confusion_matrices.py"),
     message:
         "Draw the confusion matrices on {wildcards.family}"
@@ -258,6 +260,7 @@ rule learning_curves:
         results=STAGES.results,
         monitors={one.name: one.monitor for one in PLAN.seeded},
         pairs=PLAN.curve_pairs,
+        titles=PLAN.titles,
         note=PLAN.note,
         code=code("learning_curves.py"),
     message:

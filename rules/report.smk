@@ -21,6 +21,7 @@ rule report:
         matrices=STAGES.gathered,
         limits=[one for one in (PLAN.notes, PLAN.choice) if one],
         marks=PLAN.marks,
+        about=PLAN.about,
         code=code("report.py"),
     message:
         "Write the report"

@@ -3,7 +3,7 @@ from genreflow.runtime.logs import logged
 with logged(snakemake.log[0]):
     from genreflow.errors import NotPossible
     from genreflow.evaluation import metrics
-    from genreflow.learners.predictions import Entry, marked
+    from genreflow.learners.predictions import Entry
     from genreflow.report.drawing import draw_reason
     from genreflow.report.figures import confusion_matrix
     from genreflow.runtime import outcomes
@@ -12,8 +12,7 @@ with logged(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     entries = [Entry.from_path(path, params.results) for path in snakemake.input]
     for learner, figure, table in zip(params.learners, output.figures, output.counts, strict=True):
-        name = marked(learner, params.marks)
-        title = f"{name}, {snakemake.wildcards.family}: test tracks"
+        title = f"{params.titles[learner]}, {snakemake.wildcards.family}: test tracks"
         try:
             counts = metrics.confusion([entry for entry in entries if entry.learner == learner])
         except NotPossible as error:

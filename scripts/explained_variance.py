@@ -2,7 +2,6 @@ from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]):
     from genreflow.learners import pca
-    from genreflow.learners.predictions import marked
     from genreflow.report.drawing import draw_reason
     from genreflow.report.figures import explained_variance
     from genreflow.runtime import outcomes
@@ -11,9 +10,9 @@ with logged(snakemake.log[0]):
     curves, lacking = {}, []
     for (name, shares), path in zip(params.shares.items(), snakemake.input, strict=True):
         if reason := outcomes.reason_of(path):
-            lacking.append(f"{marked(name, params.marks)}: {reason}.")
+            lacking.append(f"{params.titles[name]}: {reason}.")
         else:
-            curves[marked(name, params.marks)] = pca.read_curve(path, shares)
+            curves[params.titles[name]] = pca.read_curve(path, shares)
     title = f"Explained variance, {params.split}"
     if curves:
         note = " ".join([*lacking, params.note])

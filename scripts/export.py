@@ -24,10 +24,12 @@ with logged(snakemake.log[0], visible=True) as say:
         combiner=chosen.model(COMBINER) if members else None,
         images=input.images,
         audit=params.audit,
+        title=learners[chosen.learner]["title"],
         corpus=params.corpus,
         note=params.note,
         marks=params.marks,
         credits=params.credits,
         tracks=input.tracks,
+        validated=chosen.learner not in params.seen,
     )
     say(f"{chosen.learner}, trained on {chosen.split}: {snakemake.output[0]}")

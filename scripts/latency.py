@@ -34,5 +34,5 @@ with logged(snakemake.log[0], outputs=snakemake.output):
         seeds=params.seeds,
     )
     write_csv(table, output.csv)
-    write_text(output.markdown, latency.to_markdown(table, note=params.note, marks=params.marks))
+    write_text(output.markdown, latency.to_markdown(table, note=params.note, titles=params.titles))
     print(f"The latency of {len(read)} learners: {output.markdown}")

@@ -17,7 +17,9 @@ with logged(snakemake.log[0]):
         config=snakemake.config,
         versions=provenance.versions(),
         commit=provenance.commit(snakemake.scriptdir),
-        limits=[*params.limits, *lost],
+        limits=params.limits,
+        losses=lost,
         marks=params.marks,
+        about=params.about,
     )
     print(f"{size / 1e6:.1f} MB")

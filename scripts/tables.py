@@ -29,6 +29,7 @@ with logged(snakemake.log[0]) as say:
         chosen=chosen,
         marks=params.marks,
         left_out=params.left_out,
+        about=params.about,
         tops=genres.tops(manifest["genre"], manifest["top_genre"]),
         **costs,
     )

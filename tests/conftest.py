@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import pytest
+from made import browser
 
 _CAPABILITIES_VERSION = 0x20080522
 _MAY_READ_AND_WRITE_ALL = 0b110
@@ -35,6 +36,13 @@ def pytest_collection_finish(session):
         from genreflow.features import backend
 
         backend.configure(threads=1, seed=0)
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory):
+    """Open a window of a browser."""
+    with browser.chromium(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 import re
 import unicodedata
 
+RANDOM = "random weights"
+"""What stands by the name of a learner that rests on a network that has learned nothing."""
+
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """What moves the cursor of a terminal, breaks lines, or changes the direction of writing, so that a
 text is shown as another one. No picture in SVG may hold some of it."""

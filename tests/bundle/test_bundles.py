@@ -357,9 +357,10 @@ def test_the_model_card_says_what_the_numbers_are_worth(tmp_path, finished):
     export(tmp_path / "bundle", finished, note=NOTE, marks={"handcrafted": "random weights"})
     card = (tmp_path / "bundle" / "README.md").read_text()
     assert card.startswith(f"# {NAME} (random weights)")
-    assert f"**{NOTE}**" in card and "has learned nothing" in card
+    assert f"**{NOTE} The network" in card and "has learned nothing.**" in card
     read = bundles.read(tmp_path / "bundle")
-    assert (read.corpus, read.note) == ("demo", NOTE)
+    assert read.corpus == "demo" and f"**{read.note}**" in card
+    assert f"below {100 * read.unsure:.0f} % are called unsure" in card
 
 
 def test_the_model_card_shows_texts_as_text(tmp_path, finished):

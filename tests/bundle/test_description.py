@@ -68,6 +68,7 @@ GOOD = {
     "combiner": "combiner.skops",
     "versions": {"numpy": "2.4.0", "openvino": ""},
     "members": {"models/1/model.keras": "0" * 64, "models/2/model.skops": "a" * 64},
+    "unsure": 0.43,
     "corpus": "demo",
     "note": "Synthetic.",
 }
@@ -130,7 +131,7 @@ MAY_BE = {
     | {(*FEATURES, number, "output") for number in range(3)},
     LOST: {("models", n, key) for n in range(2) for key in ("features", "crop_frames", "crops")}
     | {(*FEATURES, 2, "settings", key) for key in ("sample_rate", "duration", "pooling", "sha256")}
-    | {("corpus",), ("note",), ("versions", "openvino"), ("versions", "numpy")}
+    | {("unsure",), ("corpus",), ("note",), ("versions", "openvino"), ("versions", "numpy")}
     | {(*FEATURES, 0, "network")},
 }
 

@@ -104,8 +104,9 @@ def test_the_comparison_gets_medians_from_decoded_clips(timed):
     assert found.loc["cnn/whole", "parameters"] == rows(timed, "model")["parameters"]["cnn/whole"]
 
 
-def test_the_tables_name_machine_and_marks(timed):
-    text = latency.to_markdown(timed, note="Made up.", marks={"tiny": "random weights"})
+def test_the_tables_name_machine_and_learners(timed):
+    titles = {"classify/tiny/pool/all/svm-linear": "Linear SVM on tiny (random weights)"}
+    text = latency.to_markdown(timed, note="Made up.", titles=titles)
     assert f"{latency.processor()}, 1 thread:" in text
     assert "of 6 clips" in text
     assert text.endswith("*Made up.*\n")
@@ -114,10 +115,9 @@ def test_the_tables_name_machine_and_marks(timed):
     assert cells[:5] == [
         "cnn/whole",
         "cpu",
-        *("1000.00 (1000.00)", "2000.00 (2000.00)", "3000.00 (3000.00)"),
+        *("1,000 (1,000)", "2,000 (2,000)", "3,000 (3,000)"),
     ]
-    assert "classify/tiny/pool/all/svm-linear (random weights)" in text
-    assert text.count("| tiny (random weights)") == 1
+    assert "| Linear SVM on tiny (random weights) " in text
 
 
 def test_the_processor_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import pandas as pd
 import pytest
 import soundfile
 from genreflow.audio import collect
-from genreflow.bundle import files, predict
+from genreflow.bundle import bundles, files, predict
 from genreflow.bundle.files import predict_files
 from genreflow.bundle.predicted import Prediction, escaped, read_json, segments, table, to_text
 from genreflow.bundle.prediction import windows
 from genreflow.errors import GenreflowError
+from genreflow.evaluation import calibration
+from genreflow.names import RANDOM
 from made.trained_corpus import CLIP, GENRES, LOGISTIC, SCRIPTS
 
 PROBABILITIES = [f"p_{genre}" for genre in GENRES]
@@ -48,7 +51,8 @@ def test_a_long_file_gets_the_mean_over_its_windows(predictor, long_file, tmp_pa
     np.testing.assert_allclose(one.starts, [0, clip, last] if clip == CLIP else one.starts)
     np.testing.assert_allclose(one.ends - one.starts, clip)
     assert one.ends[-1] == pytest.approx(11.6)
-    np.testing.assert_allclose(one.probabilities, np.mean(one.by_window, axis=0))
+    mean = (one.counts[:, np.newaxis] * one.by_window).sum(axis=0) / one.counts.sum()
+    np.testing.assert_allclose(one.probabilities, mean)
     samples, rate = soundfile.read(long_file)
     for start, expected in zip(one.starts, one.by_window, strict=True):
         piece = tmp_path / f"{start}.flac"
@@ -74,6 +78,24 @@ def test_hop_and_first_clip(predictor, long_file):
         predictor("cnn/whole").predict(long_file, hop=0)
 
 
+def test_a_last_window_counts_by_what_is_new_in_it(predictor, long_file, tmp_path):
+    samples, rate = soundfile.read(long_file)
+    piece = tmp_path / "piece.flac"
+    soundfile.write(piece, samples[: round(5.5 * rate)], rate)
+    one = predictor("cnn/whole").predict(piece)
+    np.testing.assert_allclose(one.starts, [0, 2.5])
+    np.testing.assert_allclose(one.counts, [3, 2.5])
+    mean = (3 * one.by_window[0] + 2.5 * one.by_window[1]) / 5.5
+    np.testing.assert_allclose(one.probabilities, mean)
+    # Where windows overlap by themselves, each begins a hop after the one before.
+    often = predictor("cnn/whole").predict(long_file, hop=1)
+    assert len(often.starts) > 5
+    np.testing.assert_allclose(often.counts, 1)
+    rest = predictor("cnn/whole").predict(piece, hop=10)
+    np.testing.assert_allclose(rest.counts, [3, 2.5])
+    assert list(segments([one])["counts"]) == [3, 2.5]
+
+
 def test_segments_say_which_speak_most_for_the_genre(predictor, long_file):
     one = predictor("cnn/whole").predict(long_file)
     rows = segments([one])
@@ -84,7 +106,9 @@ def test_segments_say_which_speak_most_for_the_genre(predictor, long_file):
     (row,) = table([one]).to_dict("records")
     clock = [f"0:{round(best[end]):02d}" for end in ("start", "end")]
     assert row["strongest"] == "-".join(clock) and row["windows"] == 3
-    means = rows[PROBABILITIES].mean()
+    # The last one begins 2.6 s behind the one before, which is silent and left out.
+    assert list(rows["counts"]) == [3, 3, 2.6]
+    means = np.average(rows[PROBABILITIES], axis=0, weights=[3, 3, 2.6])
     np.testing.assert_allclose([row[name] for name in PROBABILITIES], means, atol=1e-4)
     assert list(rows["window_predicted"]) == [
         GENRES[place] for place in rows[PROBABILITIES].to_numpy().argmax(axis=1)
@@ -159,12 +183,17 @@ def test_a_broken_file_doesnt_widen_the_table_of_the_terminal(predictor):
 
 def test_the_terminal_shows_names_and_the_two_most_probable_genres():
     shares = np.array([[0.1234567, 0.2, 0.6766433]])
-    where = np.zeros(1), np.full(1, 65.0), shares
+    where = np.zeros(1), np.full(1, 65.0), shares, np.ones(1)
     made = [Prediction(f"far/away/{name}.mp3", GENRES, *where) for name in "ab"]
     heading, first, _ = to_text(table(made)).splitlines()
-    assert first.split() == ["a.mp3", "Pulse", "0.677", "Hiss", "0.200", "1", "0:00-1:05"]
+    assert first.split() == ["a.mp3", "Pulse", "0.6766", "Hiss", "0.2000", "1", "0:00-1:05"]
     assert heading.split()[:4] == ["name", "predicted", "p_predicted", "second"]
     assert list(table(made)["p_Drone"]) == [0.1235] * 2
+    unsure = to_text(table([made[0], replace(made[1], unsure_below=0.7)])).splitlines()
+    assert "unsure" in unsure[0] and [row.split()[5:6] == ["unsure"] for row in unsure[1:]] == [
+        False,
+        True,
+    ]
     same = table([*made, Prediction("near/a.mp3", GENRES, *where)])
     assert "far/away/a.mp3" in to_text(same) and "near/a.mp3" in to_text(same)
 
@@ -203,7 +232,8 @@ def test_a_bundle_works_elsewhere_without_tensorflow_snakemake_and_corpus(
     assert "5 of 5" in run.stderr and "bad.mp3" in run.stderr and "differ" not in run.stderr
     written = pd.read_csv(tmp_path / "new" / "out.csv", keep_default_na=False)
     assert list(written) == [
-        "file", "name", "predicted", "second", *PROBABILITIES, "windows", "strongest", "reason"
+        "file", "name", "predicted", "second", "unsure", *PROBABILITIES,
+        "windows", "strongest", "reason"
     ]  # fmt: skip
     assert list(written["file"]) == [f"music/{name}" for name in
         ("bad.mp3", "deep/good.mp3", "empty.flac", "short.wav", "silent.wav")]  # fmt: skip
@@ -237,9 +267,13 @@ def test_exit_status_tells_whether_anything_was_predicted(bundled, music, capsys
     assert predict.main([bundle, str(music), *one]) == 0
     shown, said = capsys.readouterr()
     assert "good.mp3" in shown and any(genre in shown for genre in GENRES)
-    first, *others = said.splitlines()
+    first, by, *others = said.splitlines()
     assert "Not looked at" in first and "1 .jpg, 1 of the system" in first
+    assert by == "By cnn/crops, trained on tiny"
     assert len(others) == 5
+    # The two most probable genres of the file, by its name.
+    (good,) = (line for line in others if ": good.mp3: " in line)
+    assert re.fullmatch(r"2 of 5: good\.mp3: (unsure: )?\w+ 0\.\d{4}, \w+ 0\.\d{4} \(1 .*", good)
     assert predict.main(["no-bundle", str(music), *one]) == 2
     shown, said = capsys.readouterr()
     assert shown == "" and "no bundle" in said
@@ -247,7 +281,20 @@ def test_exit_status_tells_whether_anything_was_predicted(bundled, music, capsys
 
 def test_what_was_learned_from_is_said(corpus, tmp_path):
     note = "Synthetic demo corpus: these numbers say nothing about real music."
-    corpus.export(tmp_path / "bundle", LOGISTIC, note=note)
+    corpus.export(tmp_path / "bundle", LOGISTIC, note=note, marks={"handcrafted": RANDOM})
     said = []
     found = files.predict(tmp_path / "bundle", corpus.files[:1], report=said.append)
-    assert said[0] == found.note == note and found.corpus == "tiny"
+    assert said[:2] == [f"By {LOGISTIC}, trained on tiny", found.note] and found.corpus == "tiny"
+    assert found.note.startswith(note) and "random weights" in found.note
+
+
+def test_what_is_unsure_was_chosen_on_validation(corpus, bundled, tmp_path):
+    known = pd.read_csv(corpus.predictions(LOGISTIC))
+    held = known[known["part"] == "validation"]
+    right = (held["genre"] == held["predicted"]).to_numpy()
+    threshold = calibration.threshold(held[PROBABILITIES].to_numpy().max(axis=1), right)
+    assert bundles.read(bundled(LOGISTIC)).unsure == threshold
+    corpus.export(tmp_path / "bundle", LOGISTIC, validated=False)
+    assert bundles.read(tmp_path / "bundle").unsure is None
+    found = files.predict(tmp_path / "bundle", corpus.files[:1], report=lambda _: None)
+    assert found.unsure is None and not found.files[0].unsure

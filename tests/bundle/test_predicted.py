@@ -31,7 +31,9 @@ def test_json_is_plain_text_and_brings_all_back(found, folder):
     text = path.read_bytes().decode("ascii")
     assert text.isprintable() or set(text) - set(map(chr, range(32, 127))) == {"\n"}
     read = predicted.read_json(path)
-    assert (read.learner, read.note, read.genres) == (found.learner, found.note, found.genres)
+    for key in ("learner", "note", "genres", "unsure"):
+        assert getattr(read, key) == getattr(found, key)
+    assert sum(one.unsure for one in found.files) == 2
     assert [Path(one.file).resolve() for one in read.files] == [
         Path(one.file).resolve() for one in found.files
     ]
@@ -39,6 +41,8 @@ def test_json_is_plain_text_and_brings_all_back(found, folder):
         assert (ours.name, ours.reason) == (theirs.name, theirs.reason)
         assert (ours.predicted, ours.seconds) == (theirs.predicted, theirs.seconds)
         np.testing.assert_array_equal(ours.starts, theirs.starts)
+        np.testing.assert_array_equal(ours.counts, theirs.counts)
+        assert ours.unsure == theirs.unsure == (0 < ours.probabilities.max() < music.UNSURE)
         np.testing.assert_allclose(ours.by_window, theirs.by_window, atol=5e-5)
 
 
@@ -166,10 +170,11 @@ def test_a_page_says_what_its_data_say(shown, found):
     assert sorted(data["genres"]) == sorted(music.GENRES)
     drawn = {window[2] for file in data["files"] for window in file[5]}
     assert {int(value) for _, key, value in Page(shown).attributes if key == "data-genre"} >= drawn
-    for (name, folder, _, seconds, shares, windows), one in zip(
+    for (name, folder, _, seconds, shares, windows, unsure), one in zip(
         data["files"], found.files, strict=False
     ):
         assert (name, folder, seconds) == (one.name, Path(one.file).parent.name, music.SECONDS)
+        assert unsure == one.unsure
         assert [data["genres"][place] for place in shares[::2]] == one.best[:3]
         np.testing.assert_allclose(
             np.array(shares[1::2]) / 1000, np.sort(one.probabilities)[:-4:-1], atol=5.1e-4

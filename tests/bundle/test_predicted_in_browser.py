@@ -7,7 +7,7 @@ from genreflow.bundle import page as pages
 from made import browser, music
 
 NAMES = """return [...document.querySelectorAll('#files h2')]
-    .filter(name => name.checkVisibility()).map(name => name.textContent)"""
+    .filter(name => name.checkVisibility()).map(name => name.firstChild.textContent)"""
 ROW = "#files li:nth-child({})"
 TIME = "return document.querySelector('#files li:nth-child({}) audio').currentTime"
 
@@ -24,12 +24,6 @@ def found(tmp_path_factory):
 @pytest.fixture(scope="module")
 def path(found):
     return Path(found.files[0].file).parents[2] / "results" / "mine" / "predicted" / "report.html"
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    with browser.chromium(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -126,6 +120,20 @@ def test_the_ribbon_changes_where_the_genre_does(page, found):
         assert [text for text, *_ in runs] == [f"{first} 0:00", f"{second} 0:07"]
         shares = [share for _, *own in runs for share in own]
         assert shares == pytest.approx([0, 7 / 12, 7 / 12, 5 / 12], abs=0.01)
+
+
+def test_what_is_unsure_is_marked_and_found(page, found):
+    unsure = [one.name for one in usable(found) if one.unsure]
+    marked = """return [...document.querySelectorAll('#files h2')]
+        .filter(name => name.querySelector('.badge'))
+        .map(name => name.firstChild.textContent)"""
+    assert page.run(marked) == unsure and len(unsure) == 2
+    said = page.run("return document.querySelector('header p').textContent")
+    assert "stands by 2 files below 57 %" in said
+    choose(page, "confidence", "unsure")
+    assert page.run(NAMES) == unsure
+    choose(page, "confidence", "sure")
+    assert page.run(NAMES) == [one.name for one in usable(found) if not one.unsure]
 
 
 def choose(page, field, value):
@@ -248,3 +256,10 @@ def test_thousands_of_files_are_there_at_once(window, tmp_path):
     )
     assert took < 3000
     assert window.complaints() == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1300, "dark"), (390, "light")])
+def test_axe_finds_no_serious_fault(page, width, scheme):
+    page.prefer(scheme)
+    page.resize(width, 900)
+    assert page.faults() == []

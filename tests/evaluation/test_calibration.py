@@ -60,3 +60,30 @@ def test_reliability_is_over_all_seeds_of_a_learner_on_a_split():
     assert error == pytest.approx(by_loops(tests), rel=1e-12)
     (row,) = metrics.comparison(entries, fma_small=False).to_dict("records")
     assert row["calibration_error"] == error
+
+
+class TestThreshold:
+    def test_loses_least_by_hand(self):
+        confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+        correct = np.array([1, 1, 0, 1, 0, 0], bool)
+        # Right less wrong down to each: 1, 2, 1, 2, 1, 0; the lower of two as good.
+        assert calibration.threshold(confidence, correct) == 0.6
+        shuffled = np.random.default_rng(0).permutation(6)
+        assert calibration.threshold(confidence[shuffled], correct[shuffled]) == 0.6
+
+    def test_equals_are_taken_together(self):
+        confidence, correct = np.array([0.9, 0.5, 0.5, 0.5]), np.array([1, 1, 0, 0], bool)
+        assert calibration.threshold(confidence, correct) == 0.9
+
+    @pytest.mark.parametrize(("right", "expected"), [(1.0, 0.3), (0.0, 1.0)])
+    def test_of_who_is_always_or_never_right(self, right, expected):
+        confidence = np.linspace(0.3, 0.9, 20)
+        assert calibration.threshold(confidence, np.full(20, bool(right))) == expected
+
+    def test_is_where_calibrated_probabilities_cross_one_half(self):
+        rng = np.random.default_rng(1)
+        confidence = rng.uniform(0.2, 1, 20000)
+        assert calibration.threshold(confidence, rng.random(20000) < confidence) == (
+            pytest.approx(0.5, abs=0.06)
+        )
+        assert calibration.threshold(np.array([0.123456]), np.array([True])) == 0.1234

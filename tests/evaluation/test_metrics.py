@@ -190,7 +190,7 @@ class TestComparison:
         assert costs.loc["b"].isna().all()
         ((_, shown),) = cells(metrics.to_markdown(table.sort_values("learner")))
         assert shown["Parameters"] == "735,944"
-        assert shown["Latency, ms a clip"] == "12.3"
+        assert shown["Latency, ms per clip"] == "12"
 
     def test_the_interval_is_of_artists_where_they_are_known(self):
         seeds = [random_predictions(seed, 300) for seed in (1, 2)]
@@ -406,7 +406,7 @@ class TestSummary:
         alike = table.assign(validation_accuracy=table["test_accuracy"] - 0.09)
         assert "easier" not in metrics.summary(alike)
         first = metrics.summary(table.assign(chosen=table["learner"] == "a"))
-        assert "It is used for predictions (60.0 % on validation, 90.0 % on test)." in first
+        assert "Used for predictions: a (60.0 % on validation, 90.0 % on test)." in first
         unused = table.assign(chosen=False, validation_accuracy=np.nan)
         assert not {"used", "Used", "easier"} & set(metrics.summary(unused).split())
 
@@ -494,11 +494,15 @@ class TestNotPossible:
         assert last["learner"].tolist() == ["cnn/big", "ffnn/4 (random weights)"]
         assert last["reason"].tolist() == ["no weights", "too few | tracks"]
         assert not last["chosen"].any()
-        assert last.drop(columns=["split", "learner", "reason", "chosen"]).isna().all(axis=None)
+        said = ["split", "learner", "title", "kind", "mark", "chosen", "reason"]
+        assert last.drop(columns=said).isna().all(axis=None)
         assert alone["reason"].isna().all()
         # As CSV, whole numbers stay whole.
         table.to_csv(tmp_path / "comparison.csv", index=False)
-        assert "official,ffnn/4 (random weights),,,," in (tmp_path / "comparison.csv").read_text()
+        assert (
+            "official,ffnn/4 (random weights),ffnn/4,,random weights,,,,"
+            in (tmp_path / "comparison.csv").read_text()
+        )
         read = pd.read_csv(tmp_path / "comparison.csv")
         assert metrics.made(read)["tracks"].tolist() == alone["tracks"].tolist()
 

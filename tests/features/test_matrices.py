@@ -50,6 +50,16 @@ def test_a_matrix_written_in_blocks_is_read_as_one(tmp_path, dtype):
         assert file["x"].dtype == dtype
 
 
+def test_the_rows_of_some_tracks_can_be_read_alone(tmp_path):
+    x = np.arange(8, dtype=np.float32).reshape(4, 2)
+    matrices.write_matrix(tmp_path / "x.h5", x, list("dbca"), ["one", "two"], {})
+    found, tracks = matrices.read_rows(tmp_path / "x.h5", ["a", "b", "lost"])
+    assert tracks == ["b", "a"]
+    np.testing.assert_array_equal(found, x[[1, 3]])
+    found, tracks = matrices.read_rows(tmp_path / "x.h5", [])
+    assert (found.shape, tracks) == ((0, 2), [])
+
+
 def test_damaged_and_foreign_matrices_are_refused(tmp_path):
     path = tmp_path / "features.h5"
     path.write_bytes(b"not HDF5")

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,14 @@ import pytest
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's id in the protocol."""
 
-KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Down": "\ue015", "Right": "\ue014", "Left": "\ue012"}
+KEYS = {
+    "Enter": "\ue007",
+    "Tab": "\ue004",
+    "Up": "\ue013",
+    "Down": "\ue015",
+    "Right": "\ue014",
+    "Left": "\ue012",
+}
 
 LEGIBLE = 4.5
 """The least contrast of texts (WCAG 2.2, level AA)."""
@@ -113,6 +121,19 @@ class Browser:
         """Return the contrasts between these colours."""
         pairs = (sorted(map(_luminance, pair)) for pair in self.colors(selectors))
         return [(high + 0.05) / (low + 0.05) for low, high in pairs]
+
+    def faults(self):
+        """Return what axe-core finds that keeps people from using the page: rules and places."""
+        axe = files("axe_core_python") / "axe.min.js"
+        found = self.run(
+            f"{axe.read_text(encoding='utf-8')}; return axe.run({{resultTypes: ['violations']}})"
+        )
+        return [
+            (one["id"], node["html"][:200], node["failureSummary"])
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
 
     def is_light(self):
         return _luminance(self.colors(["body"])[0][1]) > 0.5

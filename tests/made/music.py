@@ -21,6 +21,8 @@ NAMES = (
 SECONDS, CLIP, HOP = 12.0, 4.0, 2.0
 REASON = "<marquee>too short</marquee>"
 RATE = 8000
+UNSURE = 0.57
+"""Some of the files are below it."""
 
 
 def write(folder):
@@ -52,7 +54,17 @@ def predictions(paths, *, seconds=SECONDS, note=""):
         found_by_window[np.arange(len(starts)), genres] += 1 + number / len(paths)
         found_by_window /= found_by_window.sum(axis=1, keepdims=True)
         found.append(
-            Prediction(path, GENRES, starts, starts + CLIP, found_by_window, seconds=float(seconds))
+            Prediction(
+                path,
+                GENRES,
+                starts,
+                starts + CLIP,
+                found_by_window,
+                np.full(len(starts), HOP),
+                seconds=float(seconds),
+                unsure_below=UNSURE,
+            )
         )
     failed = Prediction.without(str(Path(paths[0]).with_name("<b>bad<i>.mp3")), GENRES, REASON)
-    return Predictions("classify/<i>x</i>/lda", "demo", note, CLIP, GENRES, [*found, failed])
+    about = "classify/<i>x</i>/lda", "demo", note, CLIP, UNSURE
+    return Predictions(*about, GENRES, [*found, failed])

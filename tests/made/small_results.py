@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 from genreflow.evaluation import metrics, significance
+from genreflow.features.matrices import write_matrix
 from genreflow.features.spectrograms import Settings, write_shard
 from genreflow.learners.predictions import Entry
 from genreflow.report import figures
@@ -18,6 +19,17 @@ ARTIST = "</ScRiPt><script>document.title='hacked'</script>\u2028<!-- "
 REASON = "<marquee>too short</marquee>"
 LEARNERS = {"cnn/simple": (0, 1), "classify/vgg16/fc1/pca-0.90/svm-rbf": (None,), "ffnn/64": (0, 1)}
 MARKS = {"vgg16": "random weights"}
+ABOUT = {
+    "cnn/simple": {"title": "CNN simple", "kind": "CNNs"},
+    "classify/vgg16/fc1/pca-0.90/svm-rbf": {
+        "title": "RBF SVM on VGG16 fc1, PCA 90 %",
+        "kind": "Classifiers",
+        "matrix": "vgg16/fc1",
+        "features": "VGG16 fc1",
+    },
+    "ffnn/64": {"title": "Feed-forward network 64", "kind": "Networks"},
+}
+SECONDS = {"cnn/simple": 0.0123, "classify/vgg16/fc1/pca-0.90/svm-rbf": 0.2, "ffnn/64": 0.0001}
 RATE = 8000
 _PARTS = ["training", "training", "validation", "test", "test"]
 
@@ -45,6 +57,7 @@ def make(folder, tracks=60):
     write_csv(manifest[["track_id"]].assign(part=parts), folder / "corpus/splits/official.csv")
     _write_predictions(folder, manifest, parts)
     write_tables(folder)
+    _write_features(folder, manifest)
     _write_figures(folder)
     _write_benchmarks(folder)
     _write_audio(folder, manifest)
@@ -78,12 +91,25 @@ def _write_predictions(folder, manifest, parts):
 def write_tables(folder):
     found = entries(folder)
     known = {"manifest": read_table(folder / "corpus/tracks.csv"), "marks": MARKS}
-    comparison = metrics.comparison(found, fma_small=True, chosen=("official", "ffnn/64"), **known)
+    about = {"about": ABOUT, "latency_seconds": SECONDS}
+    comparison = metrics.comparison(
+        found, fma_small=True, chosen=("official", "ffnn/64"), **known, **about
+    )
     write_csv(comparison, folder / "tables/comparison.csv")
     write_csv(metrics.recall(found, marks=MARKS), folder / "tables/genres.csv")
     write_csv(significance.pairs(found, **known), folder / "tables/significance.csv")
     further = pd.DataFrame({"learner": ["a", "b", "c"], "dimensions": [9, 100, 20]})
     write_csv(further, folder / "tables/classify.csv")
+
+
+def _write_features(folder, manifest):
+    """Write features by which genres can be told apart; track 7 has none."""
+    rng = np.random.default_rng(0)
+    kept = manifest[manifest["track_id"] != "000007"]
+    x = rng.standard_normal((len(kept), 8)) + 2 * np.eye(3, 8)[kept.index % 3]
+    columns = [f"feature {number}" for number in range(8)]
+    path = folder / "features/vgg16/fc1.h5"
+    write_matrix(path, x.astype(np.float32), list(kept["track_id"]), columns, {})
 
 
 def _write_figures(folder):

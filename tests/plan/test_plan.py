@@ -9,6 +9,7 @@ from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers
 from genreflow.limits import MAX_TRACKS
 from genreflow.plan.plan import Plan, audio_for, downloads
+from genreflow.plan.stages import Stages
 
 ROOT = Path(__file__).parents[2]
 
@@ -396,3 +397,32 @@ def test_a_learner_that_is_left_out_needs_audio_all_the_same():
     made = Plan.of(given, tracks(90, 90), lacking=["resources/weights/VGG16.h5"])
     assert "classify/vgg16/fc2/all/lda" in made.left_out
     assert made.reads_audio
+
+
+# what results are set among, and who is chosen for predictions
+
+
+@pytest.mark.parametrize(
+    ("corpus", "splits", "there"),
+    [
+        ({"kind": "fma", "subset": "small"}, ["official", "grouped"], True),
+        ({"kind": "fma", "subset": "small"}, ["grouped", "lowest-ids"], False),
+        ({"kind": "fma", "subset": "small", "genre_level": "leaf"}, ["official"], False),
+        ({"kind": "fma", "subset": "medium"}, ["official"], False),
+        ({"kind": "demo"}, ["official"], False),
+    ],
+)
+def test_published_results_are_shown_on_their_corpus_and_split_alone(corpus, splits, there):
+    made = Plan.of(config(corpus={"audio": "music"} | corpus, splits=splits), [])
+    shown = {made.layout.table("standing"), made.layout.table("standing", "md")}
+    assert shown <= set(made.tables) if there else not shown & set(made.tables)
+    assert (made.layout.figure("standing") in made.figures) == there
+
+
+def test_what_learned_from_validation_is_not_chosen_by_it():
+    both = ["training", "validation"]
+    made = Plan.of(config(classify={"fit_on": both}, predict={"learner": "ffnn/8"}), tracks(8, 8))
+    stages = Stages(made, lambda: None)
+    seen = [f"{FEATURES}/svm-rbf", f"{FEATURES}/lda", "ensemble/average"]
+    assert stages.choice == {"split": "cv-1x5-r1-f1", "name": "ffnn/8", "seen": seen}
+    assert Stages(Plan.of(config(), tracks(8, 8)), lambda: None).choice["seen"] == []

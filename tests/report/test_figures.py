@@ -67,6 +67,7 @@ def trials(configurations=9, parameters=("kernel_size", "dropout", "learning_rat
 def table(**columns):
     learners = ["classify/vgg16/fc2/pca-0.90/svm-rbf", "cnn/simple", "ffnn/<64>"]
     rows = {"split": ["lowest-ids", "official", "official"], "learner": learners}
+    rows |= {"title": learners, "mark": ["random weights", "", ""]}
     rows |= {"tracks": [1596, 800, 800], "groups": [np.nan, 160, 160]}
     rows |= {"test_accuracy": [0.461, 0.397, 0.123]}
     rows |= {"test_low": [0.437, 0.364, 0.102], "test_high": [0.486, 0.431, 0.148]}
@@ -89,6 +90,18 @@ def reliability(count=3, name="classify/vgg16/cut{}/svm-rbf"):
     return pd.concat([bins.assign(learner=name.format(number)) for number in range(count)])
 
 
+def of_learners(table):
+    """Return the comparison of the learners of some bins, each of its own kind."""
+    names = table["learner"].drop_duplicates().tolist()
+    rows = {"learner": names, "title": [f"Title of {name}" for name in names], "kind": names}
+    numbers = {"tracks": 9.0, "seeds": 1.0, "folds": 1.0, "validation_accuracy": 0.5}
+    return pd.DataFrame(rows).assign(split="official", mark="", test_accuracy=0.5, **numbers)
+
+
+def draw_calibration(table, path, **named):
+    figures.calibration(table, of_learners(table), path, **named)
+
+
 TWO = {"cnn/simple": {"a": history()}, "cnn/tuned": {"b": history(), "c": history(4, 2)}}
 
 
@@ -99,7 +112,7 @@ TWO = {"cnn/simple": {"a": history()}, "cnn/tuned": {"b": history(), "c": histor
         (figures.learning_curves, TWO),
         (search, trials()),
         (figures.accuracy_intervals, table()),
-        (figures.calibration, reliability()),
+        (draw_calibration, reliability()),
         (figures.explained_variance, curves()),
         (draw_reason, "genre 'Jazz' has 1 track to learn from " * 60),
     ],
@@ -115,19 +128,30 @@ class TestEveryFigure:
                 assert path.read_bytes() == first
         assert b"<dc:date>" not in first
 
-    def test_title_and_note_are_text_on_white_around_vectors(self, tmp_path, draw, data):
+    def test_title_and_note_are_text_and_lie_on_nothing(self, tmp_path, draw, data):
         path, words = drawn(tmp_path, draw, data, note=NOTE)
         assert NOTE in " ".join(words) and "T" in words
         text = path.read_text()
-        place, style = re.search(
-            r'<g id="patch_1">\s*<path d="([^"]*)" style="([^"]*)"', text
-        ).groups()
-        assert "fill: #ffffff" in style and "opacity" not in style
-        assert "L {} {}".format(*re.search(r'viewBox="0 0 (\S+) (\S+)"', text).groups()) in place
+        (style,) = re.findall(r'<g id="patch_1">\s*<path d="[^"]*" style="([^"]*)"', text)
+        assert "fill: none" in style
         # The colour bar is the one raster that there may be.
         assert text.count("<image") <= (draw is figures.confusion_matrix)
         assert path.stat().st_size < 60_000
         assert [path.name for path in tmp_path.iterdir()] == ["drawn.svg"]
+
+    def test_inks_turn_light_on_dark_pages(self, tmp_path, draw, data):
+        text = drawn(tmp_path, draw, data)[0].read_text()
+        dark = text.split("@media (prefers-color-scheme:dark)")[1].split("</style>")[0]
+        turned = set(re.findall(r"(?:fill|stroke): (#\w+)\"", dark))
+        used = {
+            color
+            for style in re.findall(r'<text style="([^"]*)"', text)
+            for color in re.findall(r"fill: (#\w+)", style)
+        }
+        # But for counts, which stand on coloured cells.
+        on_cells = {"#1a1a1a", "#ffffff", "#767676"} if draw is figures.confusion_matrix else set()
+        assert used and used - on_cells <= turned
+        assert all("fill" in style for style in re.findall(r'<text style="([^"]*)"', text))
 
 
 class TestConfusionMatrix:
@@ -190,7 +214,7 @@ class TestLearningCurves:
         learners = ["cnn/tuned", "cnn/simple", "cnn/tuned-augmented-" + "residual-" * 6]
         histories = {learner: {"a": history()} for learner in learners}
         _, words = drawn(tmp_path, figures.learning_curves, histories, note=NOTE)
-        titles = [text for text in words if text.endswith(": loss")]
+        titles = [text for text in words if text.endswith("loss")]
         assert titles[:2] == ["cnn/tuned: loss", "cnn/simple: loss"]
         assert len(titles) == 3
         # One legend, in which no single best epoch stands for all.
@@ -208,7 +232,7 @@ class TestLearningCurves:
 class TestSearch:
     def test_connects_each_trial_with_its_promotion(self, tmp_path):
         path, _ = drawn(tmp_path, search, trials(9))
-        lines = re.findall(r'<path d="([^"]*)"[^>]*stroke: #999999', path.read_text())
+        lines = re.findall(r'<path d="([^"]*)"[^>]*stroke: #55595f', path.read_text())
         assert [len(re.findall("[ML]", line)) for line in lines] == [2, 2, 2]
 
     @pytest.mark.parametrize(
@@ -286,7 +310,14 @@ class TestAccuracyIntervals:
         for published, times in ((np.nan, 0), ([np.nan, 0.3975, np.nan], 1)):
             rows = table(published=published)
             _, words = drawn(tmp_path, figures.accuracy_intervals, rows)
-            assert {*rows["learner"], "46.1", "39.7", "12.3", "chance"} <= set(words)
+            assert {
+                *rows["title"][1:],
+                f"{rows['title'][0]} (random weights)",
+                "46.1",
+                "39.7",
+                "12.3",
+                "chance",
+            } <= set(words)
             assert {
                 "lowest-ids, 1596 test tracks",
                 "official, 800 test tracks of 160 artists",
@@ -294,7 +325,7 @@ class TestAccuracyIntervals:
             assert words.count("published") == times
 
     def test_long_names_are_not_cut(self, tmp_path):
-        rows = pd.concat([table(learner="classify/" + "w" * 60)] * 9).assign(test_high=1.0)
+        rows = pd.concat([table(title="classify/" + "w" * 60)] * 9).assign(test_high=1.0)
         drawn(tmp_path, figures.accuracy_intervals, rows, note=" ".join([NOTE] * 4))
 
     def test_what_was_not_made_is_left_out(self, tmp_path):
@@ -311,10 +342,17 @@ class TestCalibration:
     @pytest.mark.parametrize("count", [1, 2, 5])
     def test_has_a_panel_with_its_error_for_every_learner(self, tmp_path, count):
         name = "classify/resnet50/conv5_block1_2_relu/pca-0.90/svm-linear (random weights) {}"
-        _, words = drawn(tmp_path, figures.calibration, reliability(count, name), note=NOTE)
+        _, words = drawn(tmp_path, draw_calibration, reliability(count, name), note=NOTE)
         assert words.count(f"error {100 * calibration.error(reliability(1)):.1f} %") == count
         joined = "".join(words).replace(" ", "")
-        assert joined.count(name.removesuffix(" {}").replace(" ", "")) == count
+        assert joined.count("Titleof" + name.removesuffix(" {}").replace(" ", "")) == count
+
+    def test_only_the_best_of_each_kind_has_a_panel(self, tmp_path):
+        table = reliability(3)
+        rows = of_learners(table).assign(kind=["a", "a", "b"], validation_accuracy=[0.1, 0.2, 0.3])
+        _, words = drawn(tmp_path, figures.calibration, table, rows)
+        joined = "".join(words)
+        assert "cut1" in joined and "cut2" in joined and "cut0" not in joined
 
     def test_dots_stand_at_confidence_and_accuracy_and_empty_bins_have_none(
         self, tmp_path, monkeypatch
@@ -322,7 +360,7 @@ class TestCalibration:
         found = []
         monkeypatch.setattr(Axes, "scatter", lambda axes, x, y, s, **_: found.append((x, y, s)))
         table = reliability(1)
-        drawn(tmp_path, figures.calibration, table)
+        drawn(tmp_path, draw_calibration, table)
         ((x, y, size),) = found
         held = table[table["predictions"] > 0]
         assert len(held) == 8
@@ -331,7 +369,7 @@ class TestCalibration:
         assert np.corrcoef(size, held["predictions"])[0, 1] > 0.999
 
     def test_says_that_there_is_no_learner(self, tmp_path):
-        _, words = drawn(tmp_path, figures.calibration, reliability(1).head(0))
+        _, words = drawn(tmp_path, draw_calibration, reliability(1).head(0))
         assert "No learner could be made; the table says why." in words
 
 
@@ -343,8 +381,9 @@ class TestExplainedVariance:
         path, words = drawn(tmp_path, figures.explained_variance, made, note=NOTE)
         for own, (_, sizes) in made.items():
             small, large = sizes.values()
-            assert f"{own}: {small} (90 %), {large} (99 %) of 4096 components" in words
-        assert {"0.9", "0.99", "components", "share of the variance"} <= set(words)
+            said = f"{own}: {small} (90 %), {large} (99 %) of 4096 components"
+            assert said in " ".join(" ".join(words).split())
+        assert {"90 %", "99 %", "components", "share of the variance"} <= set(words)
         # a marker a size on the curve, and one in the legend
         assert path.read_text().count("<use xlink:href") >= 3 * count
 

@@ -90,7 +90,7 @@ def test_a_learner_is_said_once_all_its_folds_are_there(clock):
     ]
 
 
-def test_failures_name_the_cause_and_the_log(clock, tmp_path):
+def test_failures_name_the_log_and_the_cause_is_kept_for_the_end(clock, tmp_path):
     log = tmp_path / "a.log"
     log.write_text("Traceback:\nValueError: no \x1b[2J weights\n")
     run = Run({0: of_learner(0), 1: Job("wav", ("wav",))})
@@ -99,8 +99,32 @@ def test_failures_name_the_cause_and_the_log(clock, tmp_path):
     run.fail(0, "cnn", str(log))
     run.fail(1, "wav", str(tmp_path / "none.log"))
     first, second = run.lines
-    assert first == rf"FAILED: cnn/simple: ValueError: no \x1b[2J weights ({log})"
-    assert second.startswith("FAILED: wav 7: it ended without a word")
+    assert first.startswith(f"FAILED: cnn/simple ({log})")
+    assert second.startswith(f"FAILED: wav 7 ({tmp_path}/none.log)")
+    assert run.terminal.causes == {
+        str(log): r"ValueError: no \x1b[2J weights",
+        str(tmp_path / "none.log"): terminal.SILENT,
+    }
+
+
+def test_a_job_that_the_system_ended_is_told_from_one_with_a_bug(clock, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("epoch 3 of 9\n")
+    run = Run({0: of_learner(0)})
+    run.start(0, "cnn", [str(log)])
+    said = "RuleException:\nCalledProcessError in file x, line 1:\nCommand 'a' died with <Signals."
+    run.say(f"{said}SIGKILL: 9>.", logging.ERROR, event="error")
+    run.fail(0, "cnn", str(log))
+    assert run.terminal.causes == {str(log): terminal.KILLED}
+    assert len(run.lines) == 1
+
+
+def test_jobs_that_end_by_an_interrupt_have_not_failed(clock, tmp_path):
+    run = Run({0: of_learner(0)})
+    run.start(0, "cnn")
+    run.say(f"{terminal.INTERRUPTED}, this might take some time.", logging.WARNING)
+    run.fail(0, "cnn", str(tmp_path / "a.log"))
+    assert len(run.lines) == 1 and run.terminal.causes == {}
 
 
 def test_a_job_that_is_started_again_counts_once(clock, tmp_path):
@@ -169,7 +193,7 @@ def test_the_status_tells_what_runs_and_how_far_it_is(clock, tmp_path):
     run.start(1, "wav")
     clock.now += 60
     assert run.terminal.status() == (
-        "0 of 3 jobs, 1 min; about 2 min left: training CNNs cnn/simple 25%, resampling clips 0/2"
+        "0 of 3 jobs, 1:00; about 2 min left: training CNNs cnn/simple 25%, resampling clips 0/2"
     )
 
 
@@ -187,6 +211,10 @@ def test_the_time_left_is_that_of_jobs_of_the_kind(clock):
     made.start(2, jobs[2])
     clock.now += 4
     assert made.left() == ((96 + 6 + progress.QUICK) / 2, True)
+
+
+def test_a_clock_goes_on():
+    assert [progress.clock(one) for one in (9.9, 61, 3725)] == ["0:09", "1:01", "1:02:05"]
 
 
 @pytest.mark.parametrize(

@@ -33,5 +33,5 @@ def test_snakemakes_own_report_has_captions_and_categories(finished_module):
     page = path.read_text()
     categories = ("Ranking", "Confusion matrices", "Learning curves", "Searches", "Features")
     assert [name for name in categories if name not in page] == []
-    assert "Wilson" in page
+    assert "tests between learners" in page
     assert [learner for learner in learners() if learner not in page] == []

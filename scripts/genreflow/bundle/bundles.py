@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genreflow.bundle.description import (
     FORMAT,
@@ -29,9 +29,13 @@ from genreflow.errors import GenreflowError
 from genreflow.features import shards
 from genreflow.features.feature_set import SOURCE, Part
 from genreflow.layout import COMBINER, Fitted, Layout
+from genreflow.names import RANDOM
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import sha256, write_json, write_text
 from genreflow.runtime.versions import version_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PACKAGES = (
     "genreflow",
@@ -51,6 +55,10 @@ PACKAGES = (
 """Whose versions a bundle names: those that numbers depend on."""
 
 _DESCRIPTION, _CARD = "bundle.json", "README.md"
+
+_LEARNED_NOTHING = (
+    "The network that its features come from has random weights: it has learned nothing."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +158,13 @@ def export(
     combiner: str | Path | None = None,
     images: str | Path,
     audit: Mapping[str, float],
+    title: str = "",
     corpus: str,
     note: str = "",
     marks: Mapping[str, str] | None = None,
     credits: Mapping[str, str] | None = None,
     tracks: str | Path | None = None,
+    validated: bool = True,
 ) -> Bundle:
     """Bundle a trained learner.
 
@@ -172,6 +182,8 @@ def export(
         Log-mel images of the corpus, whose attributes tell how they and the WAVs are made.
     audit
         As for `Audit`.
+    title
+        What people call the learner; "" for its name.
     corpus
         Name of the corpus.
     note
@@ -181,7 +193,9 @@ def export(
     credits
         Licences and makers of networks, by feature set, for the card.
     tracks
-        The corpus's manifest, whose licences the card counts.
+        The corpus's manifest, whose artists and licences the card counts.
+    validated
+        Whether validation can tell when the learner is unsure, for it didn't learn from it.
 
     Raises
     ------
@@ -189,10 +203,12 @@ def export(
         If a file is missing or damaged, or `folder` holds something else than a bundle.
     """
     from genreflow.bundle import card
-    from genreflow.learners.predictions import genres_of, read_predictions
+    from genreflow.learners.predictions import genres_of, marked, read_predictions
 
     table = read_predictions(chosen.predictions)
     folder = Path(folder)
+    if RANDOM in marked(chosen.learner, marks):
+        note = " ".join(filter(None, [note, _LEARNED_NOTHING]))
     with _replaced(folder) as part:
         bundled = [_add_model(part, number, model) for number, model in enumerate(models, start=1)]
         resampled = any(model.needs - {SOURCE} for model in bundled)
@@ -203,6 +219,7 @@ def export(
             folder=folder,
             format=FORMAT,
             learner=chosen.learner,
+            title=title,
             split=chosen.split,
             seed=chosen.seed,
             genres=tuple(genres_of(table)),
@@ -213,6 +230,7 @@ def export(
             combiner=None if combiner is None else COMBINER,
             versions={name: version_of(name) for name in PACKAGES},
             members={path: sha256(part / path) for path in sorted(_files(part))},
+            unsure=_unsure(table) if validated else None,
             corpus=corpus,
             note=note,
         )
@@ -226,6 +244,17 @@ def export(
         text = card.write(bundle, table, corpus=corpus, tracks=tracks, **about)
         write_text(part / _CARD, text)
     return bundle
+
+
+def _unsure(table: "pd.DataFrame") -> float | None:
+    """Return below which probability a learner is unsure, by its predictions of validation."""
+    from genreflow.evaluation import calibration
+
+    held = table[table["part"] == "validation"]
+    if held.empty:
+        return None
+    confidence = held.filter(regex="^p_").to_numpy().max(axis=1)
+    return calibration.threshold(confidence, (held["genre"] == held["predicted"]).to_numpy())
 
 
 @contextmanager

@@ -61,14 +61,15 @@ def write(
     manifest = None if tracks is None else read_table(tracks)
     comparison = metrics.comparison([entry], fma_small=False, manifest=manifest, marks=marks)
     blocks = [
-        f"# {name}",
+        f"# {markdown.escape(bundle.title) or name}",
+        *([f"Its name is {name}."] if bundle.title else []),
         _what(bundle, predictions, corpus),
         *([f"**{markdown.escape(note)}**"] if note else []),
         "## How well it does",
         _numbers(comparison.iloc[0], bundle),
         _genres(metrics.recall([entry], marks=marks)),
         "## Limits",
-        _limits(bundle, name, note),
+        _limits(bundle, note),
         "## Licences",
         _licences(networks or {}, predictions, manifest),
         "## Use",
@@ -121,7 +122,7 @@ def _genres(recall: pd.DataFrame) -> str:
     return markdown.table(recall, columns)
 
 
-def _limits(bundle: Bundle, name: str, note: str) -> str:
+def _limits(bundle: Bundle, note: str) -> str:
     said = [
         "It gives one of its genres to whatever it hears, speech and noise included.",
         "The test tracks come from the same corpus as those it learned from. On other recordings, "
@@ -132,9 +133,10 @@ def _limits(bundle: Bundle, name: str, note: str) -> str:
     ]
     if bundle.combiner is not None:
         said.append("It is an ensemble: predicting takes the time of all its members.")
-    if "random weights" in name:
-        said.insert(
-            0, "The network that its features come from has random weights: it has learned nothing."
+    if bundle.unsure is not None:
+        said.append(
+            f"Predictions below {100 * bundle.unsure:.0f} % are called unsure: on validation it "
+            "was wrong more often than right there. It may be as sure of music of other kinds."
         )
     if note:
         said.insert(0, markdown.escape(note))

@@ -189,6 +189,8 @@ class Description:
     ----------
     learner, split, seed
         What was bundled; the seed is None for a learner without.
+    title
+        What people call the learner; "" for its name.
     genres
         In the order of the probabilities.
     clip
@@ -208,6 +210,9 @@ class Description:
         The SHA-256 of each file.
     format
         `FORMAT`.
+    unsure
+        Below this probability of the first genre a prediction is unsure: on validation the learner
+        was wrong more often than right there. None if validation can't tell.
     corpus, note
         What it was trained on, and what must stand by every number of that; "" if nothing.
     """
@@ -226,6 +231,8 @@ class Description:
     versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
     members: Annotated[dict[_File, _Sha256], Field(max_length=10_000)]
     format: Annotated[int, AfterValidator(_known)]
+    title: _Version = ""
+    unsure: Annotated[float, Field(ge=0, le=1)] | None = None
     corpus: _Version = ""
     note: _Version = ""
     __pydantic_config__ = _STRICT

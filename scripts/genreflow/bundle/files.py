@@ -12,9 +12,11 @@ from itertools import islice
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
+import numpy as np
+
 from genreflow.audio import collect
 from genreflow.bundle import bundles
-from genreflow.bundle.predicted import Prediction, Predictions, escaped
+from genreflow.bundle.predicted import DIGITS, Prediction, Predictions, escaped
 from genreflow.bundle.prediction import Clips, Predictor, prepare
 from genreflow.errors import GenreflowError
 from genreflow.runtime import extras
@@ -63,6 +65,7 @@ def predict(
     extras.require(read.extras, f"the learner in {read.folder}")
     if other := read.other_versions():
         report(f"Predictions may differ a little, for versions differ: {', '.join(other)}")
+    report(f"By {read.learner}" + (f", trained on {read.corpus}" if read.corpus else ""))
     if read.note:
         report(read.note)
     with _pool(min(jobs, len(files))) as pool:
@@ -75,7 +78,8 @@ def predict(
         predictor = Predictor(read, threads=threads)
         settings = {"hop": hop, "whole": whole, "prepared": prepared}
         found = predict_files(predictor, files, report=report, **settings)
-    return Predictions(read.learner, read.corpus, read.note, read.clip, read.genres, found)
+    about = read.learner, read.corpus, read.note, read.clip, read.unsure
+    return Predictions(*about, read.genres, found, read.title)
 
 
 class _Ahead:
@@ -161,13 +165,21 @@ def predict_files(
     for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
         try:
             one = predictor.of_clips(path, clips())
-            said = f"{one.predicted} ({one.probabilities.max():.2f}, {_many(len(one.starts))})"
+            said = f"{_first_two(one)} ({_many(len(one.starts))})"
         except GenreflowError as error:
             said = escaped(str(error))
             one = Prediction.without(str(path), predictor.bundle.genres, said)
-        report(f"{number} of {len(paths)}: {escaped(str(path))}: {escaped(said)}")
+        report(f"{number} of {len(paths)}: {one.name}: {escaped(said)}")
         found.append(one)
     return found
+
+
+def _first_two(one: Prediction) -> str:
+    """Return the two most probable genres, and whether the first is unsure."""
+    shares = np.sort(one.probabilities)[::-1]
+    shown = zip(one.best[:2], shares, strict=False)
+    said = ", ".join(f"{genre} {share:.{DIGITS}f}" for genre, share in shown)
+    return f"unsure: {said}" if one.unsure else said
 
 
 def _many(count: int) -> str:

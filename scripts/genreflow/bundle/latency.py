@@ -30,7 +30,6 @@ from genreflow.bundle.prediction import input_of, load_model, parts_of, set_key
 from genreflow.evaluation import markdown
 from genreflow.features import spectrograms
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Sound
-from genreflow.learners.predictions import marked
 
 WARM_UP = 2
 """Clips that go through before any is timed."""
@@ -294,7 +293,7 @@ def processor(cpuinfo: str | Path = "/proc/cpuinfo") -> str:
 
 
 def to_markdown(
-    table: pd.DataFrame, *, note: str = "", marks: Mapping[str, str] | None = None
+    table: pd.DataFrame, *, note: str = "", titles: Mapping[str, str] | None = None
 ) -> str:
     """Write what `measure` returned for reading.
 
@@ -304,8 +303,8 @@ def to_markdown(
         What `measure` returned.
     note
         A line put below, or "".
-    marks
-        As for `learners.predictions.marked`, which the learners' names go through.
+    titles
+        What people call the learners, by name.
 
     Returns
     -------
@@ -316,7 +315,7 @@ def to_markdown(
     first = table.iloc[0]
     table = table.assign(
         study=table["name"].map(STUDY).where(table["step"].isin(["features", "model"])),
-        name=[marked(name, marks) for name in table["name"]],
+        name=[(titles or {}).get(name, name) for name in table["name"]],
     )
     blocks = [
         f"One clip at a time on {first['processor']}, {_many(first['threads'], 'thread')}: median "
@@ -336,13 +335,10 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'s' if count > 1 else ''}"
 
 
-def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.2f}"
-
-
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Write the times of rows."""
-    times = [f"{_ms(row.median)} ({_ms(row.p95)})" for row in rows.itertuples(index=False)]
+    write = markdown.milliseconds
+    times = [f"{write(row.median)} ({write(row.p95)})" for row in rows.itertuples(index=False)]
     rate = (1 / rows["together"]).astype("Float64")
     return rows.assign(time=times, rate=rate)
 
@@ -359,14 +355,14 @@ def _by_learner(table: pd.DataFrame) -> pd.DataFrame:
 
 _OF_LEARNERS = ("model", "clip", "file")
 _COMMON = {
-    "rate": ("Together, clips a second", lambda value: f"{value:,.0f}"),
-    "study": ("Study, ms", _ms),
+    "rate": ("Together, clips per second", lambda value: f"{value:,.0f}"),
+    "study": ("Study, ms", markdown.milliseconds),
 }
 _STEPS: markdown.Columns = {
     "step": ("Step", str),
     "name": ("Of", markdown.escape),
     "device": ("On", str),
-    "time": ("A clip, ms", str),
+    "time": ("Per clip, ms", str),
     **_COMMON,
 }
 _LEARNERS: markdown.Columns = {

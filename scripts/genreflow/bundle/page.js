@@ -16,8 +16,8 @@
   const told = (shares) => shares.slice(0, 2)
     .map(({ genre, value }) => `${data.genres[genre]} ${percent(value)}`).join(", ");
 
-  const files = data.files.map(([name, folder, link, seconds, shares, windows], place) => ({
-    name, folder, link, seconds, shares: pairs(shares), windows, place,
+  const files = data.files.map(([name, folder, link, seconds, shares, windows, unsure], place) => ({
+    name, folder, link, seconds, shares: pairs(shares), windows, unsure, place,
     genre: shares[0], confidence: shares[1],
   }));
 
@@ -141,8 +141,9 @@
 
   for (const file of files) {
     const about = [file.folder, clock(file.seconds)].filter(Boolean).join(" · ");
+    const badge = file.unsure ? [make("span", { class: "badge" }, "unsure")] : [];
     file.row = make("li", {}, make("div", { class: "name" },
-      make("h2", {}, file.name), make("small", {}, about)));
+      make("h2", {}, file.name, " ", ...badge), make("small", {}, about)));
     fileOf.set(file.row, file);
     sight.observe(file.row);
   }
@@ -164,11 +165,14 @@
 
   const arrange = () => {
     const fits = filterOf(name.value);
-    const [least, most] = confidence.value.split(" ").map((share) => 1000 * share);
+    const asked = confidence.value;
+    const [least, most] = asked.split(" ").map((share) => 1000 * share);
+    const sure = { unsure: ({ unsure }) => unsure, sure: ({ unsure }) => !unsure }[asked]
+      ?? ((file) => file.confidence >= least && (file.confidence < most || most === 1000));
     const pressed = keys.filter((key) => key.ariaPressed === "true");
     const genres = new Set(pressed.map((key) => Number(key.dataset.genre)));
     const shown = files.filter((file) => fits(`${file.folder}/${file.name}`)
-      && file.confidence >= least && (file.confidence < most || most === 1000)
+      && sure(file)
       && (!genres.size || genres.has(file.genre)));
     shown.sort(ORDERS[order.value]);
     list.replaceChildren(...shown.map(({ row }) => row));

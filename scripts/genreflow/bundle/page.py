@@ -49,7 +49,7 @@ def write(found: Predictions, path: str | Path) -> None:
     ]
     drawn = {
         place
-        for *_, shares, windows in described
+        for *_, shares, windows, _ in described
         for some in (shares, *(window[2:] for window in windows))
         for place in some[::2]
     }
@@ -63,6 +63,7 @@ def write(found: Predictions, path: str | Path) -> None:
         count=len(found.files),
         keys=[(place, counts[genres[place]]) for place in sorted(drawn)],
         failed=[one for one in found.files if one.reason],
+        unsure=sum(one.unsure for one in usable),
         folders=folders,
         data={
             "files": described,
@@ -88,14 +89,15 @@ def _folders(files: Sequence[str]) -> tuple[str, dict[str, str]]:
 def _described(one: Prediction, folder: str, address: str, places: np.ndarray) -> list[Any]:
     """Return what the page's script knows of a file, as short as can be.
 
-    Name, folder, address, length [s], shares; and for each window its start, its end and shares.
+    Name, folder, address, length [s], shares; for each window its start, its end and shares; and
+    whether the prediction is unsure.
     """
     windows = [
         [round(float(start), 2), round(float(end), 2), *_shares(found, places, BANDS, LEAST)]
         for start, end, found in zip(one.starts, one.ends, one.by_window, strict=True)
     ]
     shares = _shares(one.probabilities, places, SHARES)
-    return [one.name, folder, address, round(one.seconds, 2), shares, windows]
+    return [one.name, folder, address, round(one.seconds, 2), shares, windows, int(one.unsure)]
 
 
 def _shares(found: np.ndarray, places: np.ndarray, count: int, least: float = 0.0) -> list[int]:

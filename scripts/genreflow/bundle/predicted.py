@@ -18,6 +18,9 @@ from genreflow.runtime.files import atomic, write_text
 if TYPE_CHECKING:
     import pandas as pd
 
+_ABOUT = ("learner", "title", "corpus", "note", "clip", "unsure")
+"""What is said of all files together."""
+
 DIGITS = 4
 """Of probabilities that are written."""
 
@@ -36,10 +39,14 @@ class Prediction:
         Of each window [s].
     by_window : (windows, genres) float64
         Their probabilities.
+    counts : (windows,) float64
+        How much of the file each stands for [s].
     reason
         Why there are no windows: the file can't be used. "" if there are.
     seconds
         Length of the file; 0 without windows.
+    unsure_below
+        As the bundle's `unsure`; 0 if it has none.
     """
 
     file: str
@@ -47,14 +54,16 @@ class Prediction:
     starts: np.ndarray
     ends: np.ndarray
     by_window: np.ndarray
+    counts: np.ndarray
     reason: str = ""
     seconds: float = 0.0
+    unsure_below: float = 0.0
 
     @classmethod
     def without(cls, file: str, genres: tuple[str, ...], reason: str) -> "Prediction":
         """Return what is said of a file that can't be used."""
         nothing = np.empty(0)
-        return cls(file, genres, nothing, nothing, np.empty((0, len(genres))), reason)
+        return cls(file, genres, nothing, nothing, np.empty((0, len(genres))), nothing, reason)
 
     @property
     def name(self) -> str:
@@ -63,10 +72,15 @@ class Prediction:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """The mean over windows, (genres,) float64; NaN without windows."""
+        """The mean over windows by `counts`, (genres,) float64; NaN without windows."""
         if self.reason:
             return np.full(len(self.genres), np.nan)
-        return self.by_window.mean(axis=0)
+        return np.average(self.by_window, axis=0, weights=self.counts)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the first genre is less probable than `unsure_below`."""
+        return bool(self.predicted and self.probabilities.max() < self.unsure_below)
 
     @property
     def best(self) -> list[str]:
@@ -104,42 +118,50 @@ class Predictions:
         What must stand by all that it says; "" if nothing.
     clip
         Length of a window [s].
+    unsure
+        Below which probability a prediction is unsure; None if that isn't known.
     genres
         That it knows, in the order of the probabilities.
     files
         What it predicts for each.
+    title
+        What people call the learner; "" for its name.
     """
 
     learner: str
     corpus: str
     note: str
     clip: float
+    unsure: float | None
     genres: tuple[str, ...]
     files: list[Prediction]
+    title: str = ""
 
     def plain(self, folder: str | Path) -> dict[str, Any]:
         """Return plain values; each file with a link to it from a folder."""
-        about = {key: getattr(self, key) for key in ("learner", "corpus", "note", "clip")}
+        about = {key: getattr(self, key) for key in _ABOUT}
         files = [_plain(one) | {"link": link(one.file, folder)} for one in self.files]
         return {**about, "genres": list(self.genres), "files": files}
 
 
 def _plain(one: Prediction) -> dict[str, Any]:
-    windows = zip(one.starts, one.ends, one.by_itself, one.by_window, strict=True)
+    windows = zip(one.starts, one.ends, one.counts, one.by_itself, one.by_window, strict=True)
     return {
         "file": printable(one.file),
         "name": one.name,
         "seconds": round(one.seconds, 3),
         "predicted": one.predicted,
+        "unsure": one.unsure,
         "probabilities": [] if one.reason else _rounded(one.probabilities),
         "windows": [
             {
                 "start": round(float(start), 3),
                 "end": round(float(end), 3),
+                "counts": round(float(counts), 3),
                 "predicted": own,
                 "probabilities": _rounded(found),
             }
-            for start, end, own, found in windows
+            for start, end, counts, own, found in windows
         ],
         "reason": one.reason,
     }
@@ -167,8 +189,9 @@ def read_json(path: str | Path) -> Predictions:
     try:
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
         genres = tuple(plain["genres"])
-        files = [_prediction(one, genres, Path(path).parent) for one in plain["files"]]
-        about = {key: plain[key] for key in ("learner", "corpus", "note", "clip")}
+        about = {key: plain[key] for key in _ABOUT}
+        place = Path(path).parent, about["unsure"] or 0.0
+        files = [_prediction(one, genres, *place) for one in plain["files"]]
     except (ValueError, KeyError, TypeError) as error:
         raise GenreflowError(
             f"{path}: no predictions in JSON ({type(error).__name__}: {error}); predict again"
@@ -176,14 +199,18 @@ def read_json(path: str | Path) -> Predictions:
     return Predictions(**about, genres=genres, files=files)
 
 
-def _prediction(plain: dict[str, Any], genres: tuple[str, ...], folder: Path) -> Prediction:
+def _prediction(
+    plain: dict[str, Any], genres: tuple[str, ...], folder: Path, unsure_below: float
+) -> Prediction:
     file, windows = followed(plain["link"], folder), plain["windows"]
     if plain["reason"]:
         return Prediction.without(file, genres, plain["reason"])
-    starts, ends, found = (
-        np.array([one[key] for one in windows]) for key in ("start", "end", "probabilities")
+    where = (
+        np.array([one[key] for one in windows])
+        for key in ("start", "end", "probabilities", "counts")
     )
-    return Prediction(file, genres, starts, ends, found, seconds=plain["seconds"])
+    about = {"seconds": plain["seconds"], "unsure_below": unsure_below}
+    return Prediction(file, genres, *where, **about)
 
 
 def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
@@ -193,8 +220,9 @@ def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         file, name (of the file, without folders), predicted, second (the next most probable genre),
-        p_GENRE for each genre, windows (how many), strongest (the window that speaks most for the
-        predicted genre, as m:ss-m:ss), reason (why there is no prediction). Texts are `escaped`.
+        unsure ("unsure" or ""), p_GENRE for each genre, windows (how many), strongest (the window
+        that speaks most for the predicted genre, as m:ss-m:ss), reason (why there is no
+        prediction). Texts are `escaped`.
     """
     import pandas as pd
 
@@ -205,6 +233,7 @@ def table(predictions: Iterable[Prediction]) -> "pd.DataFrame":
                 "name": escaped(one.name),
                 "predicted": escaped(one.predicted),
                 "second": escaped("".join(one.best[1:2])),
+                "unsure": "unsure" if one.unsure else "",
                 **_columns(one.genres, one.probabilities),
                 "windows": len(one.starts),
                 "strongest": "" if one.reason else _strongest(one),
@@ -221,7 +250,8 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        file, start, end [s], p_GENRE for each genre, window_predicted (the genre of the window
+        file, start, end, counts (how much of the file it stands for) [s], p_GENRE for each genre,
+        window_predicted (the genre of the window
         alone), predicted (the genre of the whole file), rank (1 for the window that speaks most for
         it). Texts are `escaped`.
     """
@@ -238,6 +268,7 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
                 "file": escaped_path(one.file),
                 "start": round(float(one.starts[window]), 3),
                 "end": round(float(one.ends[window]), 3),
+                "counts": round(float(one.counts[window]), 3),
                 **_columns(one.genres, one.by_window[window]),
                 "window_predicted": escaped(one.by_itself[window]),
                 "predicted": escaped(one.predicted),
@@ -245,7 +276,7 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
             }
             for window in range(len(rank))
         ]
-    columns = ["file", "start", "end", *map(_column, genres)]
+    columns = ["file", "start", "end", "counts", *map(_column, genres)]
     return pd.DataFrame(rows, columns=[*columns, "window_predicted", "predicted", "rank"])
 
 
@@ -310,9 +341,12 @@ def to_text(found: "pd.DataFrame") -> str:
     for place, genre in enumerate(("predicted", "second"), start=1):
         rows[genre] = found[genre]
         shown = [
-            f"{value:.3f}" if math.isfinite(value) else "" for value in probabilities[:, -place]
+            f"{value:.{DIGITS}f}" if math.isfinite(value) else ""
+            for value in probabilities[:, -place]
         ]
         rows[f"p_{genre}"] = shown
+    if found["unsure"].any():
+        rows["unsure"] = found["unsure"]
     rows[["windows", "strongest"]] = found[["windows", "strongest"]]
     rows["reason"] = [shorten(reason, 60, placeholder=" ...") for reason in found["reason"]]
     return rows.to_string(index=False)

@@ -3,7 +3,8 @@
 Audio goes the way that the tracks of the corpus went: `wav.sh`, the log-mel images or the
 hand-crafted features, the model. So a track of the corpus gets the probabilities that stand in
 predictions.csv. What is longer than a clip is cut into windows, each is predicted as a clip, and
-the probabilities are averaged; windows of silence are left out. A rest shorter than
+the probabilities are averaged. All windows count the same but the last: it ends with the file, and
+counts by what the one before had not. Windows of silence are left out. A rest shorter than
 `SHORTEST_REST` has no window: a clip of 30 s is one clip of 29.7 s, as in the corpus.
 """
 
@@ -42,8 +43,8 @@ class Clips:
 
     Attributes
     ----------
-    starts, ends : (windows,) float64
-        Of each window [s].
+    starts, ends, counts : (windows,) float64
+        Of each window, and how much of the file it stands for [s].
     needed
         What is needed of each window, by what feature sets call it.
     features
@@ -55,6 +56,7 @@ class Clips:
 
     starts: np.ndarray
     ends: np.ndarray
+    counts: np.ndarray
     needed: dict[str, Sequence[Any]]
     features: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -65,6 +67,7 @@ class Clips:
         return Clips(
             self.starts[rows],
             self.ends[rows],
+            self.counts[rows],
             {key: found[rows] for key, found in self.needed.items()},
             {
                 key: {output: x[rows] for output, x in found.items()}
@@ -108,8 +111,10 @@ def prepare(
     parts = parts_of(bundle.models).values()
     sounds = _decoded(bundle, path, needs)
     sound = sounds.get(WAV) or sounds[SOURCE]
-    starts = windows(sound.seconds, length=bundle.clip, hop=hop or bundle.clip)
-    starts = _sounding(path, sound, starts if whole else starts[:1], bundle)
+    hop = hop or bundle.clip
+    every = windows(sound.seconds, length=bundle.clip, hop=hop)
+    counts = dict(zip(every, np.diff(every, prepend=-hop).clip(max=bundle.clip), strict=True))
+    starts = _sounding(path, sound, every if whole else every[:1], bundle)
     # Features of the source audio may look further than an image does: 30 s, not 29.7 s.
     longest = max([bundle.clip, *(one.feature_set().seconds for one in parts if not one.network)])
     lengths = {WAV: bundle.clip, SOURCE: longest}
@@ -126,6 +131,7 @@ def prepare(
     return Clips(
         np.array(starts),
         np.minimum(np.array(starts) + bundle.clip, sound.seconds),
+        np.array([counts[start] for start in starts]),
         {kind: clips for kind, clips in needed.items() if kind in later},
         found,
         sound.seconds,
@@ -291,8 +297,9 @@ class Predictor:
             raise GenreflowError(
                 f"{self.bundle.folder} can't be run on it: {in_a_line(error)}. Get the bundle again"
             ) from error
-        where = clips.starts, clips.ends, np.concatenate(found)
-        return Prediction(str(path), self.bundle.genres, *where, seconds=clips.seconds)
+        where = clips.starts, clips.ends, np.concatenate(found), clips.counts
+        about = {"seconds": clips.seconds, "unsure_below": self.bundle.unsure or 0.0}
+        return Prediction(str(path), self.bundle.genres, *where, **about)
 
     def _probabilities(self, clips: Clips) -> np.ndarray:
         computed = {key: one.features(clips.needed[one.needs]) for key, one in self._sets.items()}

@@ -61,6 +61,34 @@ def error(table: pd.DataFrame) -> float:
     return float(np.average(distances, weights=held["predictions"]))
 
 
+def threshold(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """Find the probability below which a prediction is wrong more often than right.
+
+    It is the one that loses least if a right prediction is worth as much as a wrong one costs, and
+    one that isn't made costs nothing: C. K. Chow, "On optimum recognition error and reject
+    tradeoff", IEEE Transactions on Information Theory 16 (1), 1970, with equal costs.
+
+    Parameters
+    ----------
+    confidence, correct : (n,) float and bool
+        As for `bins`, of tracks that nothing was learned from.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, the lowest of several as good, rounded down to four decimals. Above 1 at no
+        time: where predictions are wrong more often than right however sure they are, it is 1.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    sure, gains = confidence[order], np.cumsum(np.where(correct[order], 1, -1))
+    # Those that are as sure as the next are taken together.
+    ends = np.flatnonzero(np.append(sure[:-1] > sure[1:], True))
+    best = ends[len(ends) - 1 - np.argmax(gains[ends][::-1])]
+    if gains[best] < 0:
+        return 1.0
+    return float(np.floor(min(sure[best], 1) * 1e4) / 1e4)
+
+
 def reliability(
     entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None
 ) -> pd.DataFrame:

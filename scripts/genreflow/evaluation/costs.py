@@ -23,7 +23,7 @@ def by_rule(paths: Iterable[str | Path], *, folder: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a rule, the longest first: rule, jobs, seconds (wall time, added up over jobs,
+        One row per rule, the longest first: rule, jobs, seconds (wall time, added up over jobs,
         which may have run side by side), longest [s], longest_job (its wildcards, "" for a rule
         without), peak_mb (resident memory [MiB] of the largest job, NaN where none could be
         measured).

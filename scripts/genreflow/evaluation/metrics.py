@@ -34,7 +34,15 @@ from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
 from genreflow.evaluation import calibration, markdown, published_results, uncertainty
-from genreflow.learners.predictions import Entry, Group, groups, marked, unmade, with_reasons
+from genreflow.learners.predictions import (
+    Entry,
+    Group,
+    groups,
+    mark_of,
+    marked,
+    unmade,
+    with_reasons,
+)
 
 EASIER = 0.1
 """By so much more accuracy on test than on validation, test is much easier."""
@@ -118,6 +126,7 @@ def comparison(
     parameters: Mapping[str, int] | None = None,
     latency_seconds: Mapping[str, float] | None = None,
     left_out: Mapping[str, str] | None = None,
+    about: Mapping[str, Mapping[str, str]] | None = None,
     tops: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Compare learners, each split by itself.
@@ -138,25 +147,28 @@ def comparison(
     parameters, latency_seconds, left_out
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
+    about
+        By learner, its name without a mark: what people call it, its title and its kind. Without,
+        its title is its name.
     tops
         What each genre lies below, as `corpus.genres.tops`; none where genres are all alike.
 
     Returns
     -------
     pandas.DataFrame
-        One row a learner and split (a cross-validation is one split), sorted by split, then
-        falling test accuracy. Columns: split, learner; seeds, folds, tracks, groups (numbers of
-        seeds, of folds in all repeats, of distinct test tracks, and of their artists, NA if
-        unknown); training_accuracy, validation_accuracy, test_accuracy (means over runs);
-        test_low, test_high (95 % interval), interval (its method, as `uncertainty.method` calls
-        it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd (standard
-        deviation of the test accuracy) and fold_mean (its mean over the folds of all repeats, each
-        counting the same), NaN where there is one only; macro_f1, log_loss [nat], top2_accuracy,
-        top_genre_accuracy (NaN without `tops`), calibration_error (of the test part);
-        baseline; parameters and latency_seconds, NA where not given; with `fma_small` published,
-        the study's test accuracy on this very split, or NaN; last reason, why a learner couldn't
-        be made: it comes after the others of its split, and has NA everywhere else. All shares
-        between 0 and 1.
+        One row per learner and split (a cross-validation is one split), sorted by split, then
+        falling test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks,
+        groups (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their
+        artists, NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over
+        runs); test_low, test_high (95 % interval), interval (its method, as `uncertainty.method`
+        calls it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd
+        (standard deviation of the test accuracy) and fold_mean (its mean over the folds of all
+        repeats, each counting the same), NaN where there is one only; macro_f1, log_loss [nat],
+        top2_accuracy, top_genre_accuracy (NaN without `tops`), calibration_error (of the test
+        part); baseline; parameters and latency_seconds, NA where not given; with `fma_small`
+        published, the study's test accuracy on this very split, or NaN; last reason, why a learner
+        couldn't be made: it comes after the others of its split, and has NA everywhere else. All
+        shares between 0 and 1.
 
     Raises
     ------
@@ -176,9 +188,16 @@ def comparison(
         ]
         table["published"] = pd.Series(numbers, dtype=float)
     table = _and_unmade(table, entries, left_out or {})
-    names = zip(table["split"], table["learner"], strict=True)
-    table.insert(table.columns.get_loc("interval") + 1, "chosen", [one == chosen for one in names])
-    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
+    names = table["learner"]
+    said = [(about or {}).get(name, {}) for name in names]
+    table.insert(
+        2, "title", [one.get("title", name) for one, name in zip(said, names, strict=True)]
+    )
+    table.insert(3, "kind", [one.get("kind", "") for one in said])
+    table.insert(4, "mark", [mark_of(name, marks) for name in names])
+    table["learner"] = [marked(name, marks) for name in names]
+    keys = zip(table["split"], names, strict=True)
+    table.insert(table.columns.get_loc("interval") + 1, "chosen", [one == chosen for one in keys])
     return table.sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
@@ -248,7 +267,7 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
     Returns
     -------
     pandas.DataFrame
-        One row a split, learner and genre. Columns: split, learner, genre, support (distinct
+        One row per split, learner and genre. Columns: split, learner, genre, support (distinct
         test tracks), recall, precision, f1 (test part, means over runs). Recall is NaN for a
         genre without test tracks, precision for one that was never predicted.
 
@@ -295,7 +314,8 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
 
 # Column of a table -> its heading for readers and how a value is written. The order is theirs.
 _SHOWN = {
-    "learner": ("Learner", markdown.escape),
+    "title": ("Learner", markdown.escape),
+    "learner": ("Name", markdown.escape),
     "genre": ("Genre", markdown.escape),
     "test": ("Test accuracy, % (95 % interval)", str),
     "chosen": ("Used for predictions", lambda chosen: "yes" if chosen else ""),
@@ -317,7 +337,7 @@ _SHOWN = {
     "fold_sd": ("SD over folds, points", markdown.percent),
     "repeat_sd": ("SD over repeats, points", markdown.percent),
     "parameters": ("Parameters", lambda value: f"{value:,}"),
-    "latency_seconds": ("Latency, ms a clip", lambda value: f"{1000 * value:.1f}"),
+    "latency_seconds": ("Latency, ms per clip", markdown.milliseconds),
     "seeds": ("Seeds", str),
     "folds": ("Folds", str),
     "tracks": ("Test tracks", str),
@@ -325,6 +345,8 @@ _SHOWN = {
     "interval": ("Interval", markdown.escape),
     "support": ("Test tracks", str),
 }
+
+_BY_NAME = {"learner": ("Learner", markdown.escape)}
 
 
 def _interval(low: float, high: float) -> str:
@@ -344,7 +366,16 @@ def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
         table = table.assign(test=pd.Series(test, index=shown.index, dtype=object))
     if "chosen" in table:
         table = table.assign(chosen=table["chosen"].astype(object).where(table["chosen"]))
-    return markdown.by_split(table, lambda rows: markdown.table(rows, _SHOWN), note)
+    columns = _SHOWN
+    if "title" not in table or (table["title"] == table["learner"]).all():
+        table, columns = table.drop(columns="title", errors="ignore"), _SHOWN | _BY_NAME
+    return markdown.by_split(table, lambda rows: markdown.table(rows, columns), note)
+
+
+def named(row: pd.Series) -> str:
+    """Return what a sentence calls a learner of the comparison: its title, and its name."""
+    name, title = row["learner"], row.get("title", row["learner"])
+    return name if title == name else f"{title} ({name})"
 
 
 def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by: str) -> str:
@@ -365,7 +396,7 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by:
         lead = "best test accuracy"
     said = (
         f"{first['split']}: {lead} {markdown.percent(first['test_accuracy'])} % (95 % interval "
-        f"{_interval(first['test_low'], first['test_high'])} %) by {first['learner']} "
+        f"{_interval(first['test_low'], first['test_high'])} %) by {named(first)} "
         f"on {tracks_of(first)}; naming the most frequent "
         f"genre each time gets {markdown.percent(first['baseline'])} % (chance)."
     )
@@ -378,7 +409,7 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by:
             f"tell {tied} of {len(others)} other learners from it, so that it isn't shown to be "
             "the best."
         )
-    said += _easy_test(rows) + _used(rows, chosen_by)
+    said += easier(rows) + _used(rows, chosen_by)
     if count > len(rows):
         said += f" {count - len(rows)} of {count} learners couldn't be made; the table says why."
     return said
@@ -390,8 +421,19 @@ def tracks_of(row: pd.Series) -> str:
     return f"{row['tracks']} tracks" + ("" if pd.isna(artists) else f" of {artists:.0f} artists")
 
 
-def _easy_test(rows: pd.DataFrame) -> str:
-    """Say so where the test part is much easier than the validation part, and why it may be."""
+def easier(rows: pd.DataFrame) -> str:
+    """Say so where the test part is much easier than the validation part, and why it may be.
+
+    Parameters
+    ----------
+    rows
+        Those of the learners of one split that were made.
+
+    Returns
+    -------
+    str
+        "", or sentences that begin with a blank.
+    """
     gaps = rows["test_accuracy"] - rows["validation_accuracy"]
     if not gaps.median() > EASIER:
         return ""
@@ -399,7 +441,7 @@ def _easy_test(rows: pd.DataFrame) -> str:
     artists = "artists" if pd.notna(first.get("groups")) else "tracks"
     return (
         f" The test part is easier than the validation part: {higher} of {known} learners score "
-        f"higher on it, by {100 * gaps.median():.0f} points in the median ({first['learner']} "
+        f"higher on it, by {100 * gaps.median():.0f} points in the median ({named(first)} "
         f"{markdown.percent(first['test_accuracy'])} against "
         f"{markdown.percent(first['validation_accuracy'])} %). The parts hold different {artists}, "
         "and few of them make one part easy by chance; tracks that share an artist or album with "
@@ -408,19 +450,15 @@ def _easy_test(rows: pd.DataFrame) -> str:
 
 
 def _used(rows: pd.DataFrame, chosen_by: str) -> str:
-    """Say what is used for predictions, and why it needn't be the first."""
+    """Say what is used for predictions."""
     if "chosen" not in rows or not rows["chosen"].any():
         return ""
     one = rows[rows["chosen"]].iloc[0]
-    first = one["learner"] == rows.iloc[0]["learner"]
-    said = "It is used for predictions" if first else f"Used for predictions: {one['learner']}"
-    known = (
-        f"{markdown.percent(one['validation_accuracy'])} % on validation, "
-        if pd.notna(one["validation_accuracy"])
-        else ""
-    )
+    by = f", {chosen_by}" if chosen_by else ""
+    held = one["validation_accuracy"]
+    known = "" if pd.isna(held) else f"{markdown.percent(held)} % on validation, "
     return (
-        f" {said}{chosen_by and f', {chosen_by}'} "
+        f" Used for predictions: {named(one)}{by} "
         f"({known}{markdown.percent(one['test_accuracy'])} % on test)."
     )
 
@@ -444,7 +482,7 @@ def summary(
     note
         A line put below.
     chosen_by
-        By what the learner that is used for predictions was chosen, as `choice.choose` says it.
+        By what the learner that is used for predictions was chosen, as `choice.marked` says it.
 
     Returns
     -------

@@ -66,6 +66,8 @@ class FeatureSet(ABC):
     threads: int = 1
 
     kind: ClassVar[str]
+    plural: ClassVar[str]
+    """What people call sets of this kind: ``image networks``."""
     Settings: ClassVar[type[Settings]]
     batch: ClassVar[int] = 1
     """Clips that are faster together."""
@@ -187,6 +189,8 @@ class Planned:
         Whether its network has learned nothing.
     credit
         The network's licence and who made it, for people; "" where that isn't known.
+    title
+        What people call the set: ``VGG16``; "" for its name.
     """
 
     feature_set: FeatureSet
@@ -197,12 +201,20 @@ class Planned:
     downloads: Sequence[Mapping[str, str]] = ()
     is_random: bool = False
     credit: str = ""
+    title: str = ""
 
     @property
     def matrices(self) -> list[str]:
         """The names of its feature matrices."""
         name = self.feature_set.name
         return [f"{name}/{output}" if output else name for output in self.outputs]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call its feature matrices, by their names: ``VGG16 fc2``."""
+        title = self.title or self.feature_set.name
+        named = (f"{title} {output}".rstrip() for output in self.outputs)
+        return dict(zip(self.matrices, named, strict=True))
 
 
 @cache

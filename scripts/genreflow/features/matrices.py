@@ -1,6 +1,6 @@
 """Feature matrices: what feature sets make of a corpus, and classifiers read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +125,28 @@ def read_matrix(path: str | Path) -> Matrix:
             columns=file["column"].asstr()[:].tolist(),
             attributes=dict(file.attrs),
         )
+
+
+def read_rows(path: str | Path, track_ids: Collection[str]) -> tuple[np.ndarray, list[str]]:
+    """Read the features of some tracks alone, and which tracks they are.
+
+    Tracks that have none are left out.
+
+    Returns
+    -------
+    x : numpy.ndarray of float32, shape (tracks, dimensions)
+    track_ids : list of str
+
+    Raises
+    ------
+    GenreflowError
+        As `read_matrix`.
+    """
+    with _opened(path) as file:
+        wanted = set(track_ids)
+        kept = [(row, name) for row, name in enumerate(_track_ids(file)) if name in wanted]
+        rows = [row for row, _ in kept]
+        return file["x"].astype(np.float32)[rows], [name for _, name in kept]
 
 
 def read_track_ids(path: str | Path) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from genreflow.features.feature_set import Planned
 from genreflow.features.kinds.image_network import weights_file
 from genreflow.layout import CLASSIFIER, COMBINER, NETWORK
+from genreflow.learners import estimators
 
 Config = Mapping[str, Any]
 
@@ -24,10 +25,15 @@ class Learner:
     ----------
     name
         Its folder below a split: ``cnn/simple``, ``classify/vgg16/fc2/pca-0.90/svm-rbf``.
+    title
+        What people call it: ``RBF SVM on VGG16 fc2, PCA 90 %``.
+    kind
+        What people call all that are like it: ``Classifiers on image networks``.
     model
         The file that it leaves beside its predictions.
-    matrix
-        The feature matrix that it takes; "" if it takes images, or is an ensemble.
+    matrix, features
+        The feature matrix that it takes, and what people call that; "" if it takes images, or is an
+        ensemble.
     sets
         The feature sets behind the matrix, by name.
     classifier
@@ -63,6 +69,9 @@ class Learner:
     downloads: Sequence[Mapping[str, str]] = ()
     is_random: bool = False
     learns_from_validation: bool = False
+    title: str = ""
+    kind: str = ""
+    features: str = ""
 
     @property
     def own_name(self) -> str:
@@ -108,42 +117,67 @@ def _cnns(config: Config) -> Iterator[Learner]:
             prediction={key: variant[key] for key in ("crop_frames", "crops")},
             downloads=[{"path": path, "network": variant["network"]}] if published else [],
             is_random=random,
+            title=f"CNN {name}" + (f", from {variant['network']}" if path or random else ""),
+            kind="CNNs on log-mel images",
         )
 
 
-def _made_of(config: Config, sets: Mapping[str, Planned]) -> dict[str, list[str]]:
-    """Return the feature sets behind each matrix, by their names."""
+@dataclass(frozen=True)
+class _Matrix:
+    """A feature matrix: what people call it and its kind, and the feature sets behind it."""
+
+    name: str
+    title: str
+    kind: str
+    sets: Mapping[str, Planned]
+
+    @property
+    def taken(self) -> dict[str, Any]:
+        """What a learner says of it."""
+        return {
+            "matrix": self.name,
+            "features": self.title,
+            "sets": list(self.sets),
+            "downloads": [file for one in self.sets.values() for file in one.downloads],
+            "is_random": any(one.is_random for one in self.sets.values()),
+        }
+
+
+def _matrices(config: Config, sets: Mapping[str, Planned]) -> dict[str, _Matrix]:
+    """Return the feature matrices that there are, by their names."""
     owners = {matrix: name for name, one in sets.items() for matrix in one.matrices}
-    joined = {f"joined/{name}": parts for name, parts in config["transfer"]["joined"].items()}
-    parts_of = {matrix: [matrix] for matrix in owners} | joined
-    return {
-        name: list(dict.fromkeys(owners[part] for part in parts))
-        for name, parts in parts_of.items()
+    titles = {matrix: title for one in sets.values() for matrix, title in one.titles.items()}
+    single = {
+        matrix: _Matrix(matrix, titles[matrix], sets[name].feature_set.plural, {name: sets[name]})
+        for matrix, name in owners.items()
     }
-
-
-def _taken(matrix: str, names: Sequence[str], sets: Mapping[str, Planned]) -> dict[str, Any]:
-    """Return what a learner on a feature matrix says of it."""
-    return {
-        "matrix": matrix,
-        "sets": names,
-        "downloads": [file for name in names for file in sets[name].downloads],
-        "is_random": any(sets[name].is_random for name in names),
+    joined = {
+        f"joined/{name}": _Matrix(
+            f"joined/{name}",
+            " + ".join(titles[part] for part in parts),
+            "joined features",
+            {owners[part]: sets[owners[part]] for part in parts},
+        )
+        for name, parts in config["transfer"]["joined"].items()
     }
+    return single | joined
 
 
 def _feed_forward(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
-    made_of = _made_of(config, sets)
-    for matrix in config["ffnn"]["features"]:
+    matrices = _matrices(config, sets)
+    for name in config["ffnn"]["features"]:
         # As the study calls them, which knows no other features.
-        place = "ffnn" if matrix == "handcrafted" else f"ffnn/{matrix}"
+        place = "ffnn" if name == "handcrafted" else f"ffnn/{name}"
         for units in config["ffnn"]["units"]:
+            shape = "-".join(map(str, units))
             yield Learner(
-                f"{place}/{'-'.join(map(str, units))}",
+                f"{place}/{shape}",
                 NETWORK,
                 is_seeded=True,
                 monitor=config["ffnn"]["monitor"],
-                **_taken(matrix, made_of[matrix], sets),
+                title=f"Feed-forward network {shape} on {matrices[name].title}",
+                kind="Feed-forward networks",
+                **matrices[name].taken,
             )
 
 
@@ -155,19 +189,22 @@ def pca_name(share: float | str) -> str:
 
 
 def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
-    made_of = _made_of(config, sets)
-    for matrix, shares in config["classify"]["features"].items():
-        taken = _taken(matrix, made_of[matrix], sets)
-        transferred = config["transfer"]["backbones"].keys() & set(taken["sets"])
+    matrices, known = _matrices(config, sets), estimators.known()
+    for name, shares in config["classify"]["features"].items():
+        matrix = matrices[name]
+        transferred = config["transfer"]["backbones"].keys() & matrix.sets.keys()
         section = "transfer" if transferred else "classify"
         for share in shares:
+            reduced = "" if share == "all" else f", PCA {100 * share:g} %"
             for classifier in config[section]["run"]:
                 yield Learner(
-                    f"classify/{matrix}/{pca_name(share)}/{classifier}",
+                    f"classify/{name}/{pca_name(share)}/{classifier}",
                     CLASSIFIER,
                     classifier=classifier,
                     learns_from_validation="validation" in config["classify"]["fit_on"],
-                    **taken,
+                    title=f"{known[classifier].TITLE} on {matrix.title}{reduced}",
+                    kind=f"Classifiers on {matrix.kind}",
+                    **matrix.taken,
                 )
 
 
@@ -182,4 +219,12 @@ def _ensembles(config: Config, single: Mapping[str, Learner]) -> Iterator[Learne
                 members=ensemble["of"],
                 how=ensemble["how"],
                 is_random=any(member.is_random for member in members),
+                learns_from_validation=any(one.learns_from_validation for one in members),
+                title=_ensemble_title(name, ensemble["how"], len(members)),
+                kind="Ensembles",
             )
+
+
+def _ensemble_title(name: str, how: str, count: int) -> str:
+    said = f"{how.capitalize()} of {count} learners"
+    return said if name == how else f"{said} ({name})"

@@ -67,8 +67,14 @@ def marked(name: str, marks: Mapping[str, str] | None) -> str:
         What to say, by a part of the path: ``{"vgg16": "random weights"}`` gives
         ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
     """
+    mark = mark_of(name, marks)
+    return f"{name} ({mark})" if mark else name
+
+
+def mark_of(name: str, marks: Mapping[str, str] | None) -> str:
+    """Return what `marked` puts behind a learner's name; "" if nothing."""
     texts = [text for part, text in (marks or {}).items() if f"/{part}/" in f"/{name}/"]
-    return f"{name} ({', '.join(dict.fromkeys(texts))})" if texts else name
+    return ", ".join(dict.fromkeys(texts))
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:

@@ -16,9 +16,12 @@ from genreflow.features.kinds.table import Table
 from genreflow.layout import Fitted, Layout
 from genreflow.learners import learner
 from genreflow.learners.learner import Learner
+from genreflow.names import RANDOM
 from genreflow.plan import feasibility
 
 Config = Mapping[str, Any]
+
+_ABOUT = ("title", "kind", "matrix", "features")
 
 
 def feature_sets(config: Config, layout: Layout) -> dict[str, Planned]:
@@ -92,6 +95,9 @@ class Plan:
         Those that are made, by name: networks, classifiers, ensembles.
     left_out
         Those that are asked for and can't be made on any split, with the reason.
+    about
+        What tables and report say of all that are asked for, by name: title, kind, matrix and what
+        people call that (features).
     """
 
     config: Config
@@ -102,6 +108,7 @@ class Plan:
     sets: Mapping[str, Planned]
     learners: Mapping[str, Learner]
     left_out: Mapping[str, str]
+    about: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def of(cls, config: Config, tracks: Sequence[Track], *, lacking: Collection[str] = ()) -> Plan:
@@ -142,6 +149,7 @@ class Plan:
             sets=sets,
             learners={name: one for name, one in asked.items() if name not in reasons},
             left_out=reasons,
+            about={name: {key: getattr(one, key) for key in _ABOUT} for name, one in asked.items()},
         )
 
     @cached_property
@@ -250,7 +258,23 @@ class Plan:
     def marks(self) -> dict[str, str]:
         """What must stand by the names of learners: which ones rest on random weights."""
         random = [one.matrix or one.name for one in self.learners.values() if one.is_random]
-        return dict.fromkeys(random, "random weights")
+        return dict.fromkeys(random, RANDOM)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What figures call the learners that are made, by name, with their marks."""
+        return {
+            name: _marked(one.title, is_random=one.is_random) for name, one in self.learners.items()
+        }
+
+    @property
+    def matrix_titles(self) -> dict[str, str]:
+        """What figures call the feature matrices that learners take, by name, with their marks."""
+        return {
+            one.matrix: _marked(one.features, is_random=one.is_random)
+            for one in self.learners.values()
+            if one.matrix
+        }
 
     @property
     def note(self) -> str:
@@ -368,6 +392,11 @@ class Plan:
         return [self.layout.figure("genres")] + [
             self.layout.figure(self.splits[0], drawn[mode]) for mode in drawn if mode in modes
         ]
+
+
+def _marked(title: str, *, is_random: bool) -> str:
+    """Return a title with what must stand by the numbers."""
+    return f"{title} ({RANDOM})" if is_random else title
 
 
 def pair_name(pair: Sequence[str]) -> str:

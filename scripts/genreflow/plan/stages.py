@@ -212,6 +212,9 @@ class Stages(ClipStages):
             *map(layout.split, self.plan.splits),
             *self.predictions(wildcards),
             *(images if self.plan.reads_audio else []),
+            *map(
+                layout.features, sorted({one.matrix for one in self.plan.learners.values()} - {""})
+            ),
         ]
 
     # Latency, bundles
@@ -274,6 +277,6 @@ class Stages(ClipStages):
 
     def described(self, some: Sequence[Learner]) -> dict[str, dict[str, Any]]:
         """Return what bundles and latency must know of learners, as plain values."""
-        keys = ("name", "model", "matrix", "members", "prediction")
+        keys = ("name", "title", "model", "matrix", "members", "prediction")
         kept = ({key: asdict(one)[key] for key in keys} for one in some)
         return {one["name"]: one for one in kept}

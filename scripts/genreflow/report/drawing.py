@@ -1,10 +1,12 @@
 """What all figures share: an SVG with a title, a note, a style, and a layout that cuts nothing.
 
-Text stays text: files are small, can be searched and read aloud, and each browser takes its
-own sans-serif. The layout is measured with DejaVu Sans, which is wider than most, so that
-nothing gets cut. The same numbers give the same bytes.
+Figures are transparent, and their inks turn light where dark pages are preferred. Text stays
+text: files are small, can be searched and read aloud, and each browser takes its own sans-serif.
+The layout is measured with DejaVu Sans, which is wider than most, so that nothing gets cut. The
+same numbers give the same bytes.
 """
 
+import io
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator
@@ -17,12 +19,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.transforms import Bbox
 
-from genreflow.runtime.files import atomic
+from genreflow.runtime.files import write_text
 
 # Okabe and Ito's colours, told apart with every kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+INK, GREY, PALE = "#1b1c1e", "#55595f", "#d9d7d2"
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", INK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-GREY = "#444444"
+_ON_DARK = {INK: "#e8e8e6", GREY: "#a9adb3", PALE: "#383c42"}
 _LONGEST_NAME = 32
 
 _STYLE = {
@@ -34,13 +37,17 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "grid.color": "#dddddd",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": PALE,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
-    # Opaque, so that dark text stays readable on a dark page.
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-    "savefig.facecolor": "white",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
     "figure.constrained_layout.h_pad": 0.08,
     "figure.constrained_layout.w_pad": 0.08,
     "svg.fonttype": "none",
@@ -48,6 +55,20 @@ _STYLE = {
     # A genre named "$" is no formula.
     "text.parse_math": False,
 }
+
+
+# Rules beside the colours, not in their place: other programs than browsers know no such rules.
+_THEME = "".join(
+    [
+        ":root{color-scheme:light dark}@media (prefers-color-scheme:dark){",
+        *(
+            f'[style*="{key}: {ink}"]{{{key}:{other} !important}}'
+            for ink, other in _ON_DARK.items()
+            for key in ("fill", "stroke")
+        ),
+        "}",
+    ]
+)
 
 
 @contextmanager
@@ -80,8 +101,9 @@ def drawing(
         footer.text(0.02, 1, "\n".join(below), va="top", fontsize=7.5, color=GREY)
         yield body
         _lay_out(figure)
-        with atomic(path) as part:
-            figure.savefig(part, format="svg", metadata={"Date": None, "Title": title})
+        content = io.StringIO()
+        figure.savefig(content, format="svg", metadata={"Date": None, "Title": title})
+        write_text(path, content.getvalue().replace("</style>", f"{_THEME}</style>", 1))
 
 
 def _lay_out(figure: Figure) -> None:

@@ -1,6 +1,7 @@
 """Figures of the report: in the page as far as there is room, by links beyond."""
 
 import base64
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from genreflow.errors import GenreflowError
 LIMIT = 6_000_000
 """Figures are in the page up to this size of their files, all together [bytes]."""
 
+_TITLE = re.compile(r"<dc:title>(.*?)</dc:title>", re.DOTALL)
 _SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"[^>]*?\bheight="([\d.]+)pt"')
 
 
@@ -22,7 +24,9 @@ class Figure:
     Attributes
     ----------
     place
-        Of its file among the figures: ``SPLIT/LEARNER/NAME``, which tells what it shows.
+        Of its file among the figures: ``SPLIT/LEARNER/NAME``, which tells where it stands.
+    caption
+        What it shows: its title.
     source
         A data URI, or "" where the page has no room for it.
     link
@@ -34,18 +38,12 @@ class Figure:
     """
 
     place: str
+    caption: str
     source: str
     link: str
     width: int
     height: int
     size: int
-
-    @property
-    def caption(self) -> str:
-        """Says what it shows: ``Learning curves: official/cnn/simple``."""
-        *folders, name = self.place.split("/")
-        said = name.replace("+", " and ") if "+" in name else name.replace("_", " ").capitalize()
-        return f"{said}: {'/'.join(folders)}" if folders else said
 
 
 def embed(paths: Mapping[str, Path], *, root: str, limit: int = LIMIT) -> list[Figure]:
@@ -68,7 +66,8 @@ def embed(paths: Mapping[str, Path], *, root: str, limit: int = LIMIT) -> list[F
     found, used = [], 0
     for place, path in paths.items():
         content = path.read_bytes()
-        points = _SIZE.search(content[:4000].decode("utf-8", "replace"))
+        head = content[:4000].decode("utf-8", "replace")
+        points = _SIZE.search(head)
         if not points:
             raise GenreflowError(
                 f"{path}: not an SVG with its width and height in points. Remove it and run the "
@@ -82,5 +81,7 @@ def embed(paths: Mapping[str, Path], *, root: str, limit: int = LIMIT) -> list[F
         # 96 CSS pixels are 72 points.
         width, height = (round(float(length) * 96 / 72) for length in points.groups())
         link = f"{root}/{quote(place)}.svg"
-        found.append(Figure(place, source, link, width, height, len(content)))
+        title = _TITLE.search(head)
+        caption = html.unescape(title[1]) if title else place
+        found.append(Figure(place, caption, source, link, width, height, len(content)))
     return found

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ from matplotlib.collections import QuadMesh
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from genreflow.errors import GenreflowError
+from genreflow.evaluation.ranking import best_of_kinds
 from genreflow.report.drawing import (
     COLORS,
+    GREY,
+    INK,
     MARKERS,
     draw_legend,
     draw_reason,
@@ -23,10 +27,10 @@ from genreflow.report.drawing import (
 )
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-"""The columns of a training history, one row an epoch."""
+"""The columns of a training history, one row per epoch."""
 
 _NONE_MADE = "No learner could be made; the table says why."
-_TRAINING, _VALIDATION, _CHANCE = COLORS[0], COLORS[1], "#555555"
+_TRAINING, _VALIDATION, _CHANCE = COLORS[0], COLORS[1], GREY
 
 
 def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note: str = "") -> None:
@@ -53,11 +57,11 @@ def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note
         places = np.arange(size) + 0.5
         axes.set_yticks(places, rows)
         axes.set_xticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set(xlabel="predicted", ylabel="genre (tracks)", aspect="equal")
+        axes.set(xlabel="predicted genre", ylabel="true genre (tracks)", aspect="equal")
         axes.invert_yaxis()
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        percent, label = PercentFormatter(1), "share of the genre's tracks"
+        percent, label = PercentFormatter(1, symbol=" %"), "share of the genre's tracks"
         bar = figure.colorbar(mesh, ax=axes, shrink=0.8, format=percent, label=label)
         bar.outline.set_visible(False)
 
@@ -114,7 +118,7 @@ def learning_curves(
                 f"{', '.join(HISTORY)}. Remove it and run the workflow again."
             )
     alone = len(histories) == 1
-    with drawing(path, 8.0, 0.9 + 2.4 * len(histories), title=title, note=note) as figure:
+    with drawing(path, 5.6, 0.9 + 2.1 * len(histories), title=title, note=note) as figure:
         panels = figure.subplots(len(histories), 2, sharex=True, sharey="col", squeeze=False)
         for row, (learner, own) in zip(panels, histories.items(), strict=True):
             frames = [frame.reset_index(drop=True) for frame in own.values()]
@@ -122,14 +126,14 @@ def learning_curves(
                 _curves(axes, frames, measure, _TRAINING, "training")
                 _curves(axes, frames, f"val_{measure}", _VALIDATION, "validation")
                 _mark_best(axes, frames, measure, monitor, named=alone)
-                of_learner = f"{shortened(learner)}: {measure}"
-                axes.set_title(measure.capitalize() if alone else of_learner)
+                of_learner = textwrap.fill(f"{shortened(learner)}: {measure}", 26)
+                axes.set_title(measure.capitalize() if alone else of_learner, fontsize=9)
                 axes.grid(axis="y")
         for axes in panels[-1]:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panels[0, 1].yaxis.set_major_formatter(PercentFormatter(1))
-        draw_legend(figure, panels.flat, ncols=4)
+        panels[0, 1].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        draw_legend(figure, panels.flat, ncols=2)
 
 
 def _curves(axes: Axes, frames: list[pd.DataFrame], column: str, color: str, label: str) -> None:
@@ -167,7 +171,7 @@ def _mark_best(
         best[f"val_{measure}"].fillna(best[measure]),
         s=42 if single else 22,
         facecolor="white",
-        edgecolor="black",
+        edgecolor=INK,
         linewidth=1.1,
         zorder=5,
         label=label if single else "best epoch of each seed",
@@ -194,9 +198,10 @@ def accuracy_intervals(
     if table.empty:
         draw_reason(_NONE_MADE, path, title=title, note=note)
         return
+    table = table.assign(label=list(map(_label, table.itertuples())))
     splits = dict(list(table.groupby("split", sort=False)))
     rows = [len(part) for part in splits.values()]
-    width = 4.6 + 0.075 * table["learner"].str.len().max()
+    width = 4.6 + 0.075 * table["label"].str.len().max()
     height = sum(0.27 * count + 0.55 for count in rows) + 0.7
     with drawing(path, width, height, title=title, note=note) as figure:
         ratios = [count + 1 for count in rows]
@@ -209,10 +214,15 @@ def accuracy_intervals(
             of = "" if pd.isna(artists) else f" of {artists:.0f} artists"
             axes.set_title(f"{split}, {count} test tracks{of}")
         panels[-1].set_xlabel("test accuracy, with 95 % interval")
-        panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panels[-1].xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         drawn = table.filter(["test_high", "published", "baseline"])
         panels[-1].set_xlim(0, min(1.02, drawn.max(axis=None) + 0.04))
         draw_legend(figure, panels, ncols=3)
+
+
+def _label(row: Any) -> str:
+    """Name a learner of the comparison, with its mark."""
+    return f"{row.title} ({row.mark})" if isinstance(row.mark, str) and row.mark else row.title
 
 
 def _intervals(axes: Axes, part: pd.DataFrame) -> None:
@@ -224,7 +234,7 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
         style = {"mfc": "none", "mec": COLORS[1], "ms": 7}
         axes.plot(part["published"], places, "D", label="published", **style)
     axes.axvline(part["baseline"].max(), color=_CHANCE, ls=":", lw=1.4, label="chance")
-    axes.set_yticks(places, part["learner"])
+    axes.set_yticks(places, part["label"])
     axes.set_ylim(len(part) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
@@ -232,46 +242,51 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
         write_beside(axes, place, f"{100 * accuracy:.1f}")
 
 
-def calibration(table: pd.DataFrame, path: str | Path, *, title: str, note: str = "") -> None:
-    """Draw how often each learner is right by how sure it is, a panel a learner.
+def calibration(
+    table: pd.DataFrame,
+    comparison: pd.DataFrame,
+    path: str | Path,
+    *,
+    title: str,
+    note: str = "",
+) -> None:
+    """Draw how often the best learner of each kind is right by how sure it is, a panel each.
 
     Parameters
     ----------
     table
-        What `evaluation.calibration.reliability` returned, the rows of one split. The panels stand
-        in its order.
+        What `evaluation.calibration.reliability` returned, the rows of one split.
+    comparison
+        What `evaluation.metrics.comparison` returned, the rows of this split.
     """
-    if table.empty:
+    best = best_of_kinds(comparison)
+    if best.empty:
         draw_reason(_NONE_MADE, path, title=title, note=note)
         return
-    learners = {_wrapped(name, 26): bins for name, bins in table.groupby("learner", sort=False)}
-    columns = min(4, len(learners))
-    rows = -(-len(learners) // columns)
-    lines = 2 + max(name.count("\n") for name in learners)
-    size = max(2.05 * columns + 0.6, 4.0), rows * (1.75 + 0.13 * lines) + 0.7
+    names = {row.learner: textwrap.fill(_label(row), 22) for row in best.itertuples()}
+    bins_of = dict(list(table.groupby("learner")))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    lines = 2 + max(name.count("\n") for name in names.values())
+    size = max(1.7 * columns + 0.6, 4.0), rows * (1.45 + 0.13 * lines) + 0.7
     with drawing(path, *size, title=title, note=note) as figure:
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes, (name, bins) in zip(panels.flat, learners.items(), strict=False):
+        for axes, (learner, name) in zip(panels.flat, names.items(), strict=False):
+            bins = bins_of[learner]
             _reliability(axes, bins)
             axes.set_title(f"{name}\nerror {100 * bins['error'].iloc[0]:.1f} %", fontsize=7.5)
-        for axes in panels.flat[len(learners) :]:
+        for axes in panels.flat[len(names) :]:
             axes.set_visible(False)
         # The lowest panel of a column has its numbers, also where the last row is short.
-        for axes in panels.flat[max(len(learners) - columns, 0) : len(learners)]:
+        for axes in panels.flat[max(len(names) - columns, 0) : len(names)]:
             axes.tick_params(labelbottom=True)
             axes.set_xlabel("largest probability")
         for axes in panels[:, 0]:
             axes.set_ylabel("accuracy")
         for axis in (panels[0, 0].xaxis, panels[0, 0].yaxis):
             axis.set_major_locator(MaxNLocator(2, steps=[5]))
-            axis.set_major_formatter(PercentFormatter(1))
+            axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         draw_legend(figure, panels.flat, ncols=2)
-
-
-def _wrapped(name: str, width: int) -> str:
-    """Break a learner's name into lines, after a slash where there is one."""
-    lines = textwrap.wrap(name.replace("/", "/ "), width, break_on_hyphens=False)
-    return "\n".join(line.replace("/ ", "/") for line in lines)
 
 
 def _reliability(axes: Axes, bins: pd.DataFrame) -> None:
@@ -308,9 +323,12 @@ def explained_variance(
         number of components, and the number that each share asked for needs. Those are marked, and
         named in the legend.
     """
-    labels = [f"{name}: {_sizes(*curve)}" for name, curve in curves.items()]
-    width = max(7.0, 1.0 + 0.075 * max(map(len, labels)))
-    with drawing(path, width, 3.4 + 0.2 * len(curves), title=title, note=note) as figure:
+    labels = [
+        textwrap.fill(f"{name}: {_sizes(*curve)}", 62, subsequent_indent="  ")
+        for name, curve in curves.items()
+    ]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    with drawing(path, 5.6, 3.0 + 0.2 * lines, title=title, note=note) as figure:
         axes = figure.subplots()
         colored = cycler(color=COLORS) + cycler(marker=MARKERS)
         axes.set_prop_cycle(cycler(linestyle=("-", "--", "-.", ":")) * colored)
@@ -323,12 +341,12 @@ def explained_variance(
             axes.plot(numbers, cumulative[numbers - 1], markevery=places, label=label)
         for level in sorted({level for _, sizes in curves.values() for level in sizes}):
             axes.axhline(level, color=_CHANCE, ls=":", lw=0.8, zorder=0)
-            write_beside(axes, level, f"{level:.4g}", fontsize=7.5)
+            write_beside(axes, level, f"{100 * level:.4g} %", fontsize=7.5)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:.0f}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel="components", ylabel="share of the variance", ylim=(0, 1.02))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.grid()
         draw_legend(figure, [axes], ncols=1)
 

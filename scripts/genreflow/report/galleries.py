@@ -23,7 +23,7 @@ from genreflow.report.drawing import GREY, drawing
 
 READING = "Frequency on the mel scale, low at the bottom; loud is dark."
 
-_PIXELS = 600_000  # of all images of a gallery
+_PIXELS = 300_000  # of all images of a gallery: some 100 an inch
 _LEVELS = 32  # of grey: more can't be told apart, but fill the file with noise
 _WIDTH = 7.8  # of all images beside each other [inches]
 _WIDEST = 2.4  # image [inches]

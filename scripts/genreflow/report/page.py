@@ -17,37 +17,38 @@ import pandas as pd
 from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.evaluation import costs, metrics
-from genreflow.layout import PREDICTIONS, Layout
+from genreflow.evaluation.ranking import by_validation
+from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
 from genreflow.pages.links import link
 from genreflow.pages.render import render
 from genreflow.report import clips as report_clips
 from genreflow.report import limits as report_limits
-from genreflow.report import page_tables
+from genreflow.report import overview, page_tables, plots, tracks_map
 from genreflow.report.embedded import Figure, embed
+from genreflow.report.files import Files
 from genreflow.report.provenance import shareable
-from genreflow.report.tables import Table
 from genreflow.report.thumbnails import thumbnails
 from genreflow.runtime.files import read_table, read_values, write_text
 
 _HERE = Path(__file__).parent
 
-_RANKING, _PAIRS, _OTHERS = "Ranking", "Learning curves side by side", "Further figures"
-_CALIBRATION, _GALLERIES = "Calibration", "Galleries"
+_STANDING, _OTHERS = "Where the results stand among published ones", "Other figures"
+_PAIRS, _GALLERIES = "Learning curves side by side", "Log-mel images"
 _SECTIONS = {
-    "accuracy": _RANKING,
-    "standing": _RANKING,
+    "standing": _STANDING,
     "search": "Hyperband trials",
     "explained_variance": "Explained variance",
-    "calibration": _CALIBRATION,
     "genres": _GALLERIES,
     "masked_copies": _GALLERIES,
     "online_augmentation": _GALLERIES,
 }
-"""Name of a figure's file -> the section that it stands in, if that isn't its learner's."""
-_HEADINGS = list(dict.fromkeys([_RANKING, _PAIRS, *_SECTIONS.values(), _OTHERS]))
-"""The sections in their order."""
-_PLACED = ("comparison", "genres")
+"""Name of a figure's file -> what it stands under, if that isn't its learner."""
+_HEADINGS = list(dict.fromkeys([_STANDING, _PAIRS, *_SECTIONS.values(), _OTHERS]))
+"""What figures stand under, in order."""
+_OWN = ("accuracy", "calibration", "confusion_matrix")
+"""Figures of which the page has its own."""
+_PLACED = ("comparison", "genres", "calibration")
 """Tables that have a place of their own in the page."""
 _Key = tuple[str, str]  # split or cross-validation, and learner as the tables call it
 
@@ -60,31 +61,24 @@ class Learner:
     ----------
     anchor
         Its place in the page: ``SPLIT/LEARNER``.
-    name, split
-        Its name with its marks, and the split or cross-validation.
-    accuracy
-        Test accuracy with its interval: low, accuracy, high.
-    genres, matrix
-        Names, and a row for each: how many tracks are taken for each, and which share of the row.
+    row
+        Of the comparison: its title, name, split, accuracy and interval.
+    genres, counts
+        Names, and a row for each: how many tracks are taken for each.
     runs
         How often each track was tested: seeds times repeats.
     tracks
         What it says of single tracks, as `clips.predicted`.
-    by_genre
-        Recall, precision and F1, if they are known.
     figures
         Its own.
     """
 
     anchor: str
-    name: str
-    split: str
-    accuracy: tuple[float, float, float]
+    row: Any
     genres: Sequence[str]
-    matrix: Sequence[Sequence[tuple[int, float]]]
+    counts: Sequence[Sequence[int]]
     runs: int
     tracks: list[list[Any]]
-    by_genre: Table | None = None
     figures: Sequence[Figure] = ()
 
 
@@ -97,7 +91,9 @@ def write(
     versions: Mapping[str, str],
     commit: str = "",
     limits: Sequence[str] = (),
+    losses: Sequence[str] = (),
     marks: Mapping[str, str] | None = None,
+    about: Mapping[str, Mapping[str, str]] | None = None,
 ) -> int:
     """Write the report of a run.
 
@@ -115,11 +111,14 @@ def write(
     config, versions, commit
         Of the run, of what made the results, and of the workflow's code ("" if unknown). Of the
         configuration the page shows what `provenance.shareable` leaves.
-    limits
-        Sentences on what the numbers are worth, to be read first; those of `limits.counted` come
-        by themselves.
+    limits, losses
+        Sentences on what the numbers are worth, to be read first, and on what was left out; those
+        of `limits.counted` come between by themselves.
     marks
         As for `learners.predictions.marked`: how the tables call the learners.
+    about
+        By the name of a learner the feature matrix that it takes, and what people call that
+        (features): what a map of the tracks is made from, if the matrix is among the files.
 
     Returns
     -------
@@ -134,7 +133,9 @@ def write(
     """
     path = Path(path)
     root = link(results, path.parent)
-    content = _content(_Files(Path(results), files), root, limits=limits, marks=marks)
+    found = Files(Path(results), files)
+    content = _content(found, root, marks=marks, about=about or {})
+    content["limits"] = [*limits, *content["limits"], *losses]
     ran = {
         "Kind of corpus": config.get("corpus", {}).get("kind", ""),
         "Seed": config.get("seed", ""),
@@ -156,36 +157,12 @@ def write(
     return path.stat().st_size
 
 
-class _Files:
-    """The files that a page is made from."""
-
-    def __init__(self, results: Path, files: Iterable[str | Path]):
-        self.results, self.layout = results, Layout(results)
-        self._paths = dict.fromkeys(sorted({Path(file) for file in files}))
-        for path in self._paths:
-            if not path.is_relative_to(results):
-                raise GenreflowError(f"{path}: the report of {results} takes files below it only.")
-
-    def below(self, folder: str, suffix: str) -> list[Path]:
-        # Suffixes first: there may be a benchmark file for each of 100,000 tracks.
-        ending = [path for path in self._paths if path.suffix == suffix]
-        return [path for path in ending if path.is_relative_to(folder)]
-
-    def predictions(self) -> list[Path]:
-        return [path for path in self._paths if path.name == PREDICTIONS]
-
-    def find(self, file: str) -> Path | None:
-        return Path(file) if Path(file) in self._paths else None
-
-    def require(self, file: str) -> Path:
-        path = self.find(file)
-        if path is None:
-            raise GenreflowError(f"{file}: the report can't be made without it. Give it, too.")
-        return path
-
-
 def _content(
-    files: _Files, root: str, *, limits: Sequence[str], marks: Mapping[str, str] | None
+    files: Files,
+    root: str,
+    *,
+    marks: Mapping[str, str] | None,
+    about: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
     """Gather what the page shows of the files."""
     layout = files.layout
@@ -198,73 +175,169 @@ def _content(
     listed = {name: report_clips.chosen(ids, report_clips.LIMIT) for name, ids in tested.items()}
     entries = _entries(files, comparison, marks)
     figures = _figures(files, comparison, entries, root)
-    learners = _learners(files, comparison, entries, listed, figures)
-    seeded = any(entry.seed is not None for own in entries.values() for entry in own)
-    length = files.find(layout.clip_length)
-    counted = report_limits.counted(
-        metrics.made(comparison),
-        parts,
-        tracks,
-        seeded=seeded,
-        length=json.loads(length.read_text()) if length else None,
-    )
+    learners = _learners(comparison, entries, listed, figures)
     paths = files.below(layout.tables, ".csv")
     tables = {path.stem: read_table(path) for path in paths if path.stem not in _PLACED}
     tests = page_tables.take_tests(tables)
-    lost, benchmarks = files.find(layout.excluded), files.below(layout.benchmarks, ".tsv")
-    left_out = read_table(lost) if lost else None
-    excluded = None if left_out is None else page_tables.excluded(left_out)
-    spent = costs.by_rule(benchmarks, folder=layout.benchmarks) if benchmarks else None
+    names = {_key(entry, marks): entry.learner for own in entries.values() for entry in own}
+    matrices = {key: about.get(name, {}) for key, name in names.items()}
+    drawn = _map(files, comparison, tracks, matrices)
     return {
         "corpus": files.results.name,
-        "summary": metrics.summary(comparison, tests).splitlines(),
-        "limits": [*limits, *counted],
+        "limits": _limits(files, comparison, parts, tracks, entries),
+        "ranking": page_tables.ranking(comparison, tests),
+        "alike": page_tables.alike(comparison),
+        "tests": page_tables.pairs(tests),
+        **_first_screen(comparison, tests, learners),
+        **_by_split(files, comparison),
+        "sizes": plots.training_sizes(metrics.made(comparison), parts),
+        "map": drawn,
+        "figure_bytes": sum(one.size for own in figures.values() for one in own if one.source),
+        "learners": learners,
+        "clips": [(name, len(listed[name]), len(ids)) for name, ids in tested.items()],
+        "standing": figures.get(_STANDING, []),
+        "sections": {name: figures[name] for name in _HEADINGS[1:] if name in figures},
+        "tables": page_tables.further(tables, marks),
+        **_ran(files, tracks, parts, comparison),
+        **_clips(files, root, tracks, learners, set().union(*listed.values()), drawn),
+    }
+
+
+def _limits(
+    files: Files,
+    comparison: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
+    tracks: pd.DataFrame,
+    entries: Mapping[_Key, Sequence[Entry]],
+) -> list[str]:
+    """Count what the numbers don't say."""
+    seeded = any(entry.seed is not None for own in entries.values() for entry in own)
+    length = files.find(files.layout.clip_length)
+    made = metrics.made(comparison)
+    easier = (metrics.easier(rows) for _, rows in made.groupby("split"))
+    return [
+        *(said.strip() for said in easier if said),
+        *report_limits.counted(
+            made,
+            parts,
+            tracks,
+            seeded=seeded,
+            length=json.loads(length.read_text()) if length else None,
+        ),
+    ]
+
+
+def _first_screen(
+    comparison: pd.DataFrame, tests: pd.DataFrame | None, learners: Sequence[Learner]
+) -> dict[str, Any]:
+    """Return what is seen first of each split, and the hardest pair of the first one's learner."""
+    splits = [overview.of_split(name, own, tests) for name, own in comparison.groupby("split")]
+    splits = [one for one in splits if one is not None]
+    # What predicts new audio comes first.
+    splits.sort(key=lambda one: not one.used)
+    of_first = [one for one in learners if splits and one.row.learner == splits[0].first]
+    pair = overview.hardest(of_first[0].counts) if of_first else None
+    first = of_first[0].anchor if of_first else ""
+    return {"splits": splits, "first": first, "pair": pair}
+
+
+def _by_split(files: Files, comparison: pd.DataFrame) -> dict[str, Any]:
+    """Return the heat map of recall, the plot of costs and the calibration of each split."""
+    path = files.find(files.layout.table("genres"))
+    genres = read_table(path) if path else None
+    path = files.find(files.layout.table("calibration"))
+    bins = read_values(path) if path else None
+    maps, plotted, panels = [], [], []
+    for split, rows in metrics.made(comparison).groupby("split"):
+        if genres is not None:
+            maps.append((split, page_tables.recall(genres, rows, split)))
+        links = [page_tables.anchor(split, name) for name in rows["learner"]]
+        plotted.append((split, plots.costs(rows, links)))
+        if bins is not None:
+            panels.append((split, plots.reliability(rows, bins[bins["split"] == split])))
+    return {
+        "recall": [(split, one) for split, one in maps if one is not None],
+        "calibration": panels,
+        "costs_by_split": [(split, one) for split, one in plotted if one is not None],
+    }
+
+
+def _map(
+    files: Files,
+    comparison: pd.DataFrame,
+    tracks: pd.DataFrame,
+    matrices: Mapping[_Key, Mapping[str, str]],
+) -> plots.Plot | None:
+    """Draw tracks by the features of the best learner whose matrix is there."""
+    wanted = report_clips.chosen(tracks["track_id"], report_clips.LIMIT)
+    for row in by_validation(comparison).itertuples():
+        own = matrices.get((row.split, row.learner), {})
+        path = files.find(files.layout.features(own["matrix"])) if own.get("matrix") else None
+        if path:
+            shown = tracks[tracks["track_id"].isin(wanted)]
+            return tracks_map.draw(path, shown, features=own["features"])
+    return None
+
+
+def _ran(
+    files: Files,
+    tracks: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
+    comparison: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return what ran, and what it cost."""
+    layout = files.layout
+    lost, benchmarks = files.find(layout.excluded), files.below(layout.benchmarks, ".tsv")
+    left_out = read_table(lost) if lost else None
+    spent = costs.by_rule(benchmarks, folder=layout.benchmarks) if benchmarks else None
+    return {
         "facts": {
             "Tracks": f"{len(tracks):,} used, {page_tables.lost(left_out):,} left out",
             "Genres": f"{tracks['genre'].nunique():,}",
             "Splits": ", ".join(parts),
-            "Learners": f"{len({one.name for one in learners}):,}",
+            "Learners": f"{comparison['learner'].nunique():,}",
         },
         "counts": [page_tables.tracks_by_part(name, own, tracks) for name, own in parts.items()],
-        "excluded": excluded,
-        "rankings": [page_tables.ranking(name, own) for name, own in comparison.groupby("split")],
-        "ranking_figures": figures.get(_RANKING, []),
-        "figure_bytes": sum(one.size for own in figures.values() for one in own if one.source),
-        "learners": learners,
-        "clips": [(name, len(listed[name]), len(ids)) for name, ids in tested.items()],
-        "sections": {name: figures[name] for name in _HEADINGS[1:] if name in figures},
-        "tests": page_tables.pairs(tests),
-        "tables": page_tables.further(tables, marks),
+        "excluded": None if left_out is None else page_tables.excluded(left_out),
         "costs": None if spent is None else page_tables.costs(spent),
-        **_clips(files, root, tracks, learners, set().union(*listed.values())),
     }
 
 
 def _clips(
-    files: _Files,
+    files: Files,
     root: str,
     tracks: pd.DataFrame,
     learners: Sequence[Learner],
     listed: set[str],
+    drawn: plots.Plot | None,
 ) -> dict[str, Any]:
     """Return what the page's script shows of single tracks, and how large their images are."""
     spectrograms = files.find(files.layout.spectrograms)
     shown = report_clips.chosen(listed, report_clips.LIMIT)
     images = thumbnails(spectrograms, shown) if spectrograms else {}
-    said = {one.anchor: {"genres": one.genres, "tracks": one.tracks} for one in learners}
-    described = report_clips.described(tracks, images, listed)
+    said = {
+        one.anchor: {
+            "name": one.row.title,
+            "split": one.row.split,
+            "genres": one.genres,
+            "counts": one.counts,
+            "tracks": one.tracks,
+        }
+        for one in learners
+    }
+    on_map = {point.track for point in drawn.points} if drawn else set()
     return {
         "image_count": len(images),
         "image_bytes": sum(map(len, images.values())),
         "data": {
             "wav": f"{Layout(root).wavs}/" if spectrograms else "",
-            "tracks": described,
+            "tracks": report_clips.described(tracks, images, listed | on_map),
             "learners": said,
         },
     }
 
 
-def _parts(files: _Files) -> dict[str, pd.DataFrame]:
+def _parts(files: Files) -> dict[str, pd.DataFrame]:
     """Return track_id, part and split (the fold) by the name of the split or cross-validation."""
     pieces = defaultdict(list)
     for path in files.below(files.layout.splits, ".csv"):
@@ -273,13 +346,13 @@ def _parts(files: _Files) -> dict[str, pd.DataFrame]:
 
 
 def _entries(
-    files: _Files, comparison: pd.DataFrame, marks: Mapping[str, str] | None
+    files: Files, comparison: pd.DataFrame, marks: Mapping[str, str] | None
 ) -> dict[_Key, list[Entry]]:
     """Return the predictions of each learner, all of which the comparison has."""
     entries = defaultdict(list)
     for path in files.predictions():
         entry = Entry.from_path(path, files.results)
-        entries[split_names.family(entry.split), marked(entry.learner, marks)].append(entry)
+        entries[_key(entry, marks)].append(entry)
     made = set(_keys(metrics.made(comparison)))
     unknown = sorted(set(entries) - set(_keys(comparison)) | made - set(entries))
     if unknown or not entries:
@@ -291,39 +364,35 @@ def _entries(
     return entries
 
 
+def _key(entry: Entry, marks: Mapping[str, str] | None) -> _Key:
+    return split_names.family(entry.split), marked(entry.learner, marks)
+
+
 def _keys(comparison: pd.DataFrame) -> list[_Key]:
     return list(zip(comparison["split"], comparison["learner"], strict=True))
 
 
 def _learners(
-    files: _Files,
     comparison: pd.DataFrame,
     entries: Mapping[_Key, Sequence[Entry]],
     listed: Mapping[str, set[str]],
     figures: Mapping[str, Sequence[Figure]],
 ) -> list[Learner]:
     """Return the learners that were made, in the order of the comparison."""
-    path = files.find(files.layout.table("genres"))
-    by_genre = page_tables.by_genre(read_table(path)) if path else {}
     learners = []
     for row in metrics.made(comparison).itertuples():
         key = row.split, row.learner
         read = [replace(one, predictions=read_predictions(one.predictions)) for one in entries[key]]
         counts = metrics.confusion(read)
         genres = counts.index.tolist()
-        shares = counts.div(counts.sum(axis="columns").clip(lower=1), axis="index")
-        cells = zip(counts.to_numpy().tolist(), shares.to_numpy().tolist(), strict=True)
         runs = [one.predictions for one in read]
         learner = Learner(
             anchor=page_tables.anchor(*key),
-            name=row.learner,
-            split=row.split,
-            accuracy=(row.test_low, row.test_accuracy, row.test_high),
+            row=row,
             genres=genres,
-            matrix=[list(zip(*pair, strict=True)) for pair in cells],
+            counts=counts.to_numpy().tolist(),
             runs=round(counts.to_numpy().sum() / row.tracks),
             tracks=report_clips.predicted(runs, genres, listed[row.split]),
-            by_genre=by_genre.get(key),
             figures=figures.get(_place(entries[key]), ()),
         )
         learners.append(learner)
@@ -336,7 +405,7 @@ def _place(entries: Sequence[Entry]) -> str:
 
 
 def _figures(
-    files: _Files, comparison: pd.DataFrame, entries: Mapping[_Key, Sequence[Entry]], root: str
+    files: Files, comparison: pd.DataFrame, entries: Mapping[_Key, Sequence[Entry]], root: str
 ) -> dict[str, list[Figure]]:
     """Return the figures by their section, or the place of their learner.
 
@@ -344,7 +413,7 @@ def _figures(
     that weren't made are left out: they say but the reason.
     """
     learners = [_place(entries[key]) for key in _keys(metrics.made(comparison))]
-    order = [_RANKING, *learners, *_HEADINGS[1:]]
+    order = [_STANDING, *learners, *_HEADINGS[1:]]
     folder = files.layout.figures
     paths = {
         path.relative_to(folder).with_suffix("").as_posix(): path
@@ -363,9 +432,9 @@ def _figures(
 def _section(place: str, learners: Collection[str]) -> str:
     """Return where a figure stands: at the place of its learner, or under a heading."""
     folder, _, name = place.rpartition("/")
+    if name in _OWN:
+        return ""
     heading = _SECTIONS.get(name)
-    if name == "confusion_matrix":
-        return ""  # the page has its own
-    if folder in learners and heading in (None, _CALIBRATION):
+    if folder in learners and heading is None:
         return folder
     return heading or (_PAIRS if "+" in name else _OTHERS)

@@ -1,21 +1,43 @@
 """The tables of the report's page, laid out from what a run measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from genreflow.corpus.tracks import PARTS
-from genreflow.evaluation import metrics, significance
+from genreflow.evaluation import markdown, metrics, significance
+from genreflow.evaluation.ranking import is_chosen
 from genreflow.learners.predictions import marked
 from genreflow.report.provenance import shareable
 from genreflow.report.tables import Cell, Table, table
 
-_FIRST = (
-    *("learner", "test_accuracy", "interval", "chosen", "reason", "published", "macro_f1"),
-    "validation_accuracy",
+_COLUMNS = (
+    *("learner", "split", "bounds", "against", "validation_accuracy"),
+    *("milliseconds", "macro_f1", "top2_accuracy", "log_loss", "calibration_error", "published"),
+    *("training_accuracy", "fold_mean", "seed_sd", "fold_sd", "repeat_sd", "parameters"),
+    *("tracks", "groups", "seeds", "folds"),
 )
-_LAST = ("baseline", "tracks", "groups", "seeds", "folds")
-"""Columns of the ranking; what lies between is in the order of the comparison."""
+"""Columns of the ranking, as far as they tell learners apart."""
+
+_ALWAYS = ("learner", "bounds")
+
+_CAPTIONS = {
+    "classify": "Classifiers, with the best parameters of their grids",
+    "ffnn": "Feed-forward networks",
+}
+
+_TIMES = ("median", "p95", "model", "clip", "clip_95th_percentile", "file")
+
+_ALIKE = {
+    "tracks": lambda count: _many(count, "test track"),
+    "groups": lambda count: _many(count, "artist"),
+    "baseline": lambda share: f"chance {100 * share:.1f} %",
+    "folds": lambda count: _many(count, "fold"),
+    "seeds": lambda count: _many(count, "seed"),
+    "interval": "95 % intervals: {}".format,
+}
+"""What is said once above the ranking where it is the same for all learners."""
 
 
 def anchor(split: str, name: str) -> str:
@@ -47,42 +69,133 @@ def excluded(found: pd.DataFrame) -> Table:
     return table(found, caption=f"Tracks left out: {said or 'none'}")
 
 
-def ranking(split: str, rows: pd.DataFrame) -> Table:
-    """Lay out the comparison of one split: first who, how well, and between which bounds."""
-    made = set(metrics.made(rows)["learner"])
-    ends = zip(rows["test_low"], rows["test_accuracy"], rows["test_high"], strict=True)
-    shown = rows.drop(columns=["split", "test_low", "test_high"]).assign(interval=list(ends))
-    shown["chosen"] = shown["chosen"].map({True: "yes", False: ""})
-    first = [name for name in _FIRST if name in shown]
-    last = [name for name in _LAST if name in shown]
-    shown = shown[[*first, *shown.columns.drop([*first, *last]), *last]]
-    return table(
-        shown,
-        caption=f"Split {split}, by test accuracy",
-        write={
-            "interval": _interval,
-            "learner": lambda name: Cell(name, link=anchor(split, name) if name in made else ""),
-        },
+def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
+    """Lay out the comparison: who, how well, between which bounds, and at which cost.
+
+    Parameters
+    ----------
+    comparison
+        What `evaluation.metrics.comparison` returned.
+    tests
+        What `evaluation.significance` returned, if anything.
+    """
+    made = metrics.made(comparison)
+    best = made.groupby("split")["test_accuracy"].transform("max")
+    highest = made.index[made["test_accuracy"] == best]
+    used = comparison.index[is_chosen(comparison)]
+    shown = comparison.assign(
+        learner=[
+            _learner(
+                row,
+                ["used for predictions"] * (row.Index in used)
+                + ["highest on test"] * (row.Index in highest),
+            )
+            for row in comparison.itertuples()
+        ],
+        bounds=pd.Series({row.Index: _accuracy(row) for row in made.itertuples()}, dtype=object),
+        milliseconds=1000 * comparison["latency_seconds"].astype(float),
+        against=_against(made, tests),
+    )
+    kept = [
+        name for name in _COLUMNS if name in shown and (name in _ALWAYS or _differs(shown[name]))
+    ]
+    write = {"milliseconds": milliseconds, "parameters": lambda count: Cell(f"{count:,.0f}", count)}
+    return table(shown[kept], caption="All learners, by test accuracy", write=write)
+
+
+def _many(count: float, what: str) -> str:
+    return f"{count:,.0f} {what}" + ("s" if count != 1 else "")
+
+
+def _differs(column: pd.Series) -> bool:
+    return column.drop_duplicates().size > 1
+
+
+def _learner(row: Any, badges: Sequence[str] = (), *, is_short: bool = False) -> Cell:
+    """Name a learner, with what must stand by its numbers, or why it has none."""
+    is_made = not pd.isna(row.test_accuracy)
+    mark = [row.mark] if isinstance(row.mark, str) and row.mark else []
+    name = "" if is_short or row.title == row.learner else row.learner
+    return Cell(
+        row.title,
+        link=anchor(row.split, row.learner) if is_made else "",
+        badges=[*mark, *badges, *([] if is_made else ["not made"])],
+        small=name if is_made else f"{name}: {row.reason}".removeprefix(": "),
     )
 
 
-def _interval(ends: tuple[float, float, float]) -> Cell:
-    low, _, high = ends
-    if pd.isna(low):
-        return Cell("")
-    return Cell(f"{100 * low:.1f} to {100 * high:.1f}", value=low, bar=ends)
+def _accuracy(row: Any) -> Cell:
+    ends = row.test_low, row.test_accuracy, row.test_high
+    low, middle, high = (f"{100 * end:.1f}" for end in ends)
+    return Cell(middle, row.test_accuracy, range=ends, small=f"{low} to {high}")
 
 
-def by_genre(found: pd.DataFrame) -> dict[tuple[str, str], Table]:
-    """Lay out recall, precision and F1 by genre, of each split and learner."""
-    return {
-        (split, learner): table(
-            own.drop(columns=["split", "learner"]),
-            caption=f"By genre: {learner}, split {split}",
-            write={"recall": lambda share: Cell(f"{100 * share:.1f}", value=share, bar=(share,))},
-        )
-        for (split, learner), own in found.groupby(["split", "learner"])
-    }
+def milliseconds(number: float) -> Cell:
+    """Write a time [ms]."""
+    return Cell(markdown.milliseconds(number / 1000), number)
+
+
+def _against(made: pd.DataFrame, tests: pd.DataFrame | None) -> pd.Series:
+    """Say of each learner whether a test tells it from the first of its split."""
+    said = pd.Series("", index=made.index)
+    if tests is None:
+        return said
+    for split, rows in made.groupby("split"):
+        own = tests[(tests["split"] == split) & (tests["learner"] == rows["learner"].iloc[0])]
+        found = own.set_index("other")
+        for index, name in rows["learner"].items():
+            if name == rows["learner"].iloc[0]:
+                said[index] = "the first"
+            elif name in found.index:
+                row = found.loc[name]
+                said[index] = f"yes, p {row['p_corrected']:.2g}" if row["better"] else "no"
+    return said
+
+
+def alike(comparison: pd.DataFrame) -> str:
+    """Say what is the same for all learners that were made, split by split."""
+    said = []
+    made = metrics.made(comparison)
+    for split, rows in made.groupby("split"):
+        own = [
+            write(rows[name].iloc[0])
+            for name, write in _ALIKE.items()
+            if name in rows and rows[name].notna().all() and not _differs(rows[name])
+        ]
+        said.append(f"Split {split}: {', '.join(own)}")
+    return "; ".join(said)
+
+
+def recall(found: pd.DataFrame, comparison: pd.DataFrame, split: str) -> Table | None:
+    """Lay out recall by genre, one row per learner of a split, the hardest genre first.
+
+    Parameters
+    ----------
+    found
+        What `evaluation.metrics.recall` returned.
+    comparison
+        What `evaluation.metrics.comparison` returned.
+    split
+        The split.
+    """
+    own = found[found["split"] == split].astype({"support": int})
+    own = own.assign(recall=pd.to_numeric(own["recall"], errors="coerce"))
+    wide = own.pivot_table(index="learner", columns="genre", values="recall", observed=True)
+    if wide.empty:
+        return None
+    rows = metrics.made(comparison)
+    rows = rows[rows["split"] == split].set_index("learner", drop=False)
+    support = own.groupby("genre")["support"].max()
+    order = wide.mean().sort_values(kind="stable").index
+    headings = {genre: f"{genre} ({support[genre]:,})" for genre in order}
+    wide = wide.loc[rows.index.intersection(wide.index), order].rename(columns=headings)
+    names = [_learner(row, is_short=True) for row in rows.loc[wide.index].itertuples()]
+    return table(
+        wide.assign(learner=names)[["learner", *wide]],
+        caption="Recall by genre, %, hardest genre first; in brackets its test tracks",
+        names=wide.columns,
+        write={name: lambda share: Cell(f"{100 * share:.0f}", share, shade=share) for name in wide},
+    )
 
 
 def take_tests(tables: dict[str, pd.DataFrame]) -> pd.DataFrame | None:
@@ -95,20 +208,26 @@ def take_tests(tables: dict[str, pd.DataFrame]) -> pd.DataFrame | None:
 
 
 def pairs(tests: pd.DataFrame | None) -> Table | None:
-    """Lay out the tests; those that differ come first, for there may not be room for all."""
+    """Lay out the tests in which learners differ."""
     if tests is None or tests.empty:
         return None
-    count = int((tests["better"] != "").sum())
-    caption = f"{count:,} of {len(tests):,} pairs of learners are shown to differ"
-    return table(_split_last(tests.sort_values("p_corrected", kind="stable")), caption=caption)
+    found = tests[tests["better"] != ""].sort_values("p_corrected", kind="stable")
+    caption = f"{len(found):,} of {len(tests):,} pairs of learners differ significantly"
+    return table(_split_last(found.drop(columns="better")), caption=caption)
 
 
 def further(tables: Mapping[str, pd.DataFrame], marks: Mapping[str, str] | None) -> list[Table]:
     """Lay out all other tables, by name; a table of latencies comes last, in two parts."""
-    captioned = {name.replace("_", " ").capitalize(): own for name, own in tables.items()}
+    captioned = {
+        _CAPTIONS.get(name) or name.replace("_", " ").capitalize(): own
+        for name, own in tables.items()
+    }
     if "step" in captioned.get("Latency", ()):
         captioned |= _latency(captioned.pop("Latency"), marks)
-    return [table(_split_last(own), caption=caption) for caption, own in captioned.items()]
+    times = dict.fromkeys(_TIMES, milliseconds)
+    return [
+        table(_split_last(own), caption=caption, write=times) for caption, own in captioned.items()
+    ]
 
 
 def _latency(found: pd.DataFrame, marks: Mapping[str, str] | None) -> dict[str, pd.DataFrame]:

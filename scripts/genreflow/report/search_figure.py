@@ -9,7 +9,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from genreflow.errors import GenreflowError
-from genreflow.report.drawing import COLORS, GREY, MARKERS, draw_legend, drawing, shortened
+from genreflow.report.drawing import COLORS, GREY, INK, MARKERS, draw_legend, drawing, shortened
 from genreflow.report.figures import best_row
 
 TRIALS = ("trial", "bracket", "round", "epochs", "score")
@@ -18,6 +18,7 @@ TRIALS = ("trial", "bracket", "round", "epochs", "score")
 LOGARITHMIC = ("learning_rate", "weight_decay")
 """Hyper-parameters that are drawn on a logarithmic axis, unless they have few values."""
 
+_CALLED = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 _NO_PARAMETERS = (*TRIALS, "continues", "initial_epoch", "note")
 _STEPS = (1, 2, 5, 10)
 _CHOICES = 5  # values of a hyper-parameter that are drawn side by side, whatever their distance
@@ -36,7 +37,7 @@ def search(
     Parameters
     ----------
     trials
-        One row a trial, with the columns `TRIALS` and one for each hyper-parameter. A
+        One row per trial, with the columns `TRIALS` and one for each hyper-parameter. A
         configuration that was promoted has a row for each round. Trials without a score (NaN)
         aren't drawn, but counted below the figure.
     objective
@@ -67,9 +68,9 @@ def search(
     by_values = scored.groupby(["bracket", *parameters], sort=False, dropna=False)
     configurations = [rows.sort_values("round") for _, rows in by_values]
     reached = [best_row(rows["score"], objective) for _, rows in by_values]
-    columns = min(4, len(parameters))
+    columns = min(3, len(parameters))
     rows = -(-len(parameters) // columns)
-    with drawing(path, 8.4, 4.1 + 1.75 * rows, title=title, note=below) as figure:
+    with drawing(path, 6.2, 4.1 + 1.75 * rows, title=title, note=below) as figure:
         above, under = figure.subfigures(2, 1, height_ratios=[2.9, 0.4 + 1.75 * rows])
         _head(above, "Trials by epochs trained; a line leads from a trial to its promotion")
         _score_axis(_brackets(above, scored, configurations, best), objective)
@@ -109,7 +110,7 @@ def _value(value: object) -> str:
 def _brackets(
     figure: SubFigure, scored: pd.DataFrame, configurations: list[pd.DataFrame], best: pd.Series
 ) -> Axes:
-    """Draw the score of every trial, a panel a bracket, its rounds from left to right."""
+    """Draw the score of every trial, a panel per bracket, its rounds from left to right."""
     # Hyperband runs the bracket with most rounds first, which has the highest number.
     rounds = scored.groupby("bracket")["round"].nunique().sort_index(ascending=False)
     panels = figure.subplots(
@@ -121,15 +122,16 @@ def _brackets(
     for rows in configurations:
         if len(rows) > 1:
             axes = of_bracket[rows["bracket"].iloc[0]]
-            axes.plot(places[rows.index], rows["score"], color="#999999", lw=0.7, zorder=1)
+            axes.plot(places[rows.index], rows["score"], color=GREY, lw=0.7, zorder=1)
     for bracket, own in scored.groupby("bracket"):
         axes = of_bracket[bracket]
         _dots(axes, places[own.index], own)
         epochs = own.groupby("round")["epochs"].max()
         axes.set_xticks(range(len(epochs)), epochs.astype(str))
         axes.set_xlim(-0.6, len(epochs) - 0.4)
-        # The leftmost panel is the widest; the others may have room for a number only.
-        axes.set_title(f"bracket {bracket}" if axes is panels[0] else str(bracket), fontsize=9)
+        axes.set_title(
+            f"bracket\n{bracket}" if len(rounds) > 3 else f"bracket {bracket}", fontsize=9
+        )
     _star(of_bracket[best["bracket"]], places, best)
     panels[0].set_xlabel("epochs", loc="left")
     draw_legend(figure, panels, ncols=len(panels) + 1)
@@ -157,15 +159,15 @@ def _dots(axes: Axes, places: pd.Series, trials: pd.DataFrame) -> None:
 
 def _star(axes: Axes, places: pd.Series, best: pd.Series) -> None:
     """Mark the best trial."""
-    style = {"s": 130, "marker": "*", "color": "#F0E442", "edgecolor": "black", "lw": 0.8}
+    style = {"s": 130, "marker": "*", "color": "#F0E442", "edgecolor": INK, "lw": 0.8}
     axes.scatter(places[best.name], best["score"], zorder=5, label="best trial", **style)
 
 
 def _score_axis(axes: Axes, objective: str) -> None:
-    axes.set_ylabel(objective)
+    axes.set_ylabel(_CALLED.get(objective, objective))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
     if "accuracy" in objective:
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def _effect(axes: Axes, trials: pd.DataFrame, best: pd.Series, name: str) -> None:

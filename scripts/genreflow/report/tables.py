@@ -1,9 +1,9 @@
 """Tables of the report: what stands in their cells, and what they are sorted by."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ LIMIT = 1000
 """A table shows so many rows at most; the rest is in its file."""
 
 _HEADINGS = {
-    "baseline": "Chance",
+    "bounds": "Test accuracy, %",
     "published": "Published test accuracy",
     "macro_f1": "Macro F1",
     "top2_accuracy": "Top-2 accuracy",
@@ -21,12 +21,10 @@ _HEADINGS = {
     "seed_sd": "SD over seeds",
     "fold_sd": "SD over folds",
     "repeat_sd": "SD over repeats",
-    "interval": "95 % interval",
+    "fold_mean": "Mean over folds",
     "tracks": "Test tracks",
     "groups": "Artists",
-    "chosen": "Used for predictions",
     "support": "Test tracks",
-    "latency_seconds": "Latency, s a clip",
     "only_learner": "Only the learner right",
     "only_other": "Only the other right",
     "p": "p",
@@ -36,6 +34,8 @@ _HEADINGS = {
     "file": "From a file",
     "p_corrected": "p, corrected",
     "log_loss": "Log loss, nat",
+    "milliseconds": "Time per clip, ms",
+    "against": "Differs from the first",
     "peak_mb": "Peak memory, MiB",
     "seconds": "All jobs, s",
     "longest": "Longest job, s",
@@ -43,13 +43,43 @@ _HEADINGS = {
     "track_id": "Track",
 }
 
-_TEXT = ("learner", "of", "genre", "track_id", "split", "path", "interval", "longest_job")
+MEANINGS = {
+    "bounds": "share of the test tracks whose genre was named",
+    "against": "whether a paired test on the same test tracks, corrected for the number of pairs, "
+    "finds a difference from the learner with the highest test accuracy",
+    "validation_accuracy": "share of the validation tracks whose genre was named",
+    "training_accuracy": "share of the training tracks whose genre was named",
+    "macro_f1": "mean over genres of the F1 score, each genre counting the same",
+    "log_loss": "mean of minus the natural logarithm of the true genre's probability",
+    "top2_accuracy": "share of tracks whose genre has one of the two largest probabilities",
+    "calibration_error": "expected calibration error in ten bins of equal width: the mean distance "
+    "between how sure a learner is and how often it is right, weighted by tracks",
+    "milliseconds": "median time from a decoded clip to its prediction, one clip at a time",
+    "parameters": "weights that a network has learned; of a classifier, those of the networks that "
+    "its features come from, up to the cut",
+    "seed_sd": "standard deviation of the test accuracy over seeds",
+    "fold_sd": "standard deviation of the test accuracy over folds",
+    "repeat_sd": "standard deviation of the test accuracy over repeats",
+    "fold_mean": "mean over folds, each counting the same however many tracks it has",
+    "published": "the study's number for this learner on this very split, on FMA small only",
+}
+"""What the columns of the ranking mean, as docs/numbers.md says it."""
+
+_TEXT = ("learner", "of", "genre", "track_id", "split", "path", "against", "longest_job")
 """Columns that are no numbers, even where what they name looks like some."""
 
 _SHARE = re.compile(
-    r"(.*_)?(accuracy|recall|precision|f1|share|low|high|sd)|baseline|fold_mean"
+    r"(.*_)?(accuracy|recall|precision|f1|share|low|high|sd)|fold_mean"
     r"|calibration_error|published(_test|_cv)?"
 )
+
+
+class Heading(NamedTuple):
+    """What stands above a column: whether it holds numbers, and what it means, or ""."""
+
+    text: str
+    is_number: bool
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,14 +92,21 @@ class Cell:
         What is shown, and where it leads, or "".
     value
         The number that the column is sorted by; None sorts by the text.
-    bar
-        Shares to draw: one as a bar; or the lower end of an interval, its middle, the upper end.
+    range
+        An interval to draw, in shares: its lower end, its middle, its upper end.
+    shade
+        A share that colours the cell; None for none.
+    badges, small
+        What stands behind the text: words in frames, and a line in small letters.
     """
 
     text: str
     value: float | None = None
     link: str = ""
-    bar: tuple[float, ...] = ()
+    range: tuple[float, ...] = ()
+    shade: float | None = None
+    badges: Sequence[str] = ()
+    small: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +116,7 @@ class Table:
     Attributes
     ----------
     headings
-        Of each column, and whether it holds numbers.
+        Of each column.
     rows
         A cell each; the first names the row.
     total
@@ -87,7 +124,7 @@ class Table:
     """
 
     caption: str
-    headings: Sequence[tuple[str, bool]]
+    headings: Sequence[Heading]
     rows: Sequence[Sequence[Cell]]
     total: int
 
@@ -97,15 +134,18 @@ def table(
     *,
     caption: str,
     write: Mapping[str, Callable[[Any], Cell]] | None = None,
+    names: Collection[str] = (),
 ) -> Table:
     """Lay out any table.
 
     Parameters
     ----------
     frame
-        Text or numbers; columns that are empty throughout are left out.
+        Text, numbers or whole cells; columns that are empty throughout are left out.
     write
         How the cells of some columns are written, instead of as follows.
+    names
+        Columns called by names, which stay as they are.
 
     Returns
     -------
@@ -117,18 +157,26 @@ def table(
     frame = frame.mask(frame == "").dropna(axis="columns", how="all")
     columns, headings = [], []
     for name, column in frame.items():
-        heading = _HEADINGS.get(name) or name.replace("_", " ").capitalize()
+        heading, meaning = str(name), ""
+        if name not in names:
+            heading = _HEADINGS.get(heading) or heading.replace("_", " ").capitalize()
+            meaning = MEANINGS.get(str(name), "")
+        if isinstance(column.dropna().iloc[0], Cell):
+            columns.append([Cell("") if cell != cell else cell for cell in column.head(LIMIT)])
+            is_number = any(cell.value is not None for cell in columns[-1])
+            headings.append(Heading(heading, is_number, meaning))
+            continue
         numbers = _numbers(column)
         if numbers is None:
             shown, own = column, lambda value: Cell(str(value))
         else:
-            unit, digits = _writing(name, numbers.dropna())
+            unit, digits = _writing(str(name), numbers.dropna())
             heading, shown = heading + unit, numbers.astype(float)
             own = lambda value, digits=digits: Cell(digits(value), value)  # noqa: E731
         own = (write or {}).get(name, own)
         cells = zip(shown.head(LIMIT), shown.isna(), strict=False)
         columns.append([Cell("") if empty else own(value) for value, empty in cells])
-        headings.append((heading, numbers is not None))
+        headings.append(Heading(heading, numbers is not None, meaning))
     return Table(caption, headings, list(zip(*columns, strict=True)), total=len(frame))
 
 

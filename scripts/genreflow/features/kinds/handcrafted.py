@@ -32,6 +32,7 @@ class Handcrafted(FeatureSet):
     """The features of `features.handcrafted`."""
 
     kind = "handcrafted"
+    plural = "hand-crafted features"
     Settings: ClassVar = Settings
     needs = SOURCE
     memory_mb = 2000
@@ -40,7 +41,7 @@ class Handcrafted(FeatureSet):
     def planned(cls, settings: Mapping[str, Any]) -> Planned:
         """Return what a section ``handcrafted`` of the configuration asks for."""
         kept = {key: settings[key] for key in ("features", "rates", "duration")}
-        return Planned(cls("handcrafted", kept))
+        return Planned(cls("handcrafted", kept), title=cls.plural)
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
         """Yield the audio of the sources."""

@@ -57,6 +57,7 @@ class ImageNetwork(FeatureSet):
     """A network that `features.engines` prepared: its folder is the ``network``."""
 
     kind = "keras"
+    plural = "image networks"
     Settings: ClassVar = Settings
     needs = IMAGE
     has_network = True
@@ -87,6 +88,7 @@ class ImageNetwork(FeatureSet):
             files=files,
             downloads=[{"path": path, "network": network}] if by_keras else [],
             is_random=weights == "random" and not own,
+            title=network if network.lower() == name else name,
         )
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:

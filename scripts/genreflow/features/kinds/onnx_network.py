@@ -164,6 +164,7 @@ class OnnxNetwork(FeatureSet):
     """A network in ONNX: its file is the ``network``, or lies in it, if it was made here."""
 
     kind = "onnx"
+    plural = "music networks"
     Settings: ClassVar = Settings
     has_network = True
 

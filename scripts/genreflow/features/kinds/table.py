@@ -19,6 +19,7 @@ class Table(FeatureSet):
     """Features that no clip can be turned into."""
 
     kind = "table"
+    plural = "tables"
     Settings: ClassVar = Settings
     needs = SOURCE
     from_audio = False
@@ -27,7 +28,10 @@ class Table(FeatureSet):
     @classmethod
     def planned(cls, name: str, path: str) -> Planned:
         """Return what the features of a table are, by their name."""
-        return Planned(cls(name, {"source": Path(path).name}), files={"table": path})
+        feature_set = cls(name, {"source": Path(path).name})
+        called = "published hand-crafted features" if name == "handcrafted" else f"the {name}"
+        title = called.replace("/", " ")
+        return Planned(feature_set, files={"table": path}, title=title)
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
         """Refuse to, as `require_audio` does."""

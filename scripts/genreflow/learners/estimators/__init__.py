@@ -1,12 +1,12 @@
 """Classifiers of scikit-learn, a module each: named by its file, and found by being there.
 
-A module has a docstring of one line; ``GRID``, what the grid search tries for each parameter;
-``make``, which returns the unfitted classifier for a seed; ``fitted``, which lists what it predicts
-by for numbers of genres and dimensions, as `learners.fitted` says; and, where they differ from
-none, ``is_sound``, which tells of a fitted one whether its values fit together, too; ``TRUSTED``,
-types that its file holds beyond those that skops takes for harmless; and ``square``, the rows of
-the largest square matrix that a fit needs. At import none needs scikit-learn, for every job reads
-the configuration.
+A module has a docstring of one line; ``TITLE``, what people call it; ``GRID``, what the grid search
+tries for each parameter; ``make``, which returns the unfitted classifier for a seed; ``fitted``,
+which lists what it predicts by for numbers of genres and dimensions, as `learners.fitted` says;
+and, where they differ from none, ``is_sound``, which tells of a fitted one whether its values fit
+together, too; ``TRUSTED``, types that its file holds beyond those that skops takes for harmless;
+and ``square``, the rows of the largest square matrix that a fit needs. At import none needs scikit-
+learn, for every job reads the configuration.
 """
 
 import importlib

@@ -5,6 +5,7 @@ from typing import Any
 
 from genreflow.learners.fitted import Fixed, Object, Rows, columns
 
+TITLE = "Gradient boosting"
 GRID = {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [7, 31]}
 
 TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)

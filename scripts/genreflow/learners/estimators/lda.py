@@ -4,6 +4,7 @@ from typing import Any
 
 from genreflow.learners.fitted import columns
 
+TITLE = "LDA"
 GRID = {"shrinkage": ["auto"]}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from genreflow.learners.fitted import columns
 
+TITLE = "Logistic regression"
 GRID = {"C": [0.001, 0.01, 0.1, 1]}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from genreflow.learners.fitted import Fixed
 
+TITLE = "RBF SVM"
 GRID = {"C": [0.01, 0.1, 1, 10, 32, 100], "gamma": [0.01, 0.001, 0.0001]}
 
 

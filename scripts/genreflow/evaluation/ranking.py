@@ -1,0 +1,45 @@
+"""Which learners stand for all of them, where there is no room for all."""
+
+import pandas as pd
+
+from genreflow.evaluation import metrics
+
+
+def by_validation(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the learners of one split that were made, by falling validation accuracy.
+
+    Test must choose nothing that is shown with its test accuracy. Among equals the one that is
+    used for predictions comes first, if the comparison says which; without a validation part
+    the order is that of the comparison.
+
+    Parameters
+    ----------
+    rows
+        The rows of one split of what `evaluation.metrics.comparison` returned.
+    """
+    made = metrics.made(rows)
+    chosen = is_chosen(made)
+    order = pd.DataFrame({"accuracy": made["validation_accuracy"].fillna(-1), "chosen": chosen})
+    return made.loc[order.sort_values(["accuracy", "chosen"], ascending=False, kind="stable").index]
+
+
+def is_chosen(rows: pd.DataFrame) -> pd.Series:
+    """Tell which learners are used for predictions; none where the comparison doesn't say it."""
+    if "chosen" not in rows:
+        return pd.Series(data=False, index=rows.index)
+    return rows["chosen"].isin([True, "True"])
+
+
+def best_of_kinds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the best learner of each kind by validation, the highest test accuracy first.
+
+    Parameters
+    ----------
+    rows
+        As for `by_validation`.
+    """
+    best = by_validation(rows)
+    # Chosen by name, it may not be the best of its kind.
+    kept = ~best["kind"].duplicated() | is_chosen(best)
+    order = ["test_accuracy", "learner"]
+    return best[kept].sort_values(order, ascending=[False, True], ignore_index=True)
