@@ -182,11 +182,11 @@ def described(job):
         learner = (
             f"{fitted.learner} on {family}" if PLAN.families[1:] else fitted.learner
         )
+    most = getattr(job.rule.resources.get("runtime"), "raw", 0)
     return progress.Job(
         job.name,
         (job.name, *(wildcards[name] for name in LASTING if name in wildcards.keys())),
-        is_quick=getattr(job.rule.resources.get("runtime"), "raw", 0)
-        in range(QUICK + 1),
+        is_quick=not (isinstance(most, int) and most > QUICK),
         learner=learner,
         predictions="".join(made),
     )

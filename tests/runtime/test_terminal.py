@@ -193,7 +193,7 @@ def test_the_status_tells_what_runs_and_how_far_it_is(clock, tmp_path):
     run.start(1, "wav")
     clock.now += 60
     assert run.terminal.status() == (
-        "0 of 3 jobs, 1 min; about 2 min left: training CNNs cnn/simple 25%, resampling clips 0/2"
+        "0 of 3 jobs, 1:00; about 2 min left: training CNNs cnn/simple 25%, resampling clips 0/2"
     )
 
 
@@ -211,6 +211,10 @@ def test_the_time_left_is_that_of_jobs_of_the_kind(clock):
     made.start(2, jobs[2])
     clock.now += 4
     assert made.left() == ((96 + 6 + progress.QUICK) / 2, True)
+
+
+def test_a_clock_goes_on():
+    assert [progress.clock(one) for one in (9.9, 61, 3725)] == ["0:09", "1:01", "1:02:05"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ class Progress:
         self.running: dict[int, Job] = {}
         self.failed: set[int] = set()
         self.began = time.monotonic()
+        self._side_by_side = 1
         self._lasted: dict[tuple[str, ...], list[float]] = defaultdict(list)
         self._waiting = Counter((one.kind, one.is_quick) for one in self.jobs.values())
         self._total = Counter(one for job in self.jobs.values() for one in _counted(job))
@@ -71,6 +72,7 @@ class Progress:
         self.failed.discard(number)
         job.started = time.monotonic()
         self.running[number] = job
+        self._side_by_side = len(self.running)
 
     def finish(self, number: int) -> Job | None:
         """Note that a job has ended well, and return it; None if it wasn't running."""
@@ -107,7 +109,7 @@ class Progress:
             if count > 0:
                 expected = self._expected(kind, is_quick)
                 work.append(None if expected is None else count * expected)
-        return sum(filter(None, work)) / max(len(self.running), 1), None not in work
+        return sum(filter(None, work)) / self._side_by_side, None not in work
 
     def _expected(self, kind: tuple[str, ...], is_quick: bool) -> float | None:
         """Return what jobs of a kind have lasted, or else those of their rule [s]."""
@@ -121,6 +123,13 @@ def _counted(job: Job) -> list[tuple[str, str]]:
     """Return what a job counts for."""
     learner = [("learner", job.learner)] if job.learner else []
     return [("all", ""), ("rule", job.rule), *learner]
+
+
+def clock(seconds: float) -> str:
+    """Return a time as a clock shows it, which tells that it goes on."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from genreflow.errors import printable
 from genreflow.runtime.logs import CLEARED, last_words, share_done
-from genreflow.runtime.progress import Job, Progress, duration
+from genreflow.runtime.progress import Job, Progress, clock, duration
 
 OWN, COUNTS, PLAIN = "own", "counts", "plain"
 """Manners of speaking: stages and learners; how many jobs there would be; Snakemake's own."""
@@ -231,7 +231,7 @@ class Terminal(logging.Handler):
         """Say in a line what is going on."""
         running = list(self.progress.running.values())
         done, total = self.progress.count("all")
-        elapsed = duration(time.monotonic() - self.progress.began)
+        elapsed = clock(time.monotonic() - self.progress.began)
         named = [
             self._of_rule(rule, running) for rule in dict.fromkeys(one.rule for one in running)
         ]
