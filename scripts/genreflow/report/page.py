@@ -235,9 +235,9 @@ def _first_screen(
     splits = [one for one in splits if one is not None]
     # What predicts new audio comes first.
     splits.sort(key=lambda one: not one.used)
-    of_first = [one for one in learners if splits and one.row.learner == splits[0].first]
-    pair = overview.hardest(of_first[0].counts) if of_first else None
-    first = of_first[0].anchor if of_first else ""
+    first = page_tables.anchor(splits[0].split, splits[0].first) if splits else ""
+    counts = {one.anchor: one.counts for one in learners}
+    pair = overview.hardest(counts[first]) if first else None
     return {"splits": splits, "first": first, "pair": pair}
 
 
