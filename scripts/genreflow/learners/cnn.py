@@ -40,8 +40,9 @@ class ImageBatches(training.Batches):
         Bytes that the images may take.
     crop
         Length of a crop [frames]; None for whole images.
-    crop_start
-        Where all crops start [frames]; None draws a place for each image and epoch.
+    crop_starts
+        Where crops start [frames]: each image has all of these, one behind another. None draws a
+        place for each image and epoch.
     **settings
         batch_size, shuffle_seed: of `training.Batches`.
     """
@@ -54,17 +55,17 @@ class ImageBatches(training.Batches):
         *,
         memory: int,
         crop: int | None = None,
-        crop_start: int | None = None,
+        crop_starts: Sequence[int] | None = None,
         **settings: Any,
     ):
         super().__init__(labels, workers=1, max_queue_size=4, **settings)
         self._images, self._rows = images, np.asarray(rows)
         fits = len(rows) * int(np.prod(images[0].shape[1:])) <= memory
         self._held = _read(images, self._rows) if fits else None
-        self._crop, self._crop_start = crop, crop_start
+        self._crop, self._crop_starts = crop, crop_starts
 
     def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
-        """Return images (n, n_mels, n_frames or crop, 1) uint8."""
+        """Return images (n or n x crops, n_mels, n_frames or crop, 1) uint8."""
         held = self._held
         images = held[rows] if held is not None else _read(self._images, self._rows[rows])
         return self._cropped(images, index)[..., np.newaxis]
@@ -72,8 +73,9 @@ class ImageBatches(training.Batches):
     def _cropped(self, images: np.ndarray, index: int) -> np.ndarray:
         if self._crop is None:
             return images
-        if self._crop_start is not None:
-            return images[:, :, self._crop_start : self._crop_start + self._crop]
+        if self._crop_starts is not None:
+            crops = [images[:, :, start : start + self._crop] for start in self._crop_starts]
+            return np.stack(crops, axis=1).reshape(-1, images.shape[1], self._crop)
         rng = np.random.default_rng([self._seed or 0, self._epoch, index])
         starts = rng.integers(0, images.shape[2] - self._crop, len(images), endpoint=True)
         columns = starts[:, np.newaxis, np.newaxis] + np.arange(self._crop)
@@ -137,15 +139,17 @@ class SplitImages:
     def batches(
         self, parts: Sequence[str], *, batch_size: int, copies: bool = False, **settings: Any
     ) -> ImageBatches:
-        """Return the images of some parts, with the copies if asked for, as a data set."""
+        """Return the images of some parts, with the copies if asked for, as a data set.
+
+        The settings are those of `ImageBatches`.
+        """
         of_parts = np.isin(self.parts, parts)
         rows, labels = self.rows[of_parts], self.labels[of_parts]
         if copies:
             rows = np.concatenate([rows, self.copies[0]])
             labels = np.concatenate([labels, self.copies[1]])
-        return ImageBatches(
-            self.datasets, rows, labels, batch_size=batch_size, memory=self.memory, **settings
-        )
+        settings = {"batch_size": batch_size, "memory": self.memory, **settings}
+        return ImageBatches(self.datasets, rows, labels, **settings)
 
 
 @contextmanager
@@ -357,8 +361,8 @@ def _data(images: SplitImages, variant: Mapping[str, Any], *, batch_size: int, s
     settings = {"batch_size": batch_size, "crop": crop}
     copies = variant["augment"] == "copies"
     train_on = images.batches(PARTS[:1], copies=copies, shuffle_seed=seed, **settings)
-    middle = (images.shape[1] - crop) // 2 if crop else None
-    validate_on = images.batches(PARTS[1:2], crop_start=middle, **settings)
+    middle = [(images.shape[1] - crop) // 2] if crop else None
+    validate_on = images.batches(PARTS[1:2], crop_starts=middle, **settings)
     alpha = variant["online"]["mixup"] if variant["augment"] == "online" else 0
     smoothing = variant["label_smoothing"]
     if not alpha and not smoothing:
@@ -385,15 +389,18 @@ def predict(
 ) -> pd.DataFrame:
     """Predict all of a split's tracks, by the mean over equally spaced crops of each."""
     crop = _crop(images, variant)
-    starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [None]
-    predicted = [
-        model.predict(
-            images.batches(PARTS, batch_size=batch_size, crop=crop, crop_start=start), verbose=0
-        )
-        for start in starts
-    ]
+    starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [0]
+    # All crops of an image at once, and from disk: each image is read once, and none is held.
+    batches = images.batches(
+        PARTS,
+        batch_size=max(1, batch_size // len(starts)),
+        memory=0,
+        crop=crop,
+        crop_starts=starts,
+    )
+    predicted = model.predict(batches, verbose=0)
     return training.predictions(
-        np.mean(predicted, axis=0),
+        predicted.reshape(len(images.labels), len(starts), -1).mean(axis=1),
         track_ids=images.track_ids,
         parts=images.parts,
         labels=images.labels,
@@ -444,5 +451,4 @@ def fit(
     with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
         opened.require_parts()
         model, history = train(opened, variant, batch_size=batch_size, **settings)
-        # Rows of a batch don't depend on each other, so prediction may read from disk.
         return model, history, predict(model, opened, variant, batch_size=batch_size)

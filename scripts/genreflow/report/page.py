@@ -16,7 +16,7 @@ import pandas as pd
 
 from genreflow import split_names
 from genreflow.errors import GenreflowError
-from genreflow.evaluation import costs, metrics
+from genreflow.evaluation import costs, metrics, verdict
 from genreflow.evaluation.ranking import by_validation
 from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
@@ -214,7 +214,7 @@ def _limits(
     seeded = any(entry.seed is not None for own in entries.values() for entry in own)
     length = files.find(files.layout.clip_length)
     made = metrics.made(comparison)
-    easier = (metrics.easier(rows) for _, rows in made.groupby("split"))
+    easier = (verdict.easier(rows) for _, rows in made.groupby("split"))
     return [
         *(said.strip() for said in easier if said),
         *report_limits.counted(
