@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import pandas as pd
 import yaml
-from genreflow.evaluation import metrics
+from genreflow.evaluation import metrics, verdict
 from genreflow.evaluation.markdown import percent, table
 from genreflow.report.drawing import COLORS, MARKERS, drawing
 from genreflow.runtime.files import read_values, write_text
@@ -120,7 +120,7 @@ def compared(work: Path) -> str:
     rows, tests = (
         read_values(work / "learners" / f"{n}.csv") for n in ("comparison", "significance")
     )
-    return metrics.summary(rows, tests)
+    return verdict.summary(rows, tests)
 
 
 def curve(work: Path) -> pd.DataFrame:

@@ -99,7 +99,7 @@ rule search_figures:
         runtime=10,
     params:
         titles=[
-            f"Search for {PLAN.titles[f'cnn/{variant}']}, {split}"
+            f"Search for {PLAN.learners[f'cnn/{variant}'].title}, {split}"
             for split, variant in PLAN.searches
         ],
         objective=config["cnn"]["search"]["objective"],

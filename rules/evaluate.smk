@@ -29,7 +29,7 @@ rule latency:
         networks=lambda wildcards: PLAN.networks_of(PLAN.timed),
         ensembles={one.name: one.members for one in PLAN.of_family("ensemble")},
         seeds={one.name: len(config["seeds"]) for one in PLAN.seeded},
-        titles=PLAN.titles,
+        titles=PLAN.titles(PLAN.timed),
         note=PLAN.notes,
         code=code("latency.py", *STAGES.modules),
     message:
@@ -214,7 +214,7 @@ rule confusion_matrices:
     params:
         results=STAGES.results,
         learners=list(PLAN.learners),
-        titles=PLAN.titles,
+        titles=PLAN.titles(PLAN.learners.values()),
         note=PLAN.note,
         code=code("confusion_matrices.py"),
     message:
@@ -260,7 +260,7 @@ rule learning_curves:
         results=STAGES.results,
         monitors={one.name: one.monitor for one in PLAN.seeded},
         pairs=PLAN.curve_pairs,
-        titles=PLAN.titles,
+        titles=PLAN.titles(PLAN.seeded),
         note=PLAN.note,
         code=code("learning_curves.py"),
     message:

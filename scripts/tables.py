@@ -2,7 +2,7 @@ from genreflow.runtime.logs import logged
 
 with logged(snakemake.log[0]) as say:
     from genreflow.corpus import genres
-    from genreflow.evaluation import calibration, choice, metrics, significance
+    from genreflow.evaluation import calibration, choice, metrics, significance, verdict
     from genreflow.learners.predictions import Entry
     from genreflow.runtime import outcomes
     from genreflow.runtime.files import read_table, read_values, write_csv, write_text
@@ -40,5 +40,5 @@ with logged(snakemake.log[0]) as say:
     write_text(output.tests_markdown, significance.to_markdown(tests, note=params.note))
     write_csv(metrics.recall(entries, marks=params.marks), output.genres)
     write_csv(calibration.reliability(entries, marks=params.marks), output.calibration)
-    said = metrics.summary(comparison, tests, note=params.note, chosen_by=by)
+    said = verdict.summary(comparison, tests, note=params.note, chosen_by=by)
     write_text(output.summary, said)

@@ -13,6 +13,7 @@ from genreflow.evaluation import (
     published_results,
     significance,
     uncertainty,
+    verdict,
 )
 from genreflow.learners.predictions import Entry
 from genreflow.runtime import outcomes
@@ -367,25 +368,28 @@ class TestSummary:
         high = row(learner="high", test_accuracy=0.6, test_low=0.55, test_high=0.65)
         low = row(learner="low", test_accuracy=0.4, test_low=0.35, test_high=0.45)
         near = row(learner="near", test_accuracy=0.5, test_low=0.45, test_high=0.56)
-        said = metrics.summary(pd.DataFrame([high, low]), verdicts({"low": "high"}))
+        said = verdict.summary(pd.DataFrame([high, low]), verdicts({"low": "high"}))
         assert said.startswith("official: best test accuracy 60.0 % (95 % interval 55.0-65.0 %)")
         assert "by high on 48 tracks" in said and "12.5 % (chance)" in said
         three = pd.DataFrame([high, near, low])
-        said = metrics.summary(three, verdicts({"low": "high", "near": ""}))
+        said = verdict.summary(three, verdicts({"low": "high", "near": ""}))
         assert said.startswith("official: highest test accuracy 60.0 %")
-        assert "A test, corrected" in said and "doesn't tell 1 of 2 other learners from it" in said
-        said = metrics.summary(three, verdicts({"low": "high", "near": "high"}, "lowest-ids"))
-        assert "doesn't tell 2 of 2 other learners from it" in said
+        assert (
+            "A test, corrected" in said
+            and "no significant difference between it and 1 of 2 other" in said
+        )
+        said = verdict.summary(three, verdicts({"low": "high", "near": "high"}, "lowest-ids"))
+        assert "no significant difference between it and 2 of 2 other" in said
         # Without others or tests nothing is best.
-        said = metrics.summary(pd.DataFrame([high]), verdicts({}))
+        said = verdict.summary(pd.DataFrame([high]), verdicts({}))
         assert said.startswith("official: test accuracy 60.0 %") and "best" not in said
-        assert "best" not in metrics.summary(three)
+        assert "best" not in verdict.summary(three)
 
     def test_of_predictions(self):
         hits = {"good": 0.9, "bad": 0.2, "worse": 0.15}
         entries = [entry(random_predictions(1, 400, hit), name) for name, hit in hits.items()]
         table = metrics.comparison(entries, fma_small=False)
-        said = metrics.summary(table, significance.pairs(entries))
+        said = verdict.summary(table, significance.pairs(entries))
         assert said.startswith("official: best test accuracy") and "by good on" in said
 
     def test_says_what_is_used_and_where_test_is_easier_than_validation(self):
@@ -397,22 +401,22 @@ class TestSummary:
             for name, (test, validation) in zip("abc", parts, strict=True)
         ]
         table = pd.DataFrame(rows).assign(groups=16)
-        said = metrics.summary(table, chosen_by="the best on validation")
+        said = verdict.summary(table, chosen_by="the best on validation")
         assert "by a on 48 tracks of 16 artists" in said
         assert "2 of 3 learners score higher on it, by 15 points in the median" in said
         assert "(a 90.0 against 60.0 %)" in said and "different artists" in said
         used = "b, the best on validation (65.0 % on validation, 80.0 % on test)"
         assert f"Used for predictions: {used}." in said
         alike = table.assign(validation_accuracy=table["test_accuracy"] - 0.09)
-        assert "easier" not in metrics.summary(alike)
-        first = metrics.summary(table.assign(chosen=table["learner"] == "a"))
+        assert "easier" not in verdict.summary(alike)
+        first = verdict.summary(table.assign(chosen=table["learner"] == "a"))
         assert "Used for predictions: a (60.0 % on validation, 90.0 % on test)." in first
         unused = table.assign(chosen=False, validation_accuracy=np.nan)
-        assert not {"used", "Used", "easier"} & set(metrics.summary(unused).split())
+        assert not {"used", "Used", "easier"} & set(verdict.summary(unused).split())
 
     def test_one_line_a_split_and_the_note(self):
         table = pd.DataFrame([row(split="lowest-ids", test_low=0.1), row()])
-        first, second, note = metrics.summary(table, note="Synthetic.").splitlines()
+        first, second, note = verdict.summary(table, note="Synthetic.").splitlines()
         assert first.startswith("lowest-ids: ") and "can't be told from chance" in first
         assert second.startswith("official: ") and "can't be told" not in second
         assert note == "Synthetic."
@@ -514,10 +518,10 @@ class TestNotPossible:
             assert ("too few \\| tracks" in text) == (len(shown) == 4)
         table.to_csv(tmp_path / "comparison.csv", index=False)
         for shown in (table, pd.read_csv(tmp_path / "comparison.csv")):
-            said = metrics.summary(shown, significance.pairs(self.OTHERS))
+            said = verdict.summary(shown, significance.pairs(self.OTHERS))
             assert "1 of 4 learners couldn't be made" in said
             assert f"on {table['tracks'][0]} tracks" in said
-        assert "couldn't" not in metrics.summary(metrics.made(table))
+        assert "couldn't" not in verdict.summary(metrics.made(table))
 
     def test_other_tables_leave_them_out(self, tmp_path):
         entries = [unmade(tmp_path), *self.OTHERS]
@@ -534,7 +538,7 @@ class TestNotPossible:
             assert make(entries).columns.tolist() == make(self.OTHERS).columns.tolist()
             assert make(entries).empty
         none = "official: none of 2 learners could be made; the table says why."
-        assert metrics.summary(table) == none
+        assert verdict.summary(table) == none
         assert "too few" in metrics.to_markdown(table)
 
     @pytest.mark.parametrize(

@@ -141,7 +141,9 @@ def test_markdown_lists_what_differs_and_counts_the_others():
     text = significance.to_markdown(
         significance.pairs(entries, marks={"b": "random weights"}), note="Synthetic."
     )
-    assert text.startswith("## Split official\n\n1 of 3 pairs of learners can't be told apart")
+    assert text.startswith(
+        "## Split official\n\n1 of 3 pairs of learners don't differ significantly"
+    )
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 2
     assert all(r"good\|x" in line and "< 0.001" in line for line in lines[2:])
@@ -149,7 +151,7 @@ def test_markdown_lists_what_differs_and_counts_the_others():
     assert "*Synthetic.*" in text
     alike = [named([True, False], name) for name in "bc"]
     none = significance.to_markdown(significance.pairs(alike))
-    assert "1 of 1 pairs of learners can't be told apart" in none
+    assert "1 of 1 pairs of learners don't differ significantly" in none
     assert "|" not in none
 
 

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import soundfile
-from genreflow.evaluation import metrics, significance
+from genreflow.evaluation import calibration, metrics, significance
 from genreflow.features.matrices import write_matrix
 from genreflow.features.spectrograms import Settings, write_shard
 from genreflow.learners.predictions import Entry
@@ -98,6 +98,7 @@ def write_tables(folder):
     write_csv(comparison, folder / "tables/comparison.csv")
     write_csv(metrics.recall(found, marks=MARKS), folder / "tables/genres.csv")
     write_csv(significance.pairs(found, **known), folder / "tables/significance.csv")
+    write_csv(calibration.reliability(found, marks=MARKS), folder / "tables/calibration.csv")
     further = pd.DataFrame({"learner": ["a", "b", "c"], "dimensions": [9, 100, 20]})
     write_csv(further, folder / "tables/classify.csv")
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from genreflow.evaluation import ranking
+from genreflow.evaluation import calibration, ranking
 from genreflow.features.matrices import write_matrix
 from genreflow.report import overview, plots, tracks_map
 from sklearn.decomposition import PCA
@@ -129,6 +129,23 @@ class TestCosts:
 
     def test_nothing_is_drawn_of_one(self):
         assert plots.costs(comparison().head(1), ["a"]) is None
+
+
+class TestReliability:
+    def test_bins_stand_where_they_are_and_empty_ones_do_not(self):
+        rng = np.random.default_rng(0)
+        confidence = rng.uniform(0.4, 1, 500)
+        bins = calibration.bins(confidence, rng.random(500) < confidence - 0.1)
+        table = bins.assign(learner="a/2", error=calibration.error(bins))
+        others = [table.assign(learner=name) for name in ("a/1", "b/1", "c/1")]
+        drawn = plots.reliability(comparison(), pd.concat([table, *others]))
+        assert [one.row.learner for one in drawn] == ["a/2", "b/1", "c/1"]
+        held = bins[bins["predictions"] > 0]
+        assert 0 < len(held) < len(bins)
+        expected = 100 * held[["confidence", "accuracy"]].to_numpy()
+        np.testing.assert_allclose([one[:2] for one in drawn[0].bins], expected, atol=0.06)
+        assert sum(share for *_, share in drawn[0].bins) == pytest.approx(100, abs=0.5)
+        assert drawn[0].said.count("% sure") == len(held)
 
 
 class TestTrainingSizes:

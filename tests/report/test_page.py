@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -336,6 +337,24 @@ def test_learners_that_are_not_possible_are_shown_with_the_reason(own, lost):
     links_lead_somewhere(own, page)
     assert "Nothing drawn" not in page.text
     assert f"{len(lost)} of 3 learners couldn't be made; the table says why" in page.text
+
+
+def test_what_is_used_for_predictions_comes_first_of_several_splits(own):
+    shutil.copytree(own / "official", own / "grouped")
+    shutil.copy(own / "corpus/splits/official.csv", own / "corpus/splits/grouped.csv")
+    small_results.write_tables(own)
+    page = Page(write(own))
+    (hard,) = (element for element in page.of("div") if "data-pair" in element)
+    assert hard["data-learner"] == "official/ffnn/64"
+    row, place = map(int, hard["data-pair"].split())
+    counts = page.data["learners"]["official/ffnn/64"]["counts"]
+    shares = [[count / sum(own) for count in own] for own in counts]
+    others = [shares[a][b] for a in range(3) for b in range(3) if a != b]
+    assert row != place and shares[row][place] == max(others)
+    (chosen,) = (option for option in page.of("option") if "selected" in option)
+    assert chosen["value"] == "official/ffnn/64"
+    heading, *rows = page.tables[RANKING]
+    assert heading[1] == "Split" and len(rows) == 2 * len(small_results.LEARNERS)
 
 
 def test_same_files_give_the_same_bytes(results, text):

@@ -179,7 +179,8 @@ def test_fetch_without_network_says_what_is_lacking_and_how_to_do_without(corpus
     ):
         assert log.count(word) == 1, log
     assert shown.stderr.count("Not there yet:") == 1
-    assert "  fetch: Not there yet:" in shown.stderr
+    assert "  fetch: cannot reach http://127.0.0.1:9" in shown.stderr
+    assert "but without `fetch`" in shown.stderr
     assert "    results/tiny/logs/fetch.log\n" in shown.stderr
     assert "--configfile given.yaml" in shown.stderr.partition("give the same command")[2]
     assert "Traceback" not in log + shown.stderr

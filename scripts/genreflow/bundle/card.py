@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow.bundle.bundles import Bundle
-from genreflow.evaluation import markdown, metrics
+from genreflow.evaluation import markdown, metrics, verdict
 from genreflow.learners.predictions import Entry, marked
 from genreflow.runtime.files import read_table
 
@@ -95,11 +95,11 @@ def _what(bundle: Bundle, predictions: pd.DataFrame, corpus: str) -> str:
 def _numbers(row: pd.Series, bundle: Bundle) -> str:
     percent = markdown.percent
     shown = {
-        f"Test accuracy, % (95 % interval), {metrics.tracks_of(row)}": (
+        f"Test accuracy, % (95 % interval), {verdict.tracks_of(row)}": (
             f"{percent(row['test_accuracy'])} "
-            f"({percent(row['test_low'])}-{percent(row['test_high'])})"
+            f"({markdown.interval(row['test_low'], row['test_high'])})"
         ),
-        "Chance: naming the most frequent genre each time, %": percent(row["baseline"]),
+        "Chance: naming the most frequent genre every time, %": percent(row["baseline"]),
         "Validation accuracy, %": (
             _UNKNOWN if pd.isna(row["validation_accuracy"]) else percent(row["validation_accuracy"])
         ),

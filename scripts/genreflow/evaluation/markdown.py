@@ -23,6 +23,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
+def interval(low: float, high: float) -> str:
+    """Write the ends of an interval of shares in percent."""
+    return f"{percent(low)}-{percent(high)}"
+
+
 def milliseconds(seconds: float) -> str:
     """Write a time in whole milliseconds, without the unit."""
     return f"{1000 * seconds:,.0f}" if seconds >= 0.0005 else "< 1"

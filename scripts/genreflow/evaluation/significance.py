@@ -238,7 +238,7 @@ def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
 def _shown(rows: pd.DataFrame) -> str:
     differ = rows[rows["better"] != ""]
     said = (
-        f"{len(rows) - len(differ)} of {len(rows)} pairs of learners can't be told apart "
+        f"{len(rows) - len(differ)} of {len(rows)} pairs of learners don't differ significantly "
         f"({' or '.join(rows['test'].unique())}, at {LEVEL}, corrected by Holm's method for all "
         "pairs of the split)."
     )

@@ -88,9 +88,6 @@ NOTE = (
 def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
     """Write what `standing` returned for reading."""
     ends = zip(table["low"], table["high"], strict=True)
-    interval = [
-        "" if pd.isna(low) else f"{markdown.percent(low)}-{markdown.percent(high)}"
-        for low, high in ends
-    ]
+    interval = ["" if pd.isna(low) else markdown.interval(low, high) for low, high in ends]
     shown = markdown.table(table.assign(interval=interval), _SHOWN)
     return "\n\n".join(["## Published on FMA small, and this run", shown, NOTE, note]).strip()

@@ -260,20 +260,17 @@ class Plan:
         random = [one.matrix or one.name for one in self.learners.values() if one.is_random]
         return dict.fromkeys(random, RANDOM)
 
-    @property
-    def titles(self) -> dict[str, str]:
-        """What figures call the learners that are made, by name, with their marks."""
-        return {
-            name: _marked(one.title, is_random=one.is_random) for name, one in self.learners.items()
-        }
+    def titles(self, some: Iterable[Learner]) -> dict[str, str]:
+        """Return what figures call some learners, by name, with their marks."""
+        return {one.name: _marked(one.title, is_random=one.is_random) for one in some}
 
     @property
     def matrix_titles(self) -> dict[str, str]:
-        """What figures call the feature matrices that learners take, by name, with their marks."""
+        """What figures call the feature matrices with PCA, by name, with their marks."""
         return {
             one.matrix: _marked(one.features, is_random=one.is_random)
             for one in self.learners.values()
-            if one.matrix
+            if one.matrix in self.pca_shares
         }
 
     @property

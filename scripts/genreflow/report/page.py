@@ -16,7 +16,7 @@ import pandas as pd
 
 from genreflow import split_names
 from genreflow.errors import GenreflowError
-from genreflow.evaluation import costs, metrics
+from genreflow.evaluation import costs, metrics, verdict
 from genreflow.evaluation.ranking import by_validation
 from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
@@ -214,7 +214,7 @@ def _limits(
     seeded = any(entry.seed is not None for own in entries.values() for entry in own)
     length = files.find(files.layout.clip_length)
     made = metrics.made(comparison)
-    easier = (metrics.easier(rows) for _, rows in made.groupby("split"))
+    easier = (verdict.easier(rows) for _, rows in made.groupby("split"))
     return [
         *(said.strip() for said in easier if said),
         *report_limits.counted(
@@ -235,9 +235,9 @@ def _first_screen(
     splits = [one for one in splits if one is not None]
     # What predicts new audio comes first.
     splits.sort(key=lambda one: not one.used)
-    of_first = [one for one in learners if splits and one.row.learner == splits[0].first]
-    pair = overview.hardest(of_first[0].counts) if of_first else None
-    first = of_first[0].anchor if of_first else ""
+    first = page_tables.anchor(splits[0].split, splits[0].first) if splits else ""
+    counts = {one.anchor: one.counts for one in learners}
+    pair = overview.hardest(counts[first]) if first else None
     return {"splits": splits, "first": first, "pair": pair}
 
 

@@ -1,6 +1,6 @@
 (() => {
   const BATCH = 24;
-  const FEW = 6;
+  const FEW = 3;
 
   // Sorting: numbers before text, what is empty last, equals as they were.
 

@@ -18,7 +18,7 @@ from genreflow.runtime.files import make_anew
 PROGRESS_SECONDS = 10
 """A job that takes long says how far it is this often."""
 
-LONGEST = 500
+LONGEST = 2000
 """A cause is cut behind so many characters."""
 
 CLEARED = "\r\x1b[K"
