@@ -190,12 +190,12 @@ def draw(path: Path, curves: Mapping[str, Mapping[int, float]], *, what: str = "
     matplotlib.rcParams["svg.hashsalt"] = "genreflow"
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
     for name, seconds in curves.items():
         axes.loglog(list(seconds), list(seconds.values()), marker="o", label=name)
     axes.set(xlabel="tracks", ylabel=f"{what} [s]")
     axes.grid(which="both", alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, metadata={"Date": None})
 
 
