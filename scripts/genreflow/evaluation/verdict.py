@@ -53,7 +53,7 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by:
 def tracks_of(row: pd.Series) -> str:
     """Say on how many tracks, of how many artists, the learner of a row was tested."""
     artists = row.get("groups")
-    of = "" if pd.isna(artists) else f" of {artists:.0f} artist{'s' * (artists > 1)}"
+    of = "" if pd.isna(artists) else f" of {artists:.0f} artist{'s' * bool(artists > 1)}"
     return f"{row['tracks']} tracks{of}"
 
 
