@@ -52,7 +52,7 @@ def test_other_versions_are_said(bundled, corpus, tmp_path):
     )
     said = []
     files.predict(other, corpus.files[:1], report=said.append)
-    assert "scikit-learn" in said[0] and "0.1" in said[0] and len(said) == 2
+    assert [line for line in said if "scikit-learn" in line and "0.1" in line] == said[:1]
 
 
 def with_lambda(path, mark):
