@@ -3,7 +3,6 @@
 
 import gc
 import os
-import shutil
 
 import imageio_ffmpeg
 from snakemake.exceptions import WorkflowError
@@ -17,7 +16,6 @@ from genreflow.layout import (
     COMBINER,
     NETWORK,
     PATTERNS,
-    PREDICTIONS,
     Layout,
 )
 from genreflow.learners import estimators
@@ -145,61 +143,3 @@ def more_memory_by_attempt():
 def memory_of_attempt(megabytes):
     """Return how much memory each attempt gets [MB]."""
     return lambda wildcards, attempt: megabytes * attempt
-
-
-QUICK = 60
-"""Jobs that may take no more take seconds in most corpora [min]."""
-
-LASTING = ("feature_set", "classifier", "variant", "units")
-"""Wildcards by which jobs of a rule last longer or shorter."""
-
-
-def expect_jobs():
-    """Tell what speaks on the terminal which jobs there are."""
-    if TERMINAL is None:
-        return
-    dag = workflow.dag
-    TERMINAL.expect(
-        {dag.jobid(job): described(job) for job in dag.needrun_jobs()}, said_of_learner
-    )
-
-
-def said_of_learner(paths):
-    """Say how well a learner does on what it didn't learn from, by its predictions."""
-    learner = PLAN.learners[layout.parse(paths[0]).learner]
-    parts = ["test"] if learner.learns_from_validation else ["validation", "test"]
-    return ending.accuracies(paths, parts)
-
-
-def described(job):
-    """Return what is to be known of a job while it runs."""
-    wildcards = job.wildcards
-    made = [str(path) for path in job.output if str(path).endswith(PREDICTIONS)]
-    learner = ""
-    for path in made:
-        fitted = layout.parse(path)
-        family = split_names.family(fitted.split)
-        learner = (
-            f"{fitted.learner} on {family}" if PLAN.families[1:] else fitted.learner
-        )
-    most = getattr(job.rule.resources.get("runtime"), "raw", 0)
-    return progress.Job(
-        job.name,
-        (job.name, *(wildcards[name] for name in LASTING if name in wildcards.keys())),
-        is_quick=not (isinstance(most, int) and most > QUICK),
-        learner=learner,
-        predictions="".join(made),
-    )
-
-
-def say_how_to_go_on():
-    """Say what failed and what to do after a run that was interrupted, or in which a job failed."""
-    # A job may not be able to say it: HDF5 crashes when it can't write.
-    if os.path.exists(layout.root) and shutil.disk_usage(layout.root).free < files.ROOM:
-        logger.error(f"No space left on device: the disk of {layout.root} is full")
-    failed = getattr(workflow.scheduler, "failed", ())
-    single = [job for one in failed for job in (one.jobs if one.is_group() else [one])]
-    jobs = sorted((job.name, ", ".join(map(str, job.log))) for job in single)
-    known = TERMINAL.causes if TERMINAL else {}
-    command = ending.command(sys.argv, os.environ)
-    logger.info(f"\n{ending.failures(jobs, command, known)}")

@@ -68,8 +68,9 @@ if ! before="$(state)"; then
     echo "$shown was there when the run began, and is gone: put it back, or run again without it" >&2
     exit 1
 fi
-decode wav "$part"
+said="$(decode wav "$part" 2>&1)"
 status=$?
+[[ -z $said ]] || printf '%s\n' "$said" >&2
 if ((status)); then
     # Does the clip fail, or does everything? No frames of silence must pass the same filters.
     if ! head -c 1 -- "$source" >/dev/null || ! "$FFMPEG" -nostdin -loglevel error -y -t "$read" \
@@ -78,7 +79,8 @@ if ((status)); then
         exit 1
     fi
     if decode null - 2>/dev/null; then
-        echo "$shown can be decoded, but $wav could not be written" >&2
+        why="$(grep -o -m 1 -E 'No space left on device|Input/output error' <<<"$said")"
+        echo "$shown can be decoded, but $wav could not be written${why:+: $why}" >&2
         exit 1
     fi
     # How ffmpeg ends at the limit: by itself, by force, or killed by the system.
