@@ -284,7 +284,7 @@ def row(**changed):
     test = {"test_accuracy": 23 / 48, "test_low": 0.3447, "test_high": 0.6167}
     unknown = dict.fromkeys(("validation_accuracy", "seed_sd", "fold_sd", "repeat_sd"), np.nan)
     others = {"training_accuracy": 0.4, "macro_f1": 0.45678, "baseline": 0.125}
-    named = {"split": "official", "learner": "cnn/simple"}
+    named = {"split": "official", "learner": "cnn/simple", "chosen": False}
     return named | counts | test | unknown | others | changed
 
 

@@ -28,6 +28,7 @@ def comparison(**columns):
         "seeds": 1.0,
         "folds": 1.0,
         "baseline": 0.25,
+        "chosen": False,
     }
     return pd.DataFrame(rows).assign(**columns)
 
@@ -68,7 +69,7 @@ class TestOverview:
         )
         assert "70.0 to 90.0 %" in said.lead and "scores 25.0 %" in said.lead
         assert said.used == []
-        chosen = comparison(chosen=["False", "False", "True", "False", ""])
+        chosen = comparison(chosen=[False, False, True, False, ""])
         said = overview.of_split("official", chosen, tests_of())
         assert (said.first, said.used) == ("b/1", ["b/1"])
         assert said.trust.startswith(

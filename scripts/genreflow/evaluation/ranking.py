@@ -9,8 +9,8 @@ def by_validation(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the learners of one split that were made, by falling validation accuracy.
 
     Test must choose nothing that is shown with its test accuracy. Among equals the one that is
-    used for predictions comes first, if the comparison says which; without a validation part
-    the order is that of the comparison.
+    used for predictions comes first; without a validation part the order is that of the
+    comparison.
 
     Parameters
     ----------
@@ -18,16 +18,8 @@ def by_validation(rows: pd.DataFrame) -> pd.DataFrame:
         The rows of one split of what `evaluation.metrics.comparison` returned.
     """
     made = metrics.made(rows)
-    chosen = is_chosen(made)
-    order = pd.DataFrame({"accuracy": made["validation_accuracy"].fillna(-1), "chosen": chosen})
-    return made.loc[order.sort_values(["accuracy", "chosen"], ascending=False, kind="stable").index]
-
-
-def is_chosen(rows: pd.DataFrame) -> pd.Series:
-    """Tell which learners are used for predictions; none where the comparison doesn't say it."""
-    if "chosen" not in rows:
-        return pd.Series(data=False, index=rows.index)
-    return rows["chosen"].isin([True, "True"])
+    order = made[["validation_accuracy", "chosen"]].fillna({"validation_accuracy": -1})
+    return made.loc[order.sort_values(list(order), ascending=False, kind="stable").index]
 
 
 def best_of_kinds(rows: pd.DataFrame) -> pd.DataFrame:
@@ -40,6 +32,6 @@ def best_of_kinds(rows: pd.DataFrame) -> pd.DataFrame:
     """
     best = by_validation(rows)
     # Chosen by name, it may not be the best of its kind.
-    kept = ~best["kind"].duplicated() | is_chosen(best)
+    kept = ~best["kind"].duplicated() | best["chosen"]
     order = ["test_accuracy", "learner"]
     return best[kept].sort_values(order, ascending=[False, True], ignore_index=True)

@@ -45,7 +45,7 @@ def standing(comparison: pd.DataFrame) -> pd.DataFrame:
     rows = metrics.made(comparison)
     rows = rows[rows["split"] == SPLIT]
     family = rows["learner"].str.split("/").str[0]
-    rows = rows[~family.duplicated() | rows["chosen"].astype(bool)]
+    rows = rows[~family.duplicated() | rows["chosen"]]
     how = [
         ("used for predictions" if row.chosen else "the highest of its kind on test")
         + (f"; {row.tracks} of the {TRACKS} tracks" if row.tracks < TRACKS else "")

@@ -87,7 +87,7 @@ def easier(rows: pd.DataFrame) -> str:
 
 def _used(rows: pd.DataFrame, chosen_by: str) -> str:
     """Say what is used for predictions."""
-    if "chosen" not in rows or not rows["chosen"].any():
+    if not rows["chosen"].any():
         return ""
     one = rows[rows["chosen"]].iloc[0]
     by = f", {chosen_by}" if chosen_by else ""

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow.evaluation import metrics
-from genreflow.evaluation.ranking import best_of_kinds, by_validation, is_chosen
+from genreflow.evaluation.ranking import best_of_kinds, by_validation
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def of_split(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> Over
     ranked = by_validation(rows)
     if ranked.empty:
         return None
-    used = ranked[is_chosen(ranked)]
+    used = ranked[ranked["chosen"]]
     first = ranked.iloc[0] if used.empty else used.iloc[0]
     best = best_of_kinds(rows)
     return Overview(
@@ -110,7 +110,7 @@ def _chosen(row: pd.Series, made: pd.DataFrame) -> str:
     is_best = share == made["validation_accuracy"].max()
     if not is_best:
         return f"It is used for predictions ({100 * share:.1f} % on validation). "
-    used = "used for predictions as " if row.get("chosen") in (True, "True") else ""
+    used = "used for predictions as " if row["chosen"] else ""
     return f"It is {used}the best on validation ({100 * share:.1f} %). "
 
 

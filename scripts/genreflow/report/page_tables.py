@@ -7,7 +7,6 @@ import pandas as pd
 
 from genreflow.corpus.tracks import PARTS
 from genreflow.evaluation import markdown, metrics, significance
-from genreflow.evaluation.ranking import is_chosen
 from genreflow.learners.predictions import marked
 from genreflow.report.provenance import shareable
 from genreflow.report.tables import Cell, Table, table
@@ -82,7 +81,7 @@ def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
     made = metrics.made(comparison)
     best = made.groupby("split")["test_accuracy"].transform("max")
     highest = made.index[made["test_accuracy"] == best]
-    used = comparison.index[is_chosen(comparison)]
+    used = comparison.index[comparison["chosen"]]
     shown = comparison.assign(
         learner=[
             _learner(
