@@ -3,8 +3,8 @@
 Runs share the features of the clips: the learners of `config/own_audio.yaml`, in five repeats of
 ten folds; those on musicnn once more, fitted on validation too; CNNs, in one cross-validation of
 five folds and with three seeds; and the best kinds of learners with 2, 4, 8... training clips per
-genre, the learning curve. Nothing is chosen by what comes out. A run that was interrupted goes on. The
-folder has a sub-folder per genre, or files that are named GENRE.NUMBER.wav.
+genre, the learning curve. Nothing is chosen by what comes out. A run that was interrupted goes on.
+The folder has a sub-folder per genre, or files that are named GENRE.NUMBER.wav.
 """
 
 import argparse
