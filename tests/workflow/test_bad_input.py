@@ -18,13 +18,14 @@ def run(workdir, config, *args):
 
 
 def refused(workdir, config, *words, args=("--dry-run",)):
-    """Assert that a run fails and says these words, and shows no traceback."""
+    """Assert that a run fails and says these words, and shows no place in the code."""
     shown = run(workdir, config, *args)
     assert shown.returncode != 0
     said = " ".join(shown.stderr.split())
     for word in words:
         assert word in said, shown.stderr
     assert "Traceback" not in shown.stderr, shown.stderr
+    assert ".smk" not in shown.stderr, shown.stderr
 
 
 def folder_of(**corpus):
