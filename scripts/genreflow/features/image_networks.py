@@ -3,6 +3,7 @@
 import inspect
 import math
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from genreflow.errors import GenreflowError, nearest_first
+from genreflow.errors import GenreflowError, in_a_line, nearest_first
 from genreflow.features import backend
-from genreflow.features import weights as weight_files
 
 RANDOM = "random"
 """What stands in place of a weights file for weights that were never trained."""
@@ -202,25 +202,33 @@ def _outline(network: str, *, top: bool) -> keras.Model:
 
 def _application(network: str, cuts: Sequence[str], weights: str | Path, seed: int) -> keras.Model:
     top = needs_top(network, cuts)
-    if weights != RANDOM:
-        top = _file_has_top(network, weights, [True] if top else [False, True])
+    if weights == RANDOM:
+        return _random(network, seed, top=top)
+    problems = []
+    for included in dict.fromkeys((top, True)):  # a file of the whole network serves lower cuts too
+        whole = _random(network, seed, top=included)
+        try:
+            # Keras warns of groups that older files lack; a layer without its weights is an error.
+            with warnings.catch_warnings(action="ignore"):
+                whole.load_weights(weights)
+            return whole
+        except (OSError, ValueError) as error:
+            problems.append(error)
+    if isinstance(problems[0], OSError):
+        raise GenreflowError(
+            f"{weights}: not a whole file of Keras weights ({problems[0]}); get it again"
+        )
+    raise GenreflowError(
+        f"{weights} does not hold the weights of {network}: {in_a_line(problems[0])}. Give the "
+        "file of this network, or choose the network that the file is of"
+    )
+
+
+def _random(network: str, seed: int, *, top: bool) -> keras.Model:
     make, shape = _maker(network), _outline(network, top=True).input_shape[1:]
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
-    whole = make(weights=None, include_top=top, input_shape=shape)
-    if weights != RANDOM:
-        whole.load_weights(weights)
-    return whole
-
-
-def _file_has_top(network: str, path: str | Path, choices: list[bool]) -> bool:
-    """Tell whether a weights file is of the whole network or of the one without its top."""
-    found = {top: weight_files.difference(_outline(network, top=top), path) for top in choices}
-    fitting = [top for top, differs in found.items() if differs is None]
-    if not fitting:
-        nearest = max(found.values(), key=lambda differs: differs.place)
-        raise GenreflowError(weight_files.foreign(path, network, nearest))
-    return fitting[0]
+    return make(weights=None, include_top=top, input_shape=shape)
 
 
 def from_file(path: str | Path) -> keras.Model:
