@@ -107,9 +107,8 @@ def prepare(
     engine: str,
     threads: int,
     settings: dict[str, Any],
-    report: Callable[[str], None] = print,
 ) -> Prepared:
-    """Choose what runs a network and write it down for `load`.
+    """Choose what runs a network and write it down for `load`; say what each engine tried gives.
 
     OpenVINO is tried in the precisions of the processor, the fastest first, and taken if the
     `agreement` of its features of some images with Keras's is above `AGREEMENT`.
@@ -128,8 +127,6 @@ def prepare(
         Of OpenVINO; Keras's are set by `features.backend.configure`.
     settings
         Kept with the network.
-    report
-        Called with a line of text on each engine tried.
 
     Raises
     ------
@@ -141,10 +138,8 @@ def prepare(
     expected = by_keras(whole)(images)
     converted, why = None, ""
     if engine != "keras":
-        converted, why = _converted(whole, list(backbone.cuts), report)
-    precision, found = _first_to_agree(
-        converted, images, expected, list(backbone.cuts), threads, report
-    )
+        converted, why = _converted(whole, list(backbone.cuts))
+    precision, found = _first_to_agree(converted, images, expected, list(backbone.cuts), threads)
     if converted and not precision:
         why = f"it agrees with Keras less than the {AGREEMENT} that are asked for"
     if precision:
@@ -172,9 +167,7 @@ def prepare(
     return prepared
 
 
-def _converted(
-    whole: Any, cuts: list[str], report: Callable[[str], None]
-) -> "tuple[openvino.Model | None, str]":
+def _converted(whole: Any, cuts: list[str]) -> "tuple[openvino.Model | None, str]":
     """Convert a Keras model to OpenVINO if that can be; else say why not."""
     if openvino is None:
         return None, "not installed"
@@ -184,7 +177,7 @@ def _converted(
         if any(words in str(error) for words in DISK):
             raise  # it is no fault of the network's
         why = f"it can't convert the network: {in_a_line(error)}"
-        report(f"OpenVINO: {why}")
+        print(f"OpenVINO: {why}")
         return None, why
 
 
@@ -194,14 +187,13 @@ def _first_to_agree(
     expected: Batch,
     cuts: Sequence[str],
     threads: int,
-    report: Callable[[str], None],
 ) -> tuple[str | None, dict[str, float]]:
     """Return the fastest precision in which OpenVINO agrees, if any, and how far each cut does."""
     for precision in precisions() if converted else []:
         run = by_openvino(converted, precision=precision, threads=threads)
         pairs = zip(cuts, run(images), expected, strict=True)
         found = {cut: agreement(*pair) for cut, *pair in pairs}
-        report(
+        print(
             f"OpenVINO in {precision}: agreement with Keras, which is to be above {AGREEMENT}: "
             + ", ".join(f"{cut} {value:.7f}" for cut, value in found.items())
         )
