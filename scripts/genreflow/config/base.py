@@ -50,9 +50,11 @@ def _refused(text: str) -> PydanticCustomError:
 
 
 class Section(BaseModel):
-    """A part of the configuration; its fields are the keys."""
+    """A part of the configuration; its fields are the keys, the text below each its meaning."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, defer_build=True, use_attribute_docstrings=True
+    )
 
     decided_by: ClassVar[str] = ""
     """The key whose value decides which other keys there are."""
