@@ -10,7 +10,7 @@ import pandas as pd
 from genreflow.audio.collect import SYSTEM, describe
 from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import UNHEARD, Listing, Track, read_listing
-from genreflow.errors import GenreflowError
+from genreflow.errors import require_enough
 from genreflow.runtime.files import read_table, write_csv, write_json
 
 NOT_LOOKED_AT = "not looked at"
@@ -62,9 +62,10 @@ def manifest(
     )
     usable = tracks["reason"] == ""
     bad = pd.concat([tracks[~usable], missing])
-    total = len(tracks) + len(missing)
-    if len(bad) > max_excluded * total:
-        raise GenreflowError(_too_many(bad, total, max_excluded))
+    counts = ", ".join(f"{n} {reason}" for reason, n in bad["reason"].value_counts().items())
+    lost = [(one.path, f"{one.reason} ({one.detail})") for one in bad.itertuples()]
+    said = f"can't be used ({counts})"
+    require_enough(lost, len(tracks) + len(missing), max_excluded, said, "Mend the files")
     good = tracks[usable].copy()
     contradicts = good.groupby("sha256")["genre"].transform("nunique") > 1
     contradicting = _contradicting(good[contradicts])
@@ -110,18 +111,6 @@ def _passed_over(files: Mapping[str, str]) -> pd.DataFrame:
         for path, kind in files.items()
     ]
     return pd.DataFrame(rows, columns=["track_id", "path", "genre", "reason", "detail"])
-
-
-def _too_many(bad: pd.DataFrame, total: int, max_excluded: float) -> str:
-    counts = ", ".join(f"{n} {reason}" for reason, n in bad["reason"].value_counts().items())
-    examples = "\n".join(
-        f"  - {row.path}: {row.reason} ({row.detail})" for row in bad.head(5).itertuples()
-    )
-    return (
-        f"{len(bad)} of {total} tracks can't be used ({counts}), which is more than "
-        f"corpus.max_excluded, {max_excluded:.0%}. The first:\n{examples}\n"
-        "Mend the files, or raise corpus.max_excluded if that many may be missing."
-    )
 
 
 def write_manifest(

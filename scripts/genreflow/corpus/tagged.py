@@ -54,7 +54,7 @@ def read(paths: Sequence[str], kept: str | Path) -> list[Tags]:
         with suppress(OSError), atomic(kept) as part:
             text = json.dumps({"reader": reader, "files": entries}, ensure_ascii=True)
             part.write_text(text, encoding="ascii")
-    return [Tags.of_values(values) for _, values in entries.values()]
+    return [Tags(**values) for _, values in entries.values()]
 
 
 def _known(kept: Path, reader: str) -> dict[str, list[Any]]:

@@ -5,7 +5,6 @@ for each output of the feature set. Its attributes tell what made it, and why tr
 """
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from genreflow.errors import GenreflowError, Unusable
+from genreflow.errors import GenreflowError, Unusable, require_enough
 from genreflow.features import matrices
 from genreflow.features.feature_set import Clips, FeatureSet, Part
 from genreflow.runtime import hdf5
@@ -187,10 +186,10 @@ def gather(
         `max_excluded` of the tracks lack it.
     """
     known, track_ids, reasons = _shared(shards)
-    lacking = [reasons[track_id] for track_id in used if track_id in reasons]
-    if len(lacking) > max_excluded * len(used):
-        raise GenreflowError(_too_many(json.loads(known["part"])["name"], lacking, len(used)))
     part = replace(Part(**json.loads(known["part"])), output=output)
+    lost = [(track_id, reasons[track_id]) for track_id in used if track_id in reasons]
+    said, remedy = f"have no features {part.name}", "Mend the files, leave out learners on these"
+    require_enough(lost, len(used), max_excluded, said, remedy)
     size = _size(shards, output)
     features = part.feature_set()
     matrices.write_blocks(
@@ -203,17 +202,6 @@ def gather(
     )
     write_reasons(left_out, reasons)
     return len(track_ids)
-
-
-def _too_many(name: str, lacking: Sequence[str], total: int) -> str:
-    counts = Counter(lacking).most_common(3)
-    return (
-        f"{len(lacking)} of {total} tracks have no features {name}, a larger share than "
-        "corpus.max_excluded. The reasons:\n"
-        + "".join(f"  - {number} tracks: {reason}\n" for reason, number in counts)
-        + "Mend the files, raise corpus.max_excluded if that many may be missing, or leave out the "
-        "learners on these features."
-    )
 
 
 def _blocks(shards: Sequence[str | Path], output: str) -> Iterator[np.ndarray]:

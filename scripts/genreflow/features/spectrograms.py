@@ -17,6 +17,7 @@ import numpy as np
 
 from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
+from genreflow.features.feature_set import Clips
 from genreflow.features.mel import MelSpectrogram
 from genreflow.runtime import hdf5
 from genreflow.runtime.files import atomic
@@ -77,14 +78,8 @@ class LogMel:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.power = MelSpectrogram(
-            sample_rate=settings.sample_rate,
-            n_fft=settings.n_fft,
-            hop_length=settings.hop_length,
-            n_mels=settings.n_mels,
-            f_min=settings.f_min,
-            f_max=settings.f_max,
-        )
+        keys = ("sample_rate", "n_fft", "hop_length", "n_mels", "f_min", "f_max")
+        self.power = MelSpectrogram(**{key: getattr(settings, key) for key in keys})
 
     def image(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the image of a clip and how many of its columns aren't repeated.
@@ -239,6 +234,16 @@ def open_images(path: str | Path) -> Iterator[h5py.File]:
     with hdf5.opened(path, "a file of log-mel images", needed) as file:
         _require_sources(file["images"], Path(path))
         yield file
+
+
+def clips(shard: str | Path) -> Clips:
+    """Yield the images of a shard, read eight at a time."""
+    with open_images(shard) as file:
+        track_ids = file["track_id"].asstr()[:].tolist()
+        for start in range(0, len(track_ids), 8):
+            block = file["images"][start : start + 8]
+            for track_id, image in zip(track_ids[start : start + 8], block, strict=True):
+                yield track_id, lambda image=image: image
 
 
 def _require_sources(images: h5py.Dataset, path: Path) -> None:

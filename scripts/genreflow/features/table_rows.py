@@ -12,7 +12,7 @@ import numpy as np
 from genreflow import names
 from genreflow.audio.formats import SUFFIXES
 from genreflow.corpus.tracks import Track
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, require_enough
 from genreflow.features import feature_tables, matrices
 from genreflow.features.feature_set import Part
 from genreflow.features.feature_tables import FeatureTable
@@ -253,8 +253,10 @@ def write_matrix(
     table = feature_tables.read(source)
     row_of = match(table, tracks)
     chosen = select(table, row_of, [track.track_id for track in tracks])
-    if len(chosen.left_out) > max_excluded * len(tracks):
-        raise GenreflowError(_too_many(source, chosen, len(tracks), max_excluded))
+    said = f"have no whole row in {source}"
+    remedy = "Use the table of this corpus, compute the features"
+    lost = [(f"track {track_id}", why) for track_id, why in chosen.left_out.items()]
+    require_enough(lost, len(tracks), max_excluded, said, remedy)
     columns, x, no_features = _without_labels(table, chosen, tracks)
     attributes = {"parts": json.dumps([asdict(part)]), "about": json.dumps([{}])}
     matrices.write_matrix(matrix, x, chosen.track_ids, columns, attributes)
@@ -287,13 +289,3 @@ def _without_labels(
         named = feature_tables.said_of_columns(no_features)
         raise GenreflowError(f"{table.path}: none of its columns can be features: {named}")
     return columns, chosen.x[:, ~found] if found.any() else chosen.x, no_features
-
-
-def _too_many(source: str | Path, chosen: Selection, total: int, limit: float) -> str:
-    first = islice(chosen.left_out.items(), 10)
-    listed = "\n".join(f"  - track {track_id}: {reason}" for track_id, reason in first)
-    return (
-        f"{source}: {len(chosen.left_out):,} of the corpus's {total:,} tracks have no whole row in "
-        f"it, more than corpus.max_excluded, {limit:.0%}. The first:\n{listed}\n"
-        "Use the table of this corpus, compute the features, or raise corpus.max_excluded."
-    )

@@ -93,9 +93,9 @@ class ImageNetwork(FeatureSet):
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
         """Yield the images of a shard."""
-        from genreflow.features import image_clips
+        from genreflow.features import spectrograms
 
-        return image_clips.images(*files)
+        return spectrograms.clips(*files)
 
     @property
     def uses_keras(self) -> bool:
