@@ -20,14 +20,14 @@ def test_rbf_svm_on_the_official_split():
     labels = read_table(DATA / "fma_small_labels.csv").set_index("track_id")
     table = feature_tables.read(TABLE)
     rows = {track_id: row for row, track_id in enumerate(table.track_ids)}
-    chosen = table_rows.select(table, rows, [i for i in rows if i in labels.index])
-    assert len(chosen.left_out) == 10
-    rows = labels.loc[chosen.track_ids]
+    x, track_ids, left_out = table_rows.select(table, rows, [i for i in rows if i in labels.index])
+    assert len(left_out) == 10
+    rows = labels.loc[track_ids]
     result = classifiers.classify(
-        chosen.x,
+        x,
         rows["genre_top"],
         rows["split"],
-        chosen.track_ids,
+        track_ids,
         classifier="svm-rbf",
         grid=complete({})["classify"]["grids"]["svm-rbf"],
         folds=10,
