@@ -181,9 +181,12 @@ def test_many_files_of_one_name_have_ids_of_their_own():
     assert len({shard_of(track_id, 512) for track_id in ids}) == 512
 
 
-def test_a_folder_that_is_not_there_is_named(listed):
-    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder per genre"):
-        listed("folder", audio="no/such")
+@pytest.mark.parametrize(
+    ("kind", "layout"), [("folder", "sub-folder per genre"), ("tags", "tags name their genre")]
+)
+def test_a_folder_that_is_not_there_is_named(listed, kind, layout):
+    with pytest.raises(GenreflowError, match=rf"corpus\.audio: .*'no/such'.*{layout}"):
+        listed(kind, audio="no/such")
 
 
 @pytest.mark.parametrize(
@@ -317,6 +320,7 @@ def test_missing_files_and_rows_without_genre_are_counted(table):
     assert sorted(by_name(listing)) == ["a.mp3", "b.mp3"]
     assert [Path(track.path).name for track in listing.missing] == ["lost.mp3"]
     assert listing.without_genre == 1
+    assert any("line 4" in note for note in listing.notes)
 
 
 def test_ids_of_a_table_do_not_depend_on_its_order(table):
@@ -377,11 +381,6 @@ def test_a_table_that_is_no_text_is_refused(listed, tmp_path, content, message):
     (tmp_path / "tracks.csv").write_bytes(content)
     with pytest.raises(GenreflowError, match=rf"tracks\.csv.*{message}"):
         listed("table", table=str(tmp_path / "tracks.csv"))
-
-
-def test_rows_without_a_genre_are_named_by_their_lines(table):
-    listing = table("path,genre\na.mp3,Rock\nb.mp3,Folk\nc.mp3,\n")
-    assert any("line 4" in note for note in listing.notes)
 
 
 def test_a_table_finds_files_that_are_written_otherwise_on_disk(table, tmp_path):
@@ -534,8 +533,16 @@ def test_genres_of_any_corpus_are_mapped_and_rare_ones_left_out(music):
         "c.mp3": "Folk",
         "d.mp3": "Folk",
     }
-    out = {reason: [one.genre for one in own] for reason, own in listing.left_out.items()}
-    assert out == {"genre left out": ["Speech"], "rare genre": ["Ska"]}
+    out = {
+        reason: [(one.genre, listing.why[one.track_id]) for one in own]
+        for reason, own in listing.left_out.items()
+    }
+    assert out == {
+        "genre left out": [("Speech", "corpus.genre_map leaves 'Speech' out")],
+        "rare genre": [("Ska", "its genre has 1 of the 2 tracks that corpus.min_tracks asks for")],
+    }
+    (note,) = listing.notes
+    assert "'Ska' (1)" in note and "corpus.min_tracks" in note
 
 
 # fma
