@@ -267,13 +267,13 @@ def _table(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) 
     lookup = Lookup()
     path = Path(lookup.find("", corpus["table"]))
     base = Path(lookup.find("", corpus["audio"]) if corpus["audio"] else path.parent)
-    table = tables.read(path, audio_for=audio_for)
-    _refuse_twice(path, table.rows)
-    labelled = [(line, row) for line, row in table.rows if row["genre"]]
+    rows, encoding = tables.read(path, audio_for=audio_for)
+    _refuse_twice(path, rows)
+    labelled = [(line, row) for line, row in rows if row["genre"]]
     find = lookup.find if audio_for else os.path.join
     tracks = [_track_of_row(row, f"{path}, line {line}", base, find) for line, row in labelled]
-    said = list(_said_of_table(path, table, labelled))
-    without_genre = len(table.rows) - len(tracks)
+    said = list(_said_of_table(path, encoding, rows))
+    without_genre = len(rows) - len(tracks)
     if not audio_for:
         return Listing(_sorted(tracks), [], without_genre, notes=said)
     listing = _parted(_sorted(tracks), without_genre)
@@ -302,15 +302,13 @@ def _refuse_twice(table: Path, rows: list[tuple[int, dict[str, str]]]) -> None:
 
 
 def _said_of_table(
-    path: Path, table: tables.Table, labelled: list[tuple[int, dict[str, str]]]
+    path: Path, encoding: str, rows: list[tuple[int, dict[str, str]]]
 ) -> Iterator[str]:
-    if table.encoding.startswith("Windows"):
-        yield f"{path} is not in UTF-8: read as {table.encoding}."
-    lines = {line for line, _ in table.rows} - {line for line, _ in labelled}
-    if lines:
-        listed = ", ".join(map(str, sorted(lines)[:5]))
+    if encoding.startswith("Windows"):
+        yield f"{path} is not in UTF-8: read as {encoding}."
+    if lines := [str(line) for line, row in rows if not row["genre"]]:
         more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
-        yield f"{path}: left out for want of a genre: line {listed}{more}."
+        yield f"{path}: left out for want of a genre: line {', '.join(lines[:5])}{more}."
 
 
 def _said_of_names(

@@ -156,7 +156,7 @@ def prepare(
     prepared = Prepared(
         engine="openvino" if precision else "keras",
         precision=precision or "float32",
-        cuts={name: asdict(cut) for name, cut in backbone.cuts.items()},
+        cuts=backbone.cuts,
         image_shape=images.shape[1:],
         agreement=found,
         settings=settings,

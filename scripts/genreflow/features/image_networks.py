@@ -30,22 +30,6 @@ PREPROCESSING: dict[str, Callable[[Any], Any]] = {
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What is known of a cut.
-
-    Attributes
-    ----------
-    size
-        Dimensions of its features.
-    parameters
-        Of the network up to this layer.
-    """
-
-    size: int
-    parameters: int
-
-
-@dataclass(frozen=True)
 class Backbone:
     """A network that ends at its deepest cut.
 
@@ -54,13 +38,14 @@ class Backbone:
     network
         From preprocessed images (n, height, width, channels) to one output a cut.
     cuts
-        In the order of the outputs.
+        In the order of the outputs: ``size``, the dimensions of the features, and ``parameters``,
+        those of the network up to this layer.
     preprocess
         From grey levels (n, height, width, channels) to what the network wants.
     """
 
     network: keras.Model
-    cuts: dict[str, Cut]
+    cuts: dict[str, dict[str, int]]
     preprocess: Callable[[Any], Any]
 
     def on_images(self, shape: tuple[int, int]) -> keras.Model:
@@ -90,7 +75,7 @@ class Backbone:
         return keras.Model(
             images,
             [
-                ops.reshape(ops.cast(output, "float32"), (-1, cut.size))
+                ops.reshape(ops.cast(output, "float32"), (-1, cut["size"]))
                 for output, cut in zip(outputs, self.cuts.values(), strict=True)
             ],
         )
@@ -139,7 +124,7 @@ def build(
 
 def _cut(
     whole: keras.Model, cuts: Sequence[str], network: str
-) -> tuple[keras.Model, dict[str, Cut]]:
+) -> tuple[keras.Model, dict[str, dict[str, int]]]:
     require_layers(_layers(whole), cuts, network)
     outputs, known = [], {}
     for name in cuts:
@@ -149,7 +134,8 @@ def _cut(
                 f"{network}: the output of layer {name} has no fixed size; choose another layer"
             )
         size = math.prod(output.shape[1:])
-        known[name] = Cut(size, keras.Model(whole.inputs, output).count_params())
+        parameters = keras.Model(whole.inputs, output).count_params()
+        known[name] = {"size": size, "parameters": parameters}
         outputs.append(output)
     return keras.Model(whole.inputs, outputs), known
 
