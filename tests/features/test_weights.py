@@ -4,10 +4,7 @@ import csv
 import hashlib
 import inspect
 import socket
-import threading
 import warnings
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import h5py
@@ -17,6 +14,7 @@ import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import image_networks, imagenet_weights
 from keras.src.utils import file_utils
+from made.server import serving
 
 
 class AskedError(Exception):
@@ -52,20 +50,10 @@ def test_the_published_files_are_those_that_keras_itself_asks_for(monkeypatch, n
 # --- download
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def address(tmp_path):
-    """Serve a folder; return its address."""
-    (tmp_path / "site").mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path / "site"))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(tmp_path / "site") as server:
+        yield server.url
 
 
 CONTENT = b"weights" * 1000
