@@ -73,12 +73,7 @@ _DEADLY = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 
 
 def read(paths: Sequence[str]) -> list[Tags]:
-    """Read the tags of files, in their order.
-
-    Parameters
-    ----------
-    paths
-        Regular files. What can't be read has no tags, and says why.
+    """Read the tags of regular files, in their order; what can't be read has none, and says why.
 
     Raises
     ------

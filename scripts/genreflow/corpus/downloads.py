@@ -52,26 +52,17 @@ class UnreachableError(GenreflowError):
 
 
 def fetch(url: str, path: str | Path, *, digest: str, limit: float = LARGEST) -> Path:
-    """Download a file, going on where an earlier try ended, and check it.
+    """Download a file, going on where an earlier try ended, and check it; return its path.
 
     What has come lies in ``NAME.partial`` beside `path` until it is whole and checked. A file that
     is at `path` already is checked, not downloaded.
 
     Parameters
     ----------
-    url
-        Address (http or https).
-    path
-        Where the file shall be. Its folder is made if needed.
     digest
         Its hash as ``ALGORITHM:HEX``, for instance ``sha1:ade1...``.
     limit
         The file can't be larger [bytes]: what goes on for longer is something else.
-
-    Returns
-    -------
-    pathlib.Path
-        `path`.
 
     Raises
     ------
@@ -108,10 +99,6 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
 
     Parameters
     ----------
-    archive
-        The zip file; any compression that `zipfile` reads, BZIP2 among them.
-    folder
-        Where to unpack. It is made if needed.
     checksums
         Name of the member that lists the others, for instance ``fma_small/checksums``. It is
         written last, so that its presence says that all others are there.
@@ -154,12 +141,9 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
 
 
 def is_unpacked(folder: str | Path, *, checksums: str) -> bool:
-    """Tell whether an archive has been unpacked and nothing of it is missing since.
+    """Tell whether what `unpack` unpacked is there, and nothing of it is missing since.
 
-    Parameters
-    ----------
-    folder, checksums
-        As given to `unpack`. The list's lines are: SHA-1, two spaces, path relative to the list.
+    The list's lines are: SHA-1, two spaces, path relative to the list.
     """
     listing = Path(folder) / checksums
     if not listing.is_file():

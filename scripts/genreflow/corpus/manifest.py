@@ -22,10 +22,13 @@ def manifest(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide the listed tracks into those that can be used and those left out.
 
+    Duplicates stand in both tables: a split leaves them out only where they cross its parts. Where
+    the same audio has several genres, nobody knows which is right, and none is used. What the
+    listing leaves out for its genre doesn't count for `max_excluded`. Files that were not looked at
+    have no id.
+
     Parameters
     ----------
-    listing
-        What the corpus lists.
     audit
         One row per track with a file: track_id, frames, sha256, reason, detail, as
         `audio.audit` gives them. None where audio isn't looked at: all tracks can be used, and
@@ -38,10 +41,6 @@ def manifest(
     tracks, excluded : pandas.DataFrame
         The tracks to be used, with the audio's length in samples and ``duplicate_of``: the
         first track with exactly the same audio; and the tracks left out with reason and detail.
-        Duplicates stand in both tables: a split leaves them out only where they cross its parts.
-        Where the same audio has several genres, nobody knows which is right, and none is used.
-        What the listing leaves out for its genre doesn't count for `max_excluded`. Files
-        that were not looked at have no id.
 
     Raises
     ------
@@ -122,25 +121,10 @@ def write_manifest(
     excluded: str | Path,
     summary: str | Path,
 ) -> str:
-    """Write the manifest from a listing and the audits of all shards.
+    """Write the manifest from a listing and the audits of all shards; return its counts in a line.
 
-    Parameters
-    ----------
-    listing
-        The listing, as `corpus.tracks.write_listing` writes it.
-    audits
-        CSV of each shard's audit; none where audio isn't looked at.
-    max_excluded
-        As for `manifest`.
-    tracks, excluded
-        The CSVs to write.
-    summary
-        The JSON of counts to write.
-
-    Returns
-    -------
-    str
-        The counts in a line.
+    There are no audits where audio isn't looked at. Tracks and those excluded are written as CSV,
+    the summary of counts as JSON.
     """
     listed = read_listing(listing)
     audited = [read_table(path) for path in audits]

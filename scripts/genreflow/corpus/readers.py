@@ -27,16 +27,10 @@ from genreflow.layout import Layout
 def list_tracks(
     corpus: Mapping[str, Any], *, results: str | Path, seed: int, audio_for: str
 ) -> Listing:
-    """List the tracks of the configured corpus.
+    """List the tracks of the configured corpus; the seed is that of the demo corpus.
 
     Parameters
     ----------
-    corpus
-        The section `corpus` of the configuration, complete.
-    results
-        Folder of this corpus's results, in which the demo corpus is made.
-    seed
-        Seed of the demo corpus.
     audio_for
         A learner that needs audio; "" if none does: then no file that FMA or a table names is
         looked for.

@@ -111,14 +111,11 @@ def prepare(
     """Choose what runs a network and write it down for `load`; say what each engine tried gives.
 
     OpenVINO is tried in the precisions of the processor, the fastest first, and taken if the
-    `agreement` of its features of some images with Keras's is above `AGREEMENT`.
+    `agreement` of its features of some images with Keras's is above `AGREEMENT`. ``network.json``
+    is written last.
 
     Parameters
     ----------
-    folder
-        Where the network shall be, with ``network.json``, which is written last.
-    backbone
-        The network.
     images : uint8, shape (n, n_mels, n_frames)
         What the engines are compared on; a few are enough, at most `BATCH_SIZE` are used.
     engine
@@ -239,10 +236,6 @@ def load(folder: str | Path, *, threads: int, padded: bool = True) -> Run:
 
     Parameters
     ----------
-    folder
-        As given to `prepare`.
-    threads
-        As for `prepare`.
     padded
         Whether batches are filled up to `BATCH_SIZE`, so that a track's features are the same, bit
         by bit, whatever is beside it. If not, they still are where they would differ
@@ -283,14 +276,7 @@ def _require_ir(path: Path) -> None:
 
 
 def by_keras(whole: Any, *, padded: bool = True) -> Run:
-    """Return a function that runs a model of `Backbone.on_images` by Keras.
-
-    Parameters
-    ----------
-    whole : keras.Model
-    padded
-        As for `load`.
-    """
+    """Return what runs a model of `Backbone.on_images` by Keras; padded is as for `load`."""
     import keras
 
     def run(images: np.ndarray) -> Batch:
@@ -301,16 +287,9 @@ def by_keras(whole: Any, *, padded: bool = True) -> Run:
 
 
 def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
-    """Convert a Keras model to OpenVINO.
+    """Convert a Keras model, as `Backbone.on_images` returns it, to OpenVINO.
 
     It goes by a SavedModel on the disk: from a model in memory OpenVINO can't on Python 3.13.
-
-    Parameters
-    ----------
-    whole : keras.Model
-        As `Backbone.on_images` returns it.
-    cuts
-        Names of its outputs.
     """
     import keras
     import tensorflow as tf
@@ -338,18 +317,9 @@ def _save_openvino(model: "openvino.Model", path: Path) -> None:
 def by_openvino(
     model: "openvino.Model", *, precision: str, threads: int, padded: bool = True
 ) -> Run:
-    """Return a function that runs a model by OpenVINO.
+    """Return what runs a model by OpenVINO, as `convert` returns it; padded is as for `load`.
 
-    Parameters
-    ----------
-    model
-        As `convert` returns it.
-    precision
-        ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
-    threads
-        Processor threads to use.
-    padded
-        As for `load`.
+    The precision is ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
     """
     sized = model.clone()
     number = BATCH_SIZE if padded else openvino.Dimension(1, BATCH_SIZE)

@@ -31,16 +31,7 @@ def write(
 ) -> None:
     """Write a table in FMA's format; `pandas.read_csv(index_col=0, header=[0, 1, 2])` reads it.
 
-    Parameters
-    ----------
-    path
-        The CSV file.
-    track_ids
-        The track of each row.
-    columns
-        The feature, the statistic and the number of each column.
-    values : numpy.ndarray, shape (tracks, columns)
-        Written with ten decimals; what is NaN becomes an empty cell.
+    The values, (tracks, columns), have ten decimals; what is NaN becomes an empty cell.
     """
     names = pd.MultiIndex.from_tuples(columns, names=LEVELS)
     table = pd.DataFrame(values, index=pd.Index(track_ids, name="track_id"), columns=names)

@@ -51,13 +51,8 @@ class Backbone:
     def on_images(self, shape: tuple[int, int]) -> keras.Model:
         """Return the network with everything before and after it in one model.
 
-        The image is resized bilinearly to the network's size, repeated over the channels and
-        preprocessed; each cut is flattened.
-
-        Parameters
-        ----------
-        shape
-            Of the log-mel images (n_mels, n_frames).
+        The image, of a shape (n_mels, n_frames), is resized bilinearly to the network's size,
+        repeated over the channels and preprocessed; each cut is flattened.
 
         Returns
         -------
@@ -218,12 +213,9 @@ def _random(network: str, seed: int, *, top: bool) -> keras.Model:
 
 
 def from_file(path: str | Path) -> keras.Model:
-    """Load a network from a ``.keras`` file, which can't run code.
+    """Load a functional or sequential model with one image as input from a ``.keras`` file.
 
-    Parameters
-    ----------
-    path
-        A functional or sequential model with one image as input.
+    It can't run code.
 
     Raises
     ------

@@ -25,25 +25,16 @@ def make(
     threads: int = 1,
     **unused: Any,
 ) -> str:
-    """Prepare the network of a feature set, for the rule ``network``.
+    """Prepare the network of a feature set in a folder, for the rule ``network``; say what runs it.
 
     Parameters
     ----------
-    folder
-        Where it shall be: what `features.kinds.image_network` runs.
     settings
         As `features.kinds.image_network` plans it.
     images
         The fields of `features.spectrograms.Settings`.
     weights
         The file of the weights; "" where they are random, or in the network's own file.
-    threads
-        Processor threads.
-
-    Returns
-    -------
-    str
-        What runs it, for people.
 
     Raises
     ------
@@ -82,16 +73,8 @@ def make(
 def trial_images(settings: spectrograms.Settings) -> np.ndarray:
     """Return images of synthetic music, on which engines can be compared before there is a corpus.
 
-    So a backbone needn't be prepared again for another corpus, or for one more clip.
-
-    Parameters
-    ----------
-    settings
-        Of the corpus's images.
-
-    Returns
-    -------
-    numpy.ndarray of uint8, shape (n, n_mels, n_frames)
+    So a backbone needn't be prepared again for another corpus, or for one more clip. They are
+    uint8, (n, n_mels, n_frames).
     """
     log_mel = spectrograms.LogMel(settings)
     images = []

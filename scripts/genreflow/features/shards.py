@@ -30,21 +30,9 @@ _ONLY = "features"
 
 
 def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
-    """Write the features of a shard's tracks, those of all outputs from one pass.
+    """Write the features of a shard's tracks, those of all outputs from one pass; return how many.
 
-    Parameters
-    ----------
-    path
-        The HDF5 file. Tracks that have no such features have no row; ``left_out`` says why.
-    features
-        What computes them.
-    clips
-        As `FeatureSet.clips` yields them.
-
-    Returns
-    -------
-    int
-        How many tracks have features.
+    Tracks that have no such features have no row; ``left_out`` says why.
 
     Raises
     ------
@@ -156,28 +144,21 @@ def gather(
     used: Collection[str] = (),
     max_excluded: float = 1,
 ) -> int:
-    """Join shards of features into one matrix.
+    """Join shards of a feature set into one matrix; return how many tracks have features.
 
     Parameters
     ----------
-    shards
-        As `write` writes them, all of the same feature set.
     output
         Which output; "" for the only one.
     matrix
-        The feature matrix to write, as `features.matrices.read_matrix` reads it. Its attribute
-        ``parts`` tells where its columns come from, ``about`` what else is known of them.
+        The feature matrix to write. Its attribute ``parts`` tells where its columns come from,
+        ``about`` what else is known of them.
     left_out
         The CSV to write of the tracks without features: track_id, reason.
     used
         The tracks that can be used, as far as their audio goes.
     max_excluded
         The largest share of those that may lack the features.
-
-    Returns
-    -------
-    int
-        How many tracks have features.
 
     Raises
     ------
@@ -259,19 +240,9 @@ def _shared(shards: Sequence[str | Path]) -> tuple[dict[str, Any], list[str], di
 
 
 def join(paths: Sequence[str | Path], path: str | Path) -> int:
-    """Put feature matrices side by side, of the tracks that all of them have.
+    """Put matrices side by side, of the tracks that all of them have; return how many columns.
 
-    Parameters
-    ----------
-    paths
-        Feature matrices.
-    path
-        The feature matrix to write. Its attributes are those of all, in the order of the columns.
-
-    Returns
-    -------
-    int
-        How many columns there are.
+    The attributes are those of all, in the order of the columns.
     """
     parts = [matrices.read_matrix(matrix) for matrix in paths]
     common = set(parts[0].track_ids).intersection(*(part.track_ids for part in parts))

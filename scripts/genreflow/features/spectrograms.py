@@ -114,21 +114,9 @@ def repeated(image: np.ndarray, frames: int) -> np.ndarray:
 def write_shard(
     path: str | Path, tracks: Collection[tuple[str, str, str]], settings: Settings
 ) -> int:
-    """Write the images of a shard's tracks.
+    """Write the images of tracks, each given by its id, genre and WAV; return how many have one.
 
-    Parameters
-    ----------
-    path
-        The HDF5 file.
-    tracks
-        Track id, genre and WAV of each. A WAV without frames has no image.
-    settings
-        What the images depend on.
-
-    Returns
-    -------
-    int
-        How many images were written.
+    A WAV without frames has no image.
     """
     log_mel = LogMel(settings)
     kept: list[tuple[str, str, int]] = []
@@ -160,19 +148,7 @@ def _write_labels(file: h5py.File, labels: list[tuple[str, str, int]]) -> None:
 
 
 def join(path: str | Path, shards: Sequence[str | Path]) -> int:
-    """Join shards into one virtual dataset, which refers to them by relative paths.
-
-    Parameters
-    ----------
-    path
-        The HDF5 file, with the same datasets as a shard.
-    shards
-        The shards, all made with the same settings.
-
-    Returns
-    -------
-    int
-        How many images there are.
+    """Join shards into one virtual dataset with relative paths; return how many images there are.
 
     Raises
     ------

@@ -122,15 +122,6 @@ def select(
 ) -> tuple[np.ndarray, list[str], dict[str, str]]:
     """Take the rows of the wanted tracks, and list those without a row of finite values.
 
-    Parameters
-    ----------
-    table
-        As `feature_tables.read` returns it.
-    row_of
-        As `match` returns it.
-    wanted
-        The ids of the corpus's tracks.
-
     Returns
     -------
     x : numpy.ndarray, shape (tracks, columns), float32
@@ -199,14 +190,10 @@ def write_matrix(
     matrix: str | Path,
     left_out: str | Path,
 ) -> list[str]:
-    """Take a corpus's features from a table.
+    """Take a corpus's features from a table; say what came of it, in lines.
 
     Parameters
     ----------
-    source
-        As for `feature_tables.read`.
-    tracks
-        Of the corpus.
     part
         Where the columns come from.
     max_excluded
@@ -217,11 +204,6 @@ def write_matrix(
     left_out
         The CSV to write of the tracks without features: track_id, reason; and, without an id, of
         the columns that are no features.
-
-    Returns
-    -------
-    list of str
-        What came of it, in lines.
 
     Raises
     ------
