@@ -14,14 +14,7 @@ from genreflow.audio import decode, formats
 from genreflow.audio.decode import first_channel, native
 from genreflow.audio.resample import resampled
 from genreflow.errors import GenreflowError
-from made.clips import music
-
-
-def encode(path, *arguments):
-    """Encode by ffmpeg what libsndfile can't write."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments, path]
-    subprocess.run(command, check=True)
-    return path
+from made.clips import encode, music
 
 
 @pytest.mark.parametrize(

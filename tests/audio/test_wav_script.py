@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import imageio_ffmpeg
 import librosa
@@ -13,10 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 from genreflow.audio import formats
+from made.clips import DATA, WAV_SCRIPT, encode
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts/genreflow/audio/wav.sh"
-CLIPS = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data")) / "fma_clips"
+CLIPS = DATA / "fma_clips"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 RATE = 22050
 SECONDS = 3.0
@@ -38,18 +36,12 @@ def music(rate, channels=1, seconds=SECONDS):
     return sound + 1e-4 * rng.standard_normal(sound.shape)
 
 
-def encode(path, *arguments):
-    """Encode by ffmpeg what libsndfile can't write."""
-    subprocess.run([FFMPEG, "-v", "error", "-y", *arguments, path], check=True)
-    return path
-
-
 def run(
     source, wav, *, before="", ffmpeg=FFMPEG, cwd=None, log=None, options=formats.SAFE, **params
 ):
     """Run the script on a clip, as the rule does; return its exit status and its log."""
     log = log or wav.with_suffix(".log")
-    arguments = [SCRIPT, source, wav, *(PARAMS | params).values(), *options]
+    arguments = [WAV_SCRIPT, source, wav, *(PARAMS | params).values(), *options]
     command = f"{before}bash {shlex.join(map(str, arguments))} 2> {shlex.quote(str(log))}"
     done = subprocess.run(
         ["bash", "-c", command],
@@ -299,7 +291,7 @@ def test_a_huge_picture_costs_no_memory(tmp_path, wav):
         file.seek(10 + size)
         file.write((tmp_path / "sound.mp3").read_bytes())
     used = f'exec {sys.executable} -c "{PEAK}" '
-    script = [SCRIPT, source, wav, *PARAMS.values(), *formats.SAFE]
+    script = [WAV_SCRIPT, source, wav, *PARAMS.values(), *formats.SAFE]
     shown = subprocess.run(
         ["bash", "-c", used + shlex.join(["bash", *map(str, script)])],
         env={**os.environ, "FFMPEG": FFMPEG},

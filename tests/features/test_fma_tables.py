@@ -1,15 +1,12 @@
 """Feature tables in FMA's format."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import feature_tables, fma_tables, matrices
+from made.clips import DATA
 
-DATA = Path(os.environ.get("GENREFLOW_DATA", Path(__file__).parents[2] / "../shared/data"))
 PUBLISHED = DATA / "fma_features_mfcc_2000tracks.csv"
 
 COLUMNS = [("mfcc", "kurtosis", "01"), ("mfcc", "mean", "01"), ("zcr", "mean", "01")]

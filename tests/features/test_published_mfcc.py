@@ -1,16 +1,12 @@
 """Rock against Hip-Hop on FMA's own MFCC statistics: a number known from elsewhere."""
 
-import os
-from pathlib import Path
-
 import pytest
 from genreflow.config import complete
 from genreflow.features import feature_tables, table_rows
 from genreflow.learners import classifiers
 from genreflow.runtime.files import read_table
+from made.clips import DATA
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))
 TABLE = DATA / "fma_features_mfcc_2000tracks.csv"
 
 
