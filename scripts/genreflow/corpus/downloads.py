@@ -92,19 +92,10 @@ def fetch(url: str, path: str | Path, *, digest: str, limit: float = LARGEST) ->
     return path
 
 
-def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: int = 4) -> None:
+def unpack(archive: str | Path, folder: str | Path) -> None:
     """Unpack a zip archive that has been checked; what is there with the right size is left alone.
 
     Members with a suffix in `NEVER_UNPACKED` are left out.
-
-    Parameters
-    ----------
-    checksums
-        Name of the member that lists the others, for instance ``fma_small/checksums``. It is
-        written last, so that its presence says that all others are there.
-    threads
-        How many members to unpack at once. Decompressing BZIP2 takes most of the time and
-        doesn't hold Python's lock.
 
     Raises
     ------
@@ -124,15 +115,13 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
                         shutil.copyfileobj(of, to, CHUNK)
                 return member.file_size
 
-            last = [member for member in members if member.filename == checksums]
-            others = [member for member in members if member.filename != checksums]
             with (
                 _bar(f"unpack {archive.name}", sum(m.file_size for m in members)) as bar,
-                ThreadPoolExecutor(threads) as pool,
+                # Decompressing BZIP2 takes most of the time and doesn't hold Python's lock.
+                ThreadPoolExecutor(4) as pool,
             ):
-                for batch in (others, last):
-                    for size in pool.map(extract, batch):
-                        bar.update(size)
+                for size in pool.map(extract, members):
+                    bar.update(size)
     except zipfile.BadZipFile as error:
         raise GenreflowError(
             f"{archive} is not a whole zip archive ({error}). Delete it and run again: it will be "
@@ -141,7 +130,7 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
 
 
 def is_unpacked(folder: str | Path, *, checksums: str) -> bool:
-    """Tell whether what `unpack` unpacked is there, and nothing of it is missing since.
+    """Tell whether all of an archive is there, by a member that lists the others.
 
     The list's lines are: SHA-1, two spaces, path relative to the list.
     """

@@ -100,7 +100,7 @@ def fetch(
             digest=f"sha1:{archive.sha1}",
             limit=1.1 * archive.gib * 2**30,  # it is rounded
         )
-        downloads.unpack(path, folder, checksums=archive.checksums)
+        downloads.unpack(path, folder)
         path.unlink(missing_ok=True)
 
 
