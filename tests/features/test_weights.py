@@ -116,16 +116,6 @@ def test_without_network_all_that_is_lacking_is_named(tmp_path):
     assert "without `fetch`" in others[-1]
 
 
-def test_a_truncated_file_is_never_used(address, tmp_path):
-    (tmp_path / "site/small.h5").write_bytes(CONTENT[:-100])
-    digest = f"md5:{hashlib.md5(CONTENT).hexdigest()}"
-    table = published(tmp_path, ("Small", f"{address}/small.h5", digest, "7"))
-    path = tmp_path / "Small.h5"
-    with pytest.raises(GenreflowError, match="expected"):
-        imagenet_weights.fetch_all([{"path": path, "network": "Small"}], table=table)
-    assert not path.exists()
-
-
 def test_what_no_hash_is_known_of_is_not_downloaded(address, tmp_path):
     (tmp_path / "site/other.h5").write_bytes(CONTENT)
     table = published(tmp_path, ("Other", f"{address}/other.h5", "", "7"))
