@@ -94,7 +94,7 @@ def of_learners(table):
     """Return the comparison of the learners of some bins, each of its own kind."""
     names = table["learner"].drop_duplicates().tolist()
     rows = {"learner": names, "title": [f"Title of {name}" for name in names], "kind": names}
-    rows["chosen"] = False
+    rows["chosen"] = rows["learns_from_validation"] = False
     numbers = {"tracks": 9.0, "seeds": 1.0, "folds": 1.0, "validation_accuracy": 0.5}
     return pd.DataFrame(rows).assign(split="official", mark="", test_accuracy=0.5, **numbers)
 

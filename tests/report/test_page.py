@@ -252,7 +252,8 @@ def test_tests_between_learners_are_shown_and_taken_into_account(own):
 def test_figures_are_embedded_without_those_that_the_page_has_itself(results, page):
     sources = [image["src"] for image in page.of("img")]
     found = [base64.b64decode(source.split(",")[1]) for source in sources]
-    assert found == [(results / f"figures/{CURVES}.svg").read_bytes()]
+    shown = [results / f"figures/{name}.svg" for name in (CURVES, "genres")]
+    assert found == [path.read_bytes() for path in shown]
     assert all(image["alt"] and image["width"] for image in page.of("img"))
 
 

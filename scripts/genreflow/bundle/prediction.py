@@ -124,10 +124,14 @@ def prepare(
     if IMAGE in needs:
         make = _log_mel(bundle)
         needed[IMAGE] = np.stack([make.image(clip.samples)[0] for clip in needed[WAV]])
-    found = {
-        set_key(one): _one_by_one(one.feature_set(), needed) for one in parts if not one.network
-    }
-    later = {IMAGE} | {one.feature_set().needs for one in parts if one.network}
+    found, later = {}, {IMAGE}
+    for one in parts:
+        features = one.feature_set()
+        if one.network:
+            later.add(features.needs)
+        else:
+            made = [features.features([clip]) for clip in needed[features.needs]]
+            found[set_key(one)] = side_by_side(made)
     return Clips(
         np.array(starts),
         np.minimum(np.array(starts) + bundle.clip, sound.seconds),
@@ -149,9 +153,8 @@ def _decoded(bundle: bundles.Bundle, path: str | Path, needs: set[str]) -> "dict
     return found
 
 
-def _one_by_one(features: FeatureSet, needed: dict[str, Sequence[Any]]) -> dict[str, np.ndarray]:
-    """Compute features without a network, a window at a time."""
-    rows = [features.features([clip]) for clip in needed[features.needs]]
+def side_by_side(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Put the features of single windows below each other, output by output."""
     return {output: np.concatenate([row[output] for row in rows]) for output in rows[0]}
 
 

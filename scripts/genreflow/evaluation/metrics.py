@@ -25,6 +25,7 @@ The numbers, and what they mean:
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -41,19 +42,23 @@ from genreflow.learners.predictions import (
     mark_of,
     marked,
     unmade,
-    with_reasons,
 )
 
 _RUN = ["seed", "repeat"]
 _COUNTS = ("seeds", "folds", "tracks")
-_ALL_COUNTS = (*_COUNTS, "groups")
-_MEASURES = (
+_WHOLE = (*_COUNTS, "groups", "parameters")
+_TEXTS = ("split", "learner", "title", "kind", "mark", "interval", "reason")
+_FLAGS = ("chosen", "learns_from_validation")
+_COLUMNS = (
+    *("split", "learner", "title", "kind", "mark", *_COUNTS, "groups"),
     *(f"{part}_accuracy" for part in PARTS),
-    *("test_low", "test_high", "interval", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
-    *("macro_f1", "log_loss", "top2_accuracy", "top_genre_accuracy"),
-    *("calibration_error", "baseline"),
+    *("test_low", "test_high", "interval", *_FLAGS),
+    *("seed_sd", "fold_sd", "repeat_sd", "fold_mean", "macro_f1", "log_loss"),
+    *("top2_accuracy", "top_genre_accuracy", "calibration_error", "baseline"),
+    *("parameters", "latency_seconds", "published", "reason"),
 )
-_NUMBERS = tuple(name for name in _MEASURES if name != "interval")
+_TYPES = {name: float for name in _COLUMNS if name not in _TEXTS}
+_TYPES |= dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_FLAGS, bool)
 
 
 def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
@@ -145,8 +150,8 @@ def comparison(
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
     about
-        By learner, its name without a mark: what people call it, its title and its kind. Without,
-        its title is its name.
+        By learner, its name without a mark: what people call it, its title (else its name) and its
+        kind, and learns_from_validation.
     tops
         What each genre lies below, as `corpus.genres.tops`; none where genres are all alike.
 
@@ -158,7 +163,8 @@ def comparison(
         groups (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their
         artists, NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over
         runs); test_low, test_high (95 % interval), interval (its method, as `uncertainty.method`
-        calls it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd
+        calls it); chosen (whether it is used for predictions); learns_from_validation (whether
+        validation can tell nothing about it); seed_sd, fold_sd, repeat_sd
         (standard deviation of the test accuracy) and fold_mean (its mean over the folds of all
         repeats, each counting the same), NaN where there is one only; macro_f1, log_loss [nat],
         top2_accuracy, top_genre_accuracy (NaN without `tops`), calibration_error (of the test
@@ -173,44 +179,28 @@ def comparison(
         As `learners.predictions.groups` and `uncertainty.artists_of`.
     """
     entries = list(entries)
-    table = pd.DataFrame(
-        [_measured(group, manifest, tops or {}) for group in groups(entries)],
-        columns=["split", "learner", *_ALL_COUNTS, *_MEASURES],
-    ).astype(dict.fromkeys(_ALL_COUNTS, "Int64") | dict.fromkeys(_NUMBERS, float))
-    table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
-    table["latency_seconds"] = table["learner"].map(latency_seconds or {}).astype(float)
-    if fma_small:
-        numbers = [
-            published_results.value(row.learner, row.split, "test") for row in table.itertuples()
-        ]
-        table["published"] = pd.Series(numbers, dtype=float)
-    table = _and_unmade(table, entries, left_out or {})
-    names = table["learner"]
-    said = [(about or {}).get(name, {}) for name in names]
-    table.insert(
-        2, "title", [one.get("title", name) for one, name in zip(said, names, strict=True)]
-    )
-    table.insert(3, "kind", [one.get("kind", "") for one in said])
-    table.insert(4, "mark", [mark_of(name, marks) for name in names])
-    table["learner"] = [marked(name, marks) for name in names]
-    keys = zip(table["split"], names, strict=True)
-    table.insert(table.columns.get_loc("interval") + 1, "chosen", [one == chosen for one in keys])
-    return table.sort_values(
+    rows = [_measured(group, manifest, tops or {}) for group in groups(entries)]
+    for row in rows:
+        name = row["learner"]
+        row["parameters"] = (parameters or {}).get(name)
+        row["latency_seconds"] = (latency_seconds or {}).get(name)
+        row["published"] = published_results.value(name, row["split"], "test")
+    families = sorted({split_names.family(entry.split) for entry in entries})
+    lacking = {place: left_out[place[1]] for place in product(families, left_out or ())}
+    rows += [
+        {"split": family, "learner": name, "reason": reason}
+        for (family, name), reason in (lacking | unmade(entries)).items()
+    ]
+    for row in rows:
+        name = row["learner"]
+        said = {"title": name, "kind": ""} | dict((about or {}).get(name, {}))
+        row |= {column: said.get(column) for column in ("title", "kind", "learns_from_validation")}
+        row["chosen"] = (row["split"], name) == chosen
+        row["mark"], row["learner"] = mark_of(name, marks), marked(name, marks)
+    table = pd.DataFrame(rows, columns=_COLUMNS).astype(_TYPES)
+    return table.drop(columns=[] if fma_small else "published").sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
-
-
-def _and_unmade(
-    table: pd.DataFrame, entries: list[Entry], left_out: Mapping[str, str]
-) -> pd.DataFrame:
-    """Add a row for each learner that couldn't be made or was left out, with the reason."""
-    families = sorted({split_names.family(entry.split) for entry in entries})
-    reasons = {(family, name): said for family in families for name, said in left_out.items()}
-    rows = [
-        {"split": family, "learner": learner, "reason": reason}
-        for (family, learner), reason in (reasons | unmade(entries)).items()
-    ]
-    return with_reasons(table, rows)
 
 
 def made(table: pd.DataFrame) -> pd.DataFrame:
@@ -231,35 +221,25 @@ def latency_by_learner(table: pd.DataFrame) -> pd.DataFrame:
     return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
 
 
-def _recall(group: Group) -> pd.DataFrame:
+def _recall(group: Group, marks: Mapping[str, str] | None) -> pd.DataFrame:
     scores = [
         precision_recall_fscore_support(*run, labels=group.genres, zero_division=np.nan)
         for run in _labels(group)
     ]
     # Whatever a run leaves undefined is NaN and left out of the mean.
-    precision, recall, f1, support = (
-        pd.DataFrame(each).mean().to_numpy() for each in zip(*scores, strict=True)
-    )
-    return pd.DataFrame(
-        {
-            "split": group.split,
-            "learner": group.learner,
-            "genre": group.genres,
-            "support": support.astype(int),
-            "recall": recall,
-            "precision": precision,
-            "f1": f1,
-        }
-    )
+    means = [pd.DataFrame(each).mean().to_numpy() for each in zip(*scores, strict=True)]
+    table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), means, strict=True)))
+    named = {"split": group.split, "learner": marked(group.learner, marks), "genre": group.genres}
+    return table.assign(**named).astype({"support": int})[_OF_GENRES]
+
+
+_OF_GENRES = ["split", "learner", "genre", "support", "recall", "precision", "f1"]
 
 
 def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Say how well each genre is found.
 
-    Parameters
-    ----------
-    entries, marks
-        As for `comparison`.
+    `entries` and `marks` are as for `comparison`, which raises the same.
 
     Returns
     -------
@@ -267,17 +247,9 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
         One row per split, learner and genre. Columns: split, learner, genre, support (distinct
         test tracks), recall, precision, f1 (test part, means over runs). Recall is NaN for a
         genre without test tracks, precision for one that was never predicted.
-
-    Raises
-    ------
-    GenreflowError
-        As `comparison`.
     """
-    columns = ["split", "learner", "genre", "support", "recall", "precision", "f1"]
-    tables = [_recall(group) for group in groups(entries)]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
-    return table
+    tables = [_recall(group, marks) for group in groups(entries)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_OF_GENRES)
 
 
 def confusion(entries: Iterable[Entry]) -> pd.DataFrame:

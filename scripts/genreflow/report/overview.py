@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation import metrics
 from genreflow.evaluation.ranking import best_of_kinds, by_validation
 
 
@@ -62,7 +61,7 @@ def of_split(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> Over
     return Overview(
         split=split,
         lead=_lead(first),
-        trust=_trust(first, metrics.made(rows), tests),
+        trust=_trust(first, ranked, tests),
         chance=float(first["baseline"]),
         rows=list(best.itertuples()),
         used=list(used["learner"]),
@@ -80,12 +79,12 @@ def _lead(row: pd.Series) -> str:
     )
 
 
-def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> str:
+def _trust(row: pd.Series, ranked: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     """Say how many tracks speak for it, and which learners no test tells from it."""
     groups = row.get("groups")
     by = "" if pd.isna(groups) or not groups else f" by {groups:,.0f} artists"
-    said = f"{_chosen(row, made)}{row['tracks']:,.0f} test tracks{by} speak for it"
-    others = made[made["learner"] != row["learner"]]
+    said = f"{_chosen(row, ranked)}{row['tracks']:,.0f} test tracks{by} speak for it"
+    others = ranked[ranked["learner"] != row["learner"]]
     if row["test_low"] <= row["baseline"]:
         said += ", too few to tell it from chance"
     if tests is None or others.empty:
@@ -102,13 +101,12 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
     )
 
 
-def _chosen(row: pd.Series, made: pd.DataFrame) -> str:
+def _chosen(row: pd.Series, ranked: pd.DataFrame) -> str:
     """Say why the overview speaks of this learner."""
     share = row["validation_accuracy"]
     if pd.isna(share):
         return ""
-    is_best = share == made["validation_accuracy"].max()
-    if not is_best:
+    if share != ranked["validation_accuracy"].iloc[0]:
         return f"It is used for predictions ({100 * share:.1f} % on validation). "
     used = "used for predictions as " if row["chosen"] else ""
     return f"It is {used}the best on validation ({100 * share:.1f} %). "

@@ -197,6 +197,7 @@ def _content(
         "clips": [(name, len(listed[name]), len(ids)) for name, ids in tested.items()],
         "standing": figures.get(_STANDING, []),
         "sections": {name: figures[name] for name in _HEADINGS[1:] if name in figures},
+        "galleries": _GALLERIES,
         "tables": page_tables.further(tables, marks),
         **_ran(files, tracks, parts, comparison),
         **_clips(files, root, tracks, learners, set().union(*listed.values()), drawn),
