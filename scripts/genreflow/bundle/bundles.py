@@ -249,12 +249,13 @@ def export(
 def _unsure(table: "pd.DataFrame") -> float | None:
     """Return below which probability a learner is unsure, by its predictions of validation."""
     from genreflow.evaluation import calibration
+    from genreflow.learners.predictions import scored
 
     held = table[table["part"] == "validation"]
     if held.empty:
         return None
-    confidence = held.filter(regex="^p_").to_numpy().max(axis=1)
-    return calibration.threshold(confidence, (held["genre"] == held["predicted"]).to_numpy())
+    scores = scored(held)
+    return calibration.threshold(scores["confidence"], scores["correct"])
 
 
 @contextmanager

@@ -212,10 +212,7 @@ def made(table: pd.DataFrame) -> pd.DataFrame:
 def latency_by_learner(table: pd.DataFrame) -> pd.DataFrame:
     """Return parameters and seconds (the median on the processor, from decoded audio) by learner.
 
-    Parameters
-    ----------
-    table
-        What `bundle.latency.measure` returned.
+    `table` is what `bundle.latency.measure` returned.
     """
     rows = table[(table["step"] == "clip") & (table["device"] == "cpu")].set_index("name")
     return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
@@ -255,10 +252,7 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
 def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
     """Count which genres one learner takes for which others.
 
-    Parameters
-    ----------
-    entries
-        All entries of one learner and split (for a cross-validation: of all folds).
+    `entries` are all of one learner and split (for a cross-validation: of all folds).
 
     Returns
     -------
@@ -268,10 +262,8 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
 
     Raises
     ------
-    GenreflowError
-        As `comparison`.
     NotPossible
-        If the learner couldn't be made.
+        If the learner couldn't be made; else as `comparison`.
     """
     entries = list(entries)
     for reason in unmade(entries).values():

@@ -12,10 +12,7 @@ def by_validation(rows: pd.DataFrame) -> pd.DataFrame:
     learners that learned from it, so that they come last. Among equals the one that is used for
     predictions comes first; without a validation part the order is that of the comparison.
 
-    Parameters
-    ----------
-    rows
-        The rows of one split of what `evaluation.metrics.comparison` returned.
+    `rows` are those of one split of what `evaluation.metrics.comparison` returned.
     """
     made = metrics.made(rows)
     order = made[["learns_from_validation", "validation_accuracy", "chosen"]]
@@ -27,10 +24,7 @@ def by_validation(rows: pd.DataFrame) -> pd.DataFrame:
 def best_of_kinds(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the best learner of each kind by validation, the highest test accuracy first.
 
-    Parameters
-    ----------
-    rows
-        As for `by_validation`.
+    `rows` are as for `by_validation`.
     """
     best = by_validation(rows)
     # Chosen by name, it may not be the best of its kind.

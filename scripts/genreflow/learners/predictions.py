@@ -281,7 +281,7 @@ def _group(learner: str, split: str, entries: list[Entry]) -> Group:
             part=pd.Categorical(frame["part"], PARTS),
             genre=pd.Categorical(frame["genre"], genres),
             predicted=pd.Categorical(frame["predicted"], genres),
-            **_scores(frame, genres),
+            **scored(frame),
             seed=-1 if entry.seed is None else entry.seed,
             repeat=repeat,
             fold=fold,
@@ -292,8 +292,9 @@ def _group(learner: str, split: str, entries: list[Entry]) -> Group:
     return group
 
 
-def _scores(frame: pd.DataFrame, genres: list[str]) -> dict[str, np.ndarray]:
-    """Return what is counted of each track."""
+def scored(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return what is counted of each track of predictions: the scores of `Group.rows`."""
+    genres = genres_of(frame)
     p = frame[[f"p_{genre}" for genre in genres]].to_numpy()
     rows = np.arange(len(p))
     true = pd.Categorical(frame["genre"], genres).codes
