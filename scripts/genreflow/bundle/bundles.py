@@ -113,16 +113,8 @@ def model_of(
 ) -> BundledModel:
     """Describe what a learner left of one training, by where its files lie now.
 
-    Parameters
-    ----------
-    fitted
-        Its files.
-    learner
-        Of `genreflow.learners.learner.Learner`: name, model, matrix and prediction.
-    layout
-        Of the corpus's results.
-    networks
-        The network of each feature set that has one, by name.
+    `learner` has name, model, matrix and prediction of `genreflow.learners.learner.Learner`;
+    `networks` are those of the feature sets that have one, by name.
 
     Raises
     ------
@@ -174,20 +166,13 @@ def export(
         Where the bundle shall be. One that is there is replaced.
     chosen
         The learner; its predictions tell the genres and how well it does.
-    models
-        What `model_of` returned for it; for all members, with all their seeds, of an ensemble.
-    combiner
-        The file of `learners.ensembles.save`, for an ensemble.
+    models, combiner
+        What `model_of` returned for it; for all members, with all their seeds, of an ensemble, and
+        its file of `learners.ensembles.save`.
     images
         Log-mel images of the corpus, whose attributes tell how they and the WAVs are made.
-    audit
-        As for `Audit`.
-    title
-        What people call the learner; "" for its name.
-    corpus
-        Name of the corpus.
-    note
-        What must stand by every number of this corpus.
+    audit, title, corpus, note
+        As for `Description`.
     marks
         As for `learners.predictions.marked`.
     credits

@@ -42,13 +42,10 @@ def predict(
     bundle
         Its folder.
     paths
-        As for `audio.collect.asked_for`.
-    hop, whole, report
-        As for `predict_files`.
-    threads
-        Processor threads to use.
-    jobs
-        Other processes that decode and make images or hand-crafted features; 0 for none.
+        As for `audio.collect.asked_for`; `hop`, `whole` and `report` are as for `predict_files`.
+    threads, jobs
+        Processor threads to use, and other processes that decode and make images or hand-crafted
+        features; 0 for none.
 
     Raises
     ------
@@ -70,7 +67,7 @@ def predict(
         report(read.note)
     with _pool(min(jobs, len(files))) as pool:
         work = partial(prepare, read, hop=hop, whole=whole)
-        prepared = _Ahead(pool, work, files) if pool else None
+        prepared = _ahead(pool, work, files) if pool else None
         if read.uses_keras:
             from genreflow.features import backend
 
@@ -82,29 +79,23 @@ def predict(
     return Predictions(*about, read.genres, found, read.title)
 
 
-class _Ahead:
-    """What returns the clips of files, which other processes prepare ahead.
+def _ahead(
+    pool: ProcessPoolExecutor, work: Callable[[Path], Clips], paths: Iterable[Path]
+) -> Iterator[Callable[[], Clips]]:
+    """Let other processes prepare files ahead, and return what gives the clips of each in turn.
 
     They decode the first files while this process loads the models, which takes as long, and later
     ones while it predicts.
     """
+    rest = iter(paths)
+    waiting = deque(pool.submit(work, path) for path in islice(rest, AHEAD))
 
-    def __init__(
-        self, pool: ProcessPoolExecutor, work: Callable[[Path], Clips], paths: Iterable[Path]
-    ):
-        self._pool, self._work, self._paths = pool, work, iter(paths)
-        self._waiting: deque[Future[Clips]] = deque()
-        for _ in range(AHEAD):
-            self._submit()
+    def in_turn() -> Iterator[Callable[[], Clips]]:
+        while waiting:
+            yield partial(_result, waiting.popleft())
+            waiting.extend(pool.submit(work, path) for path in islice(rest, 1))
 
-    def _submit(self) -> None:
-        for path in islice(self._paths, 1):
-            self._waiting.append(self._pool.submit(self._work, path))
-
-    def __iter__(self) -> Iterator[Callable[[], Clips]]:
-        while self._waiting:
-            yield partial(_result, self._waiting.popleft())
-            self._submit()
+    return in_turn()
 
 
 def _result(future: "Future[Clips]") -> Clips:
@@ -140,22 +131,15 @@ def predict_files(
 
     Parameters
     ----------
-    predictor
-        What predicts.
-    paths
-        Audio files.
+    predictor, paths
+        What predicts, and audio files.
     hop, whole
         As for `Predictor.predict`.
     prepared
         For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
         prepare each when it is its turn.
     report
-        Called with a line of text on each file.
-
-    Returns
-    -------
-    list of Prediction
-        One a file; those that can't be used have a reason.
+        Called with a line of text on each file; those that can't be used have a reason.
     """
     if prepared is None:
         prepared = (

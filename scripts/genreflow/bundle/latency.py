@@ -68,16 +68,7 @@ def choose_clips(
 
     Times don't depend on what a network has seen; but users expect clips that are new to it.
 
-    Parameters
-    ----------
-    tracks
-        The manifest.
-    split
-        Columns track_id and part.
-    having
-        The tracks that have features, of each matrix: some may be too short for some.
-    count
-        How many, at most.
+    `having` are the tracks that have features, of each matrix: some may be too short for some.
     """
     order = split.assign(seen=split["part"] != "test").sort_values("seen", kind="stable")
     for track_ids in having:
@@ -281,20 +272,8 @@ def to_markdown(
 ) -> str:
     """Write what `measure` returned for reading.
 
-    Parameters
-    ----------
-    table
-        What `measure` returned.
-    note
-        A line put below, or "".
-    titles
-        What people call the learners, by name.
-
-    Returns
-    -------
-    str
-        Markdown: a table of the steps that learners share and one of learners, ending with a line
-        break.
+    A table of the steps that learners share and one of learners, by their titles; the note, if any,
+    is put below.
     """
     first = table.iloc[0]
     table = table.assign(

@@ -91,17 +91,7 @@ def prepare(
 ) -> Clips:
     """Turn a file into what the models of a bundle take, as far as no network is needed for it.
 
-    Parameters
-    ----------
-    bundle
-        The bundle.
-    path, hop, whole
-        As for `Predictor.predict`.
-
-    Raises
-    ------
-    GenreflowError
-        As `Predictor.predict`.
+    `path`, `hop` and `whole` are as for `Predictor.predict`, which raises the same.
     """
     if hop is not None and not hop > 0:
         raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
@@ -355,20 +345,8 @@ def input_of(
 ) -> np.ndarray:
     """Return what a model takes.
 
-    Parameters
-    ----------
-    model
-        The model.
-    needed
-        As of `Clips`.
-    features
-        By `set_key` of each feature set, the features of its outputs, as they are stored.
-
-    Returns
-    -------
-    numpy.ndarray
-        The features side by side, float32 (n, dimensions); for a network that takes images, those,
-        uint8 (n, n_mels, n_frames, 1).
+    `needed` and `features` are as of `Clips`. It is the features side by side, float32 (n,
+    dimensions); for a network that takes images those, uint8 (n, n_mels, n_frames, 1).
 
     Raises
     ------
@@ -392,15 +370,8 @@ def input_of(
 def windows(seconds: float, *, length: float, hop: float) -> list[float]:
     """Return where the windows of a file start [s].
 
-    Parameters
-    ----------
-    seconds
-        Length of the file.
-    length
-        Of a window; a shorter file has one window.
-    hop
-        From one to the next. The last window ends with the file, unless the rest behind the one
-        before is shorter than `SHORTEST_REST`.
+    Windows have a length, and a hop from one to the next; a shorter file has one. The last window
+    ends with the file, unless the rest behind the one before is shorter than `SHORTEST_REST`.
     """
     count = 1 + max(0, int((seconds - length) / hop + 1e-9))
     starts = [number * hop for number in range(count)]
