@@ -1,6 +1,6 @@
 """The exceptions that are meant for users, and what their messages need."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 
@@ -47,6 +47,12 @@ def _escape(char: str) -> str:
 def in_a_line(error: Exception) -> str:
     """Return what an error of another library says, cut where it is long."""
     return " ".join(str(error).split())[:500]
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first five, and count the rest."""
+    more = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
 
 
 def nearest_first(word: str, known: Iterable[str], *, likeness: float = 0) -> list[str]:

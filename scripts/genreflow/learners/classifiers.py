@@ -15,13 +15,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import GenreflowError, NotPossible, some
 from genreflow.learners import estimators, grid_search, prediction_table, skops_files
 from genreflow.learners import pca as components
 from genreflow.learners.fitted import names_of, rebuilt
 from genreflow.limits import MAX_TRACKS
-
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -302,7 +300,7 @@ def _require_finite(x, track_ids) -> None:
     if bad.any():
         raise GenreflowError(
             f"{bad.sum()} of {len(x)} tracks have features that are not finite:"
-            f" {_some(track_ids[bad])}; exclude them or compute their features again"
+            f" {some(track_ids[bad])}; exclude them or compute their features again"
         )
 
 
@@ -312,7 +310,7 @@ def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
     where = " and ".join(fit_on)
     if missing:
         raise NotPossible(
-            f"no track in {where} of the genres {_some(missing)}, which other parts have:"
+            f"no track in {where} of the genres {some(missing)}, which other parts have:"
             " choose another split, or leave these genres out"
         )
     if len(set(genres[learn])) < 2:
@@ -329,9 +327,3 @@ def _check_size(classifier, tracks, dimensions) -> None:
             f" more than {MAX_TRACKS} x {MAX_TRACKS}: use PCA if it is the dimensions, or use"
             " logistic-regression or gradient-boosting"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name the first few, and count the rest."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -23,18 +23,9 @@ def counted(
 ) -> list[str]:
     """Return a sentence for each limit.
 
-    Parameters
-    ----------
-    made
-        The comparison of the learners that were made.
-    parts
-        By the name of each split or cross-validation: track_id, part, split (the fold).
-    tracks
-        The manifest.
-    seeded
-        Whether any learner is trained with seeds.
-    length
-        What `audio.audit.clip_length` found.
+    `made` is the comparison of the learners that were made, and `seeded` whether any of them is
+    trained with seeds; `parts` has track_id, part and split (the fold) by the name of each split or
+    cross-validation; `tracks` is the manifest, and `length` what `audio.audit.clip_length` found.
     """
     return [
         *_few_tracks(made),

@@ -13,22 +13,11 @@ from genreflow.evaluation.ranking import best_of_kinds, by_validation
 class Overview:
     """What is seen first of one split.
 
-    Attributes
-    ----------
-    split
-        Its name.
-    lead
-        One sentence on the learner that is used for predictions, or else the best on validation.
-    trust
-        One sentence on how much that is worth.
-    chance
-        The accuracy of always naming the most frequent genre.
-    rows
-        The best learner of each kind, the highest test accuracy first, as the comparison has them.
-    used
-        Names of those that are used for predictions.
-    first
-        The name of the one that the lead is on.
+    `lead` is a sentence on the learner that is used for predictions, or else the best on
+    validation, whose name is `first`, and `trust` one on how much that is worth. `chance` is the
+    accuracy of always naming the most frequent genre; `rows` are the best learner of each kind, the
+    highest test accuracy first, as the comparison has them, and `used` the names of those that are
+    used for predictions.
     """
 
     split: str
@@ -43,14 +32,8 @@ class Overview:
 def of_split(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> Overview | None:
     """Say what is seen first of a split; None if no learner could be made on it.
 
-    Parameters
-    ----------
-    split
-        Its name.
-    rows
-        Its rows of what `evaluation.metrics.comparison` returned.
-    tests
-        What `evaluation.significance` returned for all splits, if anything.
+    `rows` are its rows of what `evaluation.metrics.comparison` returned, and `tests` what
+    `evaluation.significance` returned for all splits, if anything.
     """
     ranked = by_validation(rows)
     if ranked.empty:
@@ -115,15 +98,8 @@ def _chosen(row: pd.Series, ranked: pd.DataFrame) -> str:
 def hardest(counts: Sequence[Sequence[int]]) -> tuple[int, int] | None:
     """Return which genre is most often taken for which other, as a share of its tracks.
 
-    Parameters
-    ----------
-    counts
-        Tracks, a row per genre and a column per prediction.
-
-    Returns
-    -------
-    (row, column) or None
-        None if there is no error.
+    `counts` are tracks, a row per genre and a column per prediction; what is returned are a row and
+    a column, or None if there is no error.
     """
     found = [
         (count / sum(row), count, -place, -column)

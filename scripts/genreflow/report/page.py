@@ -57,20 +57,10 @@ _Key = tuple[str, str]  # split or cross-validation, and learner as the tables c
 class Learner:
     """One learner on one split, as the page shows it.
 
-    Attributes
-    ----------
-    anchor
-        Its place in the page: ``SPLIT/LEARNER``.
-    row
-        Of the comparison: its title, name, split, accuracy and interval.
-    genres, counts
-        Names, and a row for each: how many tracks are taken for each.
-    runs
-        How often each track was tested: seeds times repeats.
-    tracks
-        What it says of single tracks, as `clips.predicted`.
-    figures
-        Its own.
+    `anchor` is its place in the page, ``SPLIT/LEARNER``, and `row` that of the comparison. `counts`
+    has a row for each of the genres: how many tracks are taken for each. Each track was tested in
+    so many `runs`, seeds times repeats; `tracks` is what it says of single ones, as
+    `clips.predicted`.
     """
 
     anchor: str

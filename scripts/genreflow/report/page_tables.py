@@ -71,12 +71,8 @@ def excluded(found: pd.DataFrame) -> Table:
 def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
     """Lay out the comparison: who, how well, between which bounds, and at which cost.
 
-    Parameters
-    ----------
-    comparison
-        What `evaluation.metrics.comparison` returned.
-    tests
-        What `evaluation.significance` returned, if anything.
+    `comparison` and `tests` are of `evaluation.metrics` and, if anything,
+    `evaluation.significance`.
     """
     made = metrics.made(comparison)
     best = made.groupby("split")["test_accuracy"].transform("max")
@@ -168,14 +164,7 @@ def alike(comparison: pd.DataFrame) -> str:
 def recall(found: pd.DataFrame, comparison: pd.DataFrame, split: str) -> Table | None:
     """Lay out recall by genre, one row per learner of a split, the hardest genre first.
 
-    Parameters
-    ----------
-    found
-        What `evaluation.metrics.recall` returned.
-    comparison
-        What `evaluation.metrics.comparison` returned.
-    split
-        The split.
+    `found` is what `evaluation.metrics.recall` returned.
     """
     own = found[found["split"] == split].astype({"support": int})
     own = own.assign(recall=pd.to_numeric(own["recall"], errors="coerce"))
