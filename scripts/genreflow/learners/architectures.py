@@ -43,10 +43,8 @@ def simple(
         ``resized``: the image is resized bilinearly to 128 x 128, convolutions are unpadded,
         pooling is 2. ``full-time``: the image keeps its time axis, convolutions are padded,
         pooling is 2 along frequency and 5 along time.
-    filters
-        Number of kernels of each convolution.
-    kernel_size
-        Height and width of every kernel.
+    filters, kernel_size
+        Number of kernels of each convolution, and height and width of every kernel.
     dropout
         Share of the units dropped before the last layer.
     momentum
@@ -86,18 +84,8 @@ def residual(
     describe the clip, as in the networks of Kong et al. (PANNs, TASLP 2020). So a clip's genre
     doesn't depend on when something happens, and images may have any width.
 
-    Parameters
-    ----------
-    width
-        Kernels of the first stage.
-    depth
-        Residual blocks of a stage.
-    stages
-        Number of stages.
-    dropout
-        Share of the units dropped before the last layer.
-    momentum
-        Of the moving averages of batch normalisation; see `simple`.
+    `width` is the number of kernels of the first stage, `depth` that of residual blocks of each;
+    `dropout` and `momentum` are as for `simple`.
     """
     image = keras.Input((shape[0], None, 1), name="image")
     x = layers.Rescaling(2 / GREY_LEVELS, offset=-1, name="rescaling")(image)
@@ -154,16 +142,10 @@ def finetuned(
 
     Images are resized to what the network takes.
 
-    Parameters
-    ----------
-    network, weights, preprocessing
-        As for `features.image_networks.build`.
-    cut
-        The layer that the new last layer stands on, averaged over its places if it has some.
-    trainable_from
-        The lowest layer that is trained; "" trains the new last layer alone.
-    dropout
-        Share of the units dropped before the last layer.
+    The new last layer stands on the layer `cut`, averaged over its places if it has some.
+    `trainable_from` is the lowest layer that is trained; "" trains the new last layer alone. The
+    network, weights and preprocessing are as for `features.image_networks.build`, `dropout` is as
+    for `simple`.
 
     Raises
     ------

@@ -73,18 +73,8 @@ class SpecMask(Augmentation):
 
     Unlike there, widths are shares of what a network sees: an image, or a crop of one.
 
-    Parameters
-    ----------
-    frequency_mask
-        Largest width of a mask [mel bands]; scaled by `strength`.
-    time_mask
-        Largest width of a mask, as a share of the frames; scaled by `strength`.
-    masks
-        How many masks of each kind.
-    fill
-        As for `learners.masked_copies.masked`.
-    invert
-        Whether loud is dark.
+    The largest widths, `frequency_mask` [mel bands] and `time_mask` [share of the frames], are
+    scaled by `strength`; all else is as for `learners.masked_copies.masked`.
     """
 
     settings = (*Augmentation.settings, "frequency_mask", "time_mask", "masks", "fill", "invert")
@@ -201,15 +191,8 @@ def augmenting(
 ) -> list[Augmentation]:
     """Return the layers of augmentation that settings ask for.
 
-    Parameters
-    ----------
-    settings
-        frequency_mask, time_mask, masks, fill: of `SpecMask`; time_shift: share of `TimeShift`;
-        gain: levels of `Gain`. What is 0 has no layer.
-    strength, seed
-        Of all of them.
-    invert
-        Whether loud is dark.
+    These are frequency_mask, time_mask, masks and fill of `SpecMask`; time_shift, the share of
+    `TimeShift`; gain, the levels of `Gain`. What is 0 has no layer. `invert`: whether loud is dark.
     """
     common = {"strength": strength, "seed": seed}
     found: list[Augmentation] = []
@@ -264,19 +247,10 @@ class MixUp(keras.utils.PyDataset):
     as well as images, hence it is a data set and no layer: a model keeps its one input, and
     needs no more than a loss that takes probabilities.
 
-    Parameters
-    ----------
-    batches
-        Data set of images (n, n_mels, n_frames, 1) uint8 and labels (n,).
-    n_genres
-        Number of classes.
-    alpha
-        An image's own share is drawn from Beta(alpha, alpha), or is one minus that if this is
-        more. 0 doesn't mix, which is for validation.
-    strength
-        Scales the other image's share.
-    seed
-        What is drawn depends on it, the epoch and the batch's number alone.
+    `batches` is a data set of images (n, n_mels, n_frames, 1) uint8 and labels (n,). An image's own
+    share is drawn from Beta(alpha, alpha), or is one minus that if this is more; alpha 0 doesn't
+    mix, which is for validation. `strength` scales the other image's share. What is drawn depends
+    on the seed, the epoch and the batch's number alone.
     """
 
     def __init__(

@@ -26,13 +26,9 @@ from genreflow.limits import MAX_TRACKS
 class Model:
     """A fitted classifier that gives probabilities.
 
-    Attributes
-    ----------
-    pipeline
-        Scaler, PCA if asked for, classifier: an ordinary scikit-learn pipeline.
-    inverse_temperature
-        What decision values are multiplied with before the softmax; None if the probabilities are
-        those of the classifier itself.
+    The pipeline is an ordinary one of scikit-learn: scaler, PCA if asked for, classifier. Decision
+    values are multiplied with `inverse_temperature` before the softmax; None if the probabilities
+    are those of the classifier itself.
     """
 
     pipeline: Pipeline
@@ -46,22 +42,9 @@ class Model:
     def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the genre of each track, and the probability of every genre.
 
-        Parameters
-        ----------
-        x : (n, d) float
-            Features as they were before scaling.
-
-        Returns
-        -------
-        predicted : (n,) str
-            The classifier's own decision, which has the largest probability.
-        probabilities : (n, genres) float64
-            Rows sum to 1.
-
-        Raises
-        ------
-        GenreflowError
-            If `x` has another number of dimensions than the model was fitted on.
+        From (n, d) features as they were before scaling to the classifier's own decisions (n,),
+        which have the largest probability, and float64 (n, genres), whose rows sum to 1. It raises
+        GenreflowError if the model was fitted on another number of dimensions.
         """
         if x.ndim != 2 or x.shape[1] != self.pipeline.n_features_in_:
             raise GenreflowError(
@@ -78,17 +61,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Result:
-    """What `classify` returns.
-
-    Attributes
-    ----------
-    model
-        The best candidate, fitted on all tracks to learn from.
-    search
-        The scores of all candidates.
-    predictions
-        One row per track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
-    """
+    """The best candidate, fitted on all tracks to learn from, all scores, and its predictions."""
 
     model: Model
     search: grid_search.Search
@@ -110,14 +83,9 @@ class Result:
 def preprocessing(x: np.ndarray, *, pca: float | None = None, threads: int = 1) -> Pipeline:
     """Fit the steps before the classifier: the scaler, and PCA if asked for.
 
-    Parameters
-    ----------
-    x : (n, d) float32
-        Features of the tracks to learn from, not scaled.
-    pca
-        Share of the variance, in (0, 1), that the components kept must explain; None for no PCA.
-    threads
-        How many cores PCA takes.
+    `x` are features (n, d) float32 of the tracks to learn from, not scaled, and `pca` the share of
+    the variance, in (0, 1), that the components kept must explain; None for no PCA, which takes so
+    many threads.
     """
     if pca is None:
         return Pipeline([("scaler", StandardScaler().fit(x))])
@@ -158,14 +126,10 @@ def classify(
         One of `learners.estimators`.
     grid
         Values to try for each parameter of the classifier.
-    groups : (n,) int, or None
-        Tracks with the same number (an artist's) share a fold; None if nothing is known.
-    folds
-        Number of folds; fewer if a genre can't fill so many.
-    pca
-        Explained variance to keep, in (0, 1); None for no PCA.
-    prepared
-        What `preprocessing` gives for the tracks of `fit_on` and this `pca`, so that several
+    groups, folds
+        As for `grid_search.make_folds`.
+    pca, prepared
+        As for `preprocessing`, and what it gives for the tracks of `fit_on`, so that several
         classifiers share it; None to fit it here.
     within_folds
         Fit scaler and PCA in each fold anew to choose the parameters. If not, they are fitted once
@@ -173,10 +137,8 @@ def classify(
         say in them. The model has those fitted on all in any case.
     class_weight
         ``"balanced"`` to weigh genres by the inverse of their number of tracks.
-    threads
-        How many fits run at once.
-    progress
-        Called with the numbers of fits done and in all.
+    threads, progress
+        How many fits run at once, and what is called with the numbers of fits done and in all.
 
     Raises
     ------
@@ -240,12 +202,8 @@ def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
     the place of logits; those of LDA are logits, yet far too sure of themselves where dimensions
     are many.
 
-    Parameters
-    ----------
-    decisions : (n, genres) float64
-        Decision values of tracks that the classifier has not seen.
-    y : (n,) int
-        Genre codes.
+    `decisions`, (n, genres) float64, are those of tracks that the classifier has not seen, and `y`
+    their genre codes.
     """
     rows = np.arange(len(y))
 

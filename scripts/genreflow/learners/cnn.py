@@ -32,17 +32,13 @@ class ImageBatches(training.Batches):
     ----------
     images
         Datasets of shape (n, n_mels, n_frames), uint8, one behind another.
-    rows
-        Which of their rows to use, counted over all datasets.
-    labels : int, shape (len(rows),)
-        Class of each.
+    rows, labels
+        Which of their rows to use, counted over all datasets, and the class of each.
     memory
         Bytes that the images may take.
-    crop
-        Length of a crop [frames]; None for whole images.
-    crop_starts
-        Where crops start [frames]: each image has all of these, one behind another. None draws a
-        place for each image and epoch.
+    crop, crop_starts
+        Length of a crop [frames]; None for whole images. Where crops start [frames]: each image has
+        all of these, one behind another; None draws a place for each image and epoch.
     **settings
         batch_size, shuffle_seed: of `training.Batches`.
     """
@@ -100,21 +96,11 @@ def _read(images: Sequence[h5py.Dataset], rows: np.ndarray) -> np.ndarray:
 class SplitImages:
     """The images of a split's tracks, and the masked copies of those for training.
 
-    Attributes
-    ----------
-    datasets
-        The images of the corpus, then the copies if there are any.
-    track_ids, parts, labels, rows
-        One a track of the split: its id, its part, the number of its genre, its row in the first
-        dataset.
-    copies
-        The rows of copies, counted over both datasets, and their labels.
-    genres
-        The classes.
-    invert
-        Whether loud is dark.
-    memory
-        Bytes that the images of a part may take; what is more is read from disk.
+    `datasets` are the images of the corpus, then the copies if there are any. Each track of the
+    split has an id, a part, a label, which is the number of its genre, and a row in the first
+    dataset; `copies` are the rows of these, counted over both datasets, and their labels. `invert`
+    tells whether loud is dark, and `memory` how many bytes the images of a part may take; what is
+    more is read from disk.
     """
 
     datasets: Sequence[h5py.Dataset]
@@ -158,17 +144,9 @@ def open_split(
 ) -> Iterator[SplitImages]:
     """Open the images of a split, with columns track_id and part.
 
-    Parameters
-    ----------
-    images, copies
-        The joined log-mel images, and the joined masked copies of the split's training tracks.
-    memory_mb
-        The images of a part are held in memory up to this much [MB].
-
-    Raises
-    ------
-    GenreflowError
-        If a track of the split has no image, or what is copied is not for training.
+    `images` and `copies` are the joined log-mel images, and the joined masked copies of the split's
+    training tracks; those of a part are held in memory up to `memory_mb`. GenreflowError is raised
+    if a track of the split has no image, or what is copied is not for training.
     """
     with ExitStack() as stack:
         file = stack.enter_context(open_images(images))
@@ -245,20 +223,10 @@ def completed(variant: Mapping[str, Any], *, winner: str = "", weights: str = ""
 def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> keras.Model:
     """Build the network of a variant, not compiled.
 
-    Parameters
-    ----------
-    images
-        What it shall be trained on.
-    variant
-        Settings of the architecture; mel_bands, dynamic_range, crop_frames: what it sees of an
-        image; augment, strength and online: what changes images in training.
-    seed
-        Of the augmentation.
-
-    Raises
-    ------
-    GenreflowError
-        If images are too small for the network, or a setting doesn't fit them.
+    Of the variant it takes the settings of the architecture; mel_bands, dynamic_range, crop_frames:
+    what it sees of an image; augment, strength and online: what changes images in training, by the
+    seed. GenreflowError is raised if images are too small for the network, or a setting doesn't fit
+    them.
     """
     n_mels, n_frames = images.shape
     bands, frames = variant["mel_bands"] or n_mels, _crop(images, variant) or n_frames
@@ -313,12 +281,8 @@ def train(
 
     Parameters
     ----------
-    images
-        Of the split.
     variant
         As for `build`; learning_rate, weight_decay, schedule, warmup, label_smoothing.
-    batch_size
-        Images a step.
     class_weight
         ``none``, or ``balanced``: genres weigh the same however many tracks they have.
     seed
@@ -327,11 +291,6 @@ def train(
         Length of the schedule of the learning rate; None for `epochs`.
     **settings
         Of `learners.training.train`: monitor, patience, report, checkpoint.
-
-    Returns
-    -------
-    model : keras.Model
-    history : pandas.DataFrame
     """
     model = build(images, variant, seed=seed)
     train_on, validate_on, loss = _data(images, variant, batch_size=batch_size, seed=seed)
@@ -436,17 +395,9 @@ def fit(
 ) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame]:
     """Train a variant on a split and predict all of the split's tracks.
 
-    `images`, `split`, `copies` and `memory_mb` are as for `open_split`, the rest as for `train`.
-
-    Returns
-    -------
-    model : keras.Model
-    history, predictions : pandas.DataFrame
-
-    Raises
-    ------
-    NotPossible
-        As `learners.training.require_parts` and `learners.training.predictions`.
+    `images`, `split`, `copies` and `memory_mb` are as for `open_split`, the rest as for `train`. It
+    returns the model, its history and its predictions, and raises NotPossible as
+    `learners.training.require_parts` and `learners.training.predictions`.
     """
     with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
         opened.require_parts()

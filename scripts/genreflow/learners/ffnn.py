@@ -18,17 +18,10 @@ def build(
 ):
     """Build a feed-forward network from features (n, d) as they are to probabilities.
 
-    Parameters
-    ----------
-    scaling
-        Mean and variance of each feature on the training part, shape (d,) each: the network
-        standardises its input by them. They are constants, no parameters.
-    n_genres
-        Number of classes.
-    units
-        Units of each hidden layer (ReLU); a softmax follows.
-    l2
-        Penalty on the squared weights of every layer, without the biases.
+    It standardises its input by `scaling`, mean and variance of each feature on the training part,
+    shape (d,) each: they are constants, no parameters. A softmax follows the hidden layers of so
+    many units each (ReLU); `l2` is the penalty on the squared weights of every layer, without the
+    biases.
     """
     mean, variance = scaling
     features = keras.Input(mean.shape, name="features")
@@ -77,8 +70,6 @@ def fit(
         Columns track_id, part, genre; one row per track of `x`.
     units, l2
         As for `build`.
-    learning_rate, batch_size
-        Of Adam; tracks a step.
     seed
         Of the shuffling; `features.backend.configure` seeds the weights.
     **settings

@@ -31,17 +31,13 @@ class Learner:
         What people call all that are like it: ``Classifiers on image networks``.
     model
         The file that it leaves beside its predictions.
-    matrix, features
+    matrix, features, sets
         The feature matrix that it takes, and what people call that; "" if it takes images, or is an
-        ensemble.
-    sets
-        The feature sets behind the matrix, by name.
+        ensemble. The feature sets behind it, by name.
     classifier
         The name of the classifier of scikit-learn that is fitted; "" for others.
-    members
-        The learners that it combines.
-    how
-        How it combines them.
+    members, how
+        The learners that it combines, and how.
     is_seeded
         Whether it is trained once for every seed, with a history over epochs.
     monitor
@@ -85,14 +81,9 @@ class Learner:
 
 
 def asked_for(config: Config, sets: Mapping[str, Planned]) -> dict[str, Learner]:
-    """Return all learners that a configuration asks for, by their names.
+    """Return all learners that a complete configuration asks for, by their names.
 
-    Parameters
-    ----------
-    config
-        Complete.
-    sets
-        The feature sets of the configuration, by name.
+    `sets` are its feature sets, by name.
     """
     single = {
         one.name: one

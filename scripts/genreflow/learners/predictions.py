@@ -27,18 +27,10 @@ _MEND = "Remove the file and run the workflow again, which makes it anew."
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The predictions of one learner on one split.
+    """The predictions of one learner on one split: a predictions.csv, or what it holds.
 
-    Attributes
-    ----------
-    learner
-        For example ``cnn/simple``.
-    split
-        For example ``official``, or one fold of a cross-validation: ``cv-5x10-r1-f01``.
-    seed
-        None for a learner that has no seeds.
-    predictions
-        A predictions.csv, or what it holds.
+    The split may be one fold of a cross-validation, ``cv-5x10-r1-f01``; the seed is None for a
+    learner that has none.
     """
 
     learner: str
@@ -59,13 +51,8 @@ class Entry:
 def marked(name: str, marks: Mapping[str, str] | None) -> str:
     """Return a learner's name with what must stand by its numbers wherever they are shown.
 
-    Parameters
-    ----------
-    name
-        For example ``classify/vgg16/fc2/pca-0.90/svm-rbf``; the name of a feature matrix will do.
-    marks
-        What to say, by a part of the path: ``{"vgg16": "random weights"}`` gives
-        ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
+    `marks` are what to say, by a part of the path, of a learner or a feature matrix:
+    ``{"vgg16": "random weights"}`` gives ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
     """
     mark = mark_of(name, marks)
     return f"{name} ({mark})" if mark else name
@@ -153,17 +140,10 @@ def _checked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 class Group:
     """One learner on one split family (a cross-validation is one).
 
-    Attributes
-    ----------
-    learner, split
-        Their names.
-    genres
-        In the order of the files.
-    rows
-        A row for each seed, repeat, fold and track: track_id, part, genre, predicted, seed,
-        repeat, fold; correct (bool); confidence, the largest probability; loss, minus the
-        logarithm of the true genre's probability; margin, this probability less the largest of
-        another genre; and top2 (bool), whether it is one of the two largest.
+    Genres are in the order of the files. There is a row for each seed, repeat, fold and track:
+    track_id, part, genre, predicted, seed, repeat, fold; correct (bool); confidence, the largest
+    probability; loss, minus the logarithm of the true genre's probability; margin, this probability
+    less the largest of another genre; and top2 (bool), whether it is one of the two largest.
     """
 
     learner: str
@@ -185,16 +165,8 @@ class Group:
 def groups(entries: Iterable[Entry]) -> Iterator[Group]:
     """Gather what belongs together and read it, one group after the other to spare memory.
 
-    Parameters
-    ----------
-    entries
-        Predictions of any learners, splits and seeds. The folds of a cross-validation must
-        all be there.
-
-    Yields
-    ------
-    Group
-        Sorted by split, then learner. None for those that `unmade` gives a reason for.
+    The folds of a cross-validation must all be there. Groups are sorted by split, then learner;
+    there is none for those that `unmade` gives a reason for.
 
     Raises
     ------

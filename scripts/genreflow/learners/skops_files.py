@@ -36,13 +36,8 @@ def write(content: Mapping[str, Any], path: str | Path) -> None:
 def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     """Read what `write` wrote.
 
-    Parameters
-    ----------
-    path
-        The file.
-    build
-        Turns the named objects into what is returned. It raises LookupError, ValueError or
-        TypeError if they aren't what it expects.
+    `build` turns the named objects into what is returned. It raises LookupError, ValueError or
+    TypeError if they aren't what it expects.
 
     Raises
     ------
