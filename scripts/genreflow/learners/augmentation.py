@@ -25,16 +25,9 @@ class _ImageLayer(layers.Layer):
     They belong in front of all others, and give numbers of their own precision.
     """
 
-    settings: tuple[str, ...] = ()
-    """What it is made with, and attributes of it."""
-
     def compute_output_shape(self, shape: tuple) -> tuple:
         """Return the shape of the images."""
         return shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {**super().get_config(), **{name: getattr(self, name) for name in self.settings}}
 
 
 class Augmentation(_ImageLayer, ABC):
@@ -43,8 +36,6 @@ class Augmentation(_ImageLayer, ABC):
     `strength` scales what the layer does, from 0 (nothing) to 1; `seed` is that of what it draws.
     Layers of different kinds draw differently from the same seed.
     """
-
-    settings = ("strength", "seed")
 
     def __init__(self, *, strength: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -76,8 +67,6 @@ class SpecMask(Augmentation):
     The largest widths, `frequency_mask` [mel bands] and `time_mask` [share of the frames], are
     scaled by `strength`; all else is as for `learners.masked_copies.masked`.
     """
-
-    settings = (*Augmentation.settings, "frequency_mask", "time_mask", "masks", "fill", "invert")
 
     def __init__(
         self,
@@ -127,8 +116,6 @@ class TimeShift(Augmentation):
     `strength`.
     """
 
-    settings = (*Augmentation.settings, "share")
-
     def __init__(self, *, share: float = 0.5, **kwargs: Any):
         super().__init__(**kwargs)
         self.share = share
@@ -150,8 +137,6 @@ class Gain(Augmentation):
     clip's range is 80 dB]; it is scaled by `strength`.
     """
 
-    settings = (*Augmentation.settings, "levels")
-
     def __init__(self, *, levels: float = 20.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.levels = levels
@@ -172,8 +157,6 @@ class DynamicRange(_ImageLayer):
 
     `share` is that part of the range, in (0, 1], and `invert` whether loud is dark.
     """
-
-    settings = ("share", "invert")
 
     def __init__(self, *, share: float, invert: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
