@@ -1,6 +1,5 @@
 """How long predictions take, by a clock that goes on by a second each time it is looked at."""
 
-import dataclasses
 import itertools
 import math
 
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 from genreflow.bundle import latency
 from genreflow.evaluation import metrics
-from made.trained_corpus import JOINED, LEARNERS, LOGISTIC, MEMBERS, SINGLE
+from made.trained_corpus import LEARNERS, LOGISTIC, MEMBERS, SINGLE
 
 JOINT = "classify/joined/all/all/svm-rbf"
 STEPS = {
@@ -87,15 +86,6 @@ def test_parameters_are_those_that_were_learned(timed, corpus):
     # Of hand-crafted features that says nothing.
     for name in (LOGISTIC, JOINT):
         assert pd.isna(counts[name])
-
-
-def test_parameters_of_two_networks_add_up(corpus):
-    (joint,) = corpus.models(JOINT)
-    images = [part for part in joint.features if part.kind == "keras"]
-    assert [part.name for part in images] == [one.split("/")[0] for one in (JOINED[0], JOINED[2])]
-    # Two cuts of one network count once.
-    twice = dataclasses.replace(joint, features=(*images, images[0]))
-    assert latency._parameters(twice) == 2 * (5 * 5 * 3 + 3)
 
 
 def test_the_comparison_gets_medians_from_decoded_clips(timed):

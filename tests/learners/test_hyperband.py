@@ -1,7 +1,6 @@
 """Hyperband: which trials there are, that none is run twice, and what a search depends on."""
 
 import json
-import math
 import shutil
 
 import keras
@@ -40,30 +39,6 @@ def hyperband(run, *, seed=0, **settings):
     return search.hyperband(SPACE, run, seed=seed, **{**STUDY, **settings})
 
 
-def sizes(max_epochs, factor):
-    """Return the trials of each bracket and round after Li et al., with keras-tuner's rounding."""
-    brackets = int(math.log(max_epochs, factor)) + 1
-    whole = math.ceil(1 + math.log(max_epochs, factor))
-    return {
-        (bracket, number): (
-            math.ceil(whole / (bracket + 1) * factor ** (bracket - number)),
-            math.ceil(max_epochs / factor ** (bracket - number)),
-        )
-        for bracket in range(brackets)
-        for number in range(bracket + 1)
-    }
-
-
-@pytest.mark.parametrize(("max_epochs", "factor"), [(10, 3), (4, 3), (9, 2)])
-def test_the_trials_are_those_of_hyperband(max_epochs, factor):
-    table = hyperband(Scores(), max_epochs=max_epochs, factor=factor)
-    found = table.groupby(["bracket", "round"])["epochs"].agg(["size", "max", "min"])
-    expected = sizes(max_epochs, factor)
-    assert set(found.index) == set(expected)
-    for place, (size, epochs) in expected.items():
-        assert tuple(found.loc[place]) == (size, epochs, epochs)
-
-
 def test_the_best_of_a_round_go_on_where_they_ended():
     table = hyperband(Scores()).set_index("trial")
     promoted = table[table["continues"].notna()]
@@ -78,16 +53,6 @@ def test_the_best_of_a_round_go_on_where_they_ended():
         left = before.drop(group["continues"])
         assert before.loc[group["continues"], "score"].min() >= left["score"].max()
     assert (table.loc[table["continues"].isna(), "initial_epoch"] == 0).all()
-
-
-def test_a_loss_is_minimised():
-    run = Scores(lambda trial: trial.parameters["learning_rate"])
-    table = hyperband(run, objective="val_loss")
-    longest = table[table["epochs"] == 10]
-    assert longest.loc[longest["bracket"] == 2, "learning_rate"].max() == 0.001
-    assert search.best(table, objective="val_loss", names=["learning_rate"]) == {
-        "learning_rate": 0.001
-    }
 
 
 def test_the_search_follows_from_its_seed():

@@ -18,13 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genreflow.bundle.description import (
-    FORMAT,
-    Audit,
-    BundledModel,
-    Description,
-    parse,
-)
+from genreflow.bundle.description import FORMAT, Audit, BundledModel, Description, parse
 from genreflow.errors import GenreflowError
 from genreflow.features import shards
 from genreflow.features.feature_set import SOURCE, Part
@@ -38,19 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGES = (
-    "genreflow",
-    "h5py",
-    "imageio-ffmpeg",
-    "keras",
-    "librosa",
-    "numpy",
-    "openvino",
-    "scikit-learn",
-    "scipy",
-    "skops",
-    "soundfile",
-    "soxr",
-    "tensorflow",
+    *("genreflow", "h5py", "imageio-ffmpeg", "keras", "librosa", "numpy", "openvino"),
+    *("scikit-learn", "scipy", "skops", "soundfile", "soxr", "tensorflow"),
 )
 """Whose versions a bundle names: those that numbers depend on."""
 
@@ -63,13 +46,7 @@ _LEARNED_NOTHING = (
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle(Description):
-    """What `read` knows of a bundle.
-
-    Attributes
-    ----------
-    folder
-        Where it is.
-    """
+    """What `read` knows of a bundle, and the folder where it is."""
 
     folder: Path
 

@@ -64,14 +64,8 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 class Audit:
     """Which audio can't be used.
 
-    Attributes
-    ----------
-    min_duration
-        What is shorter [s].
-    silence_level
-        A tenth of a second below this level is silent [dB of full scale, RMS].
-    min_sounding
-        What has a smaller share that sounds is silent.
+    What is shorter than `min_duration` [s], and what has a smaller share that sounds than
+    `min_sounding`: a tenth of a second below `silence_level` [dB of full scale, RMS] is silent.
     """
 
     min_duration: Annotated[float, Field(ge=0, le=3600)]
@@ -119,16 +113,9 @@ _Part = Annotated[_Strict, AfterValidator(_of_its_kind)]
 class BundledModel:
     """A model of a bundle.
 
-    Attributes
-    ----------
-    learner
-        Its name; the seeds of one learner share it.
-    file
-        Within the bundle.
-    features
-        What it takes, side by side; empty for a network that takes images.
-    crop_frames, crops
-        Length and number of the crops that a network of images predicts by; 0 for whole images.
+    The seeds of one learner share its name. The file lies within the bundle; features are what it
+    takes, side by side, empty for a network that takes images, which predicts by so many `crops`
+    of a length of `crop_frames`; 0 for whole images.
     """
 
     learner: _Text

@@ -149,7 +149,8 @@ def predict_files(
     for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
         try:
             one = predictor.of_clips(path, clips())
-            said = f"{_first_two(one)} ({_many(len(one.starts))})"
+            count = len(one.starts)
+            said = f"{_first_two(one)} ({count} window{'s' * (count > 1)})"
         except GenreflowError as error:
             said = escaped(str(error))
             one = Prediction.without(str(path), predictor.bundle.genres, said)
@@ -164,7 +165,3 @@ def _first_two(one: Prediction) -> str:
     shown = zip(one.best[:2], shares, strict=False)
     said = ", ".join(f"{genre} {share:.{DIGITS}f}" for genre, share in shown)
     return f"unsure: {said}" if one.unsure else said
-
-
-def _many(count: int) -> str:
-    return f"{count} window{'s' if count > 1 else ''}"

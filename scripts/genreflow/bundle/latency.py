@@ -281,10 +281,10 @@ def to_markdown(
         name=[(titles or {}).get(name, name) for name in table["name"]],
     )
     blocks = [
-        f"One clip at a time on {first['processor']}, {_many(first['threads'], 'thread')}: median "
-        f"(95th percentile) of {first['clips']} clips, after {WARM_UP} to warm up. Together: all "
-        "of them at once. The study's times are of its own machine, from features or images to "
-        "the prediction, or to the features of a backbone.",
+        f"One clip at a time on {first['processor']}, {markdown.many(first['threads'], 'thread')}: "
+        f"median (95th percentile) of {first['clips']} clips, after {WARM_UP} to warm up. "
+        "Together: all of them at once. The study's times are of its own machine, from features or "
+        "images to the prediction, or to the features of a backbone.",
         "## Steps",
         markdown.table(_shown(table[table["step"].isin(["decode", "features"])]), _STEPS),
         "## Learners",
@@ -292,10 +292,6 @@ def to_markdown(
     ]
     blocks += [f"*{markdown.escape(note)}*"] if note else []
     return "\n\n".join(blocks) + "\n"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count > 1 else ''}"
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:

@@ -41,17 +41,10 @@ BATCH = 16
 class Clips:
     """The windows of a file as feature sets and models take them.
 
-    Attributes
-    ----------
-    starts, ends, counts : (windows,) float64
-        Of each window, and how much of the file it stands for [s].
-    needed
-        What is needed of each window, by what feature sets call it.
-    features
-        By what `set_key` gives for a feature set without a network: its features of the windows, by
-        output. They need no model, so that other processes compute them.
-    seconds
-        Length of the file.
+    Starts, ends and counts, float64 (windows,), are of each window, and how much of the file it
+    stands for [s]. `needed` is what is needed of each, by what feature sets call it; `features` are
+    those of feature sets without a network, by `set_key` and output: they need no model, so that
+    other processes compute them. `seconds` is the length of the file.
     """
 
     starts: np.ndarray
@@ -223,19 +216,9 @@ def _tried(part: Part, bundle: bundles.Bundle, threads: int) -> FeatureSet:
 class Predictor:
     """A bundle that is loaded and ready.
 
-    If the bundle `uses_keras`, call `features.backend.configure` before.
-
-    Parameters
-    ----------
-    bundle
-        Its folder, or what `bundle.bundles.read` returned.
-    threads
-        Processor threads for the networks whose outputs are features.
-
-    Raises
-    ------
-    GenreflowError
-        If the bundle is damaged, or a member of it isn't what it should be or would run code.
+    It may be given by its folder. If it `uses_keras`, call `features.backend.configure` before; the
+    threads are for the networks whose outputs are features. GenreflowError is raised if it is
+    damaged, or a member of it isn't what it should be or would run code.
     """
 
     def __init__(self, bundle: bundles.Bundle | str | Path, *, threads: int = 1):
@@ -263,19 +246,9 @@ class Predictor:
     ) -> Prediction:
         """Predict the genre of a file.
 
-        Parameters
-        ----------
-        path
-            Any format that ffmpeg reads.
-        hop
-            From window to window [s]; None for the length of a clip.
-        whole
-            Look at the whole file; if not, at its first clip, as the corpus's tracks were.
-
-        Raises
-        ------
-        GenreflowError
-            If the file can't be decoded, is too short or silent.
+        Windows are a hop apart [s], by default as long as a clip. If not at the `whole` file, it
+        looks at its first clip, as the corpus's tracks were. GenreflowError is raised if the file
+        can't be decoded, is too short or silent.
         """
         return self.of_clips(path, prepare(self.bundle, path, hop=hop, whole=whole))
 

@@ -33,6 +33,11 @@ def milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:,.0f}" if seconds >= 0.0005 else "< 1"
 
 
+def many(count: float, what: str) -> str:
+    """Count things in words: ``1 test track``, ``1,200 test tracks``."""
+    return f"{count:,.0f} {what}" + ("s" if count != 1 else "")
+
+
 def table(rows: pd.DataFrame, columns: Columns) -> str:
     """Write a table.
 

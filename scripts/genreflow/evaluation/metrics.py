@@ -135,8 +135,8 @@ def comparison(
 
     Parameters
     ----------
-    entries
-        As for `learners.predictions.groups`.
+    entries, marks
+        As for `learners.predictions.groups`, and for `marked` there, which names go through.
     fma_small
         Whether the corpus is FMA small, on which the study's numbers were measured.
     manifest
@@ -144,8 +144,6 @@ def comparison(
         leaves all artists unknown.
     chosen
         Split and learner of what is used for predictions, if that is known.
-    marks
-        As for `learners.predictions.marked`, which the learners' names go through.
     parameters, latency_seconds, left_out
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.

@@ -54,8 +54,8 @@ class ImageBatches(training.Batches):
         crop_starts: Sequence[int] | None = None,
         **settings: Any,
     ):
-        super().__init__(labels, workers=1, max_queue_size=4, **settings)
-        self._images, self._rows = images, np.asarray(rows)
+        super().__init__(images, labels, workers=1, max_queue_size=4, **settings)
+        self._rows = np.asarray(rows)
         fits = len(rows) * int(np.prod(images[0].shape[1:])) <= memory
         self._held = _read(images, self._rows) if fits else None
         self._crop, self._crop_starts = crop, crop_starts
@@ -63,7 +63,7 @@ class ImageBatches(training.Batches):
     def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
         """Return images (n or n x crops, n_mels, n_frames or crop, 1) uint8."""
         held = self._held
-        images = held[rows] if held is not None else _read(self._images, self._rows[rows])
+        images = held[rows] if held is not None else _read(self._x, self._rows[rows])
         return self._cropped(images, index)[..., np.newaxis]
 
     def _cropped(self, images: np.ndarray, index: int) -> np.ndarray:

@@ -37,18 +37,6 @@ def build(
     return keras.Model(features, genre, name="ffnn")
 
 
-class FeatureBatches(training.Batches):
-    """Batches of features (n, d) and labels (n,)."""
-
-    def __init__(self, x: np.ndarray, labels: np.ndarray, **settings: Any):
-        super().__init__(labels, **settings)
-        self._x = x
-
-    def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
-        """Return the features of some rows."""
-        return self._x[rows]
-
-
 def fit(
     x: np.ndarray,
     split: pd.DataFrame,
@@ -93,9 +81,9 @@ def fit(
     parts = split["part"].to_numpy()
     training.require_parts(parts, split["genre"].to_numpy())
 
-    def batches(part: str, shuffle_seed: int | None = None) -> FeatureBatches:
+    def batches(part: str, shuffle_seed: int | None = None) -> training.Batches:
         of_part = parts == part
-        return FeatureBatches(
+        return training.Batches(
             x[of_part], labels[of_part], batch_size=batch_size, shuffle_seed=shuffle_seed
         )
 

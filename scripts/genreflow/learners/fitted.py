@@ -53,6 +53,12 @@ def columns(genres: int) -> int:
     return 1 if genres == 2 else genres
 
 
+def linear(genres: int, dimensions: int) -> dict[str, Any]:
+    """Return what a linear classifier predicts by."""
+    rows = columns(genres)
+    return {"coef_": (rows, dimensions), "intercept_": (rows,)}
+
+
 def rebuilt(
     found: Any,
     new: Any,

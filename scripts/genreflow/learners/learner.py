@@ -23,14 +23,12 @@ class Learner:
 
     Attributes
     ----------
-    name
-        Its folder below a split: ``cnn/simple``, ``classify/vgg16/fc2/pca-0.90/svm-rbf``.
-    title
-        What people call it: ``RBF SVM on VGG16 fc2, PCA 90 %``.
-    kind
-        What people call all that are like it: ``Classifiers on image networks``.
-    model
-        The file that it leaves beside its predictions.
+    name, model
+        Its folder below a split, ``classify/vgg16/fc2/pca-0.90/svm-rbf``, and the file that it
+        leaves there.
+    title, kind
+        What people call it, ``RBF SVM on VGG16 fc2, PCA 90 %``, and all that are like it,
+        ``Classifiers on image networks``.
     matrix, features, sets
         The feature matrix that it takes, and what people call that; "" if it takes images, or is an
         ensemble. The feature sets behind it, by name.
@@ -38,18 +36,15 @@ class Learner:
         The name of the classifier of scikit-learn that is fitted; "" for others.
     members, how
         The learners that it combines, and how.
-    is_seeded
-        Whether it is trained once for every seed, with a history over epochs.
-    monitor
-        What early stopping watches; "" if nothing does.
-    prediction
-        What prediction must know beside the model: the crops of a network of images.
-    downloads
-        The files that it needs and that are downloaded.
-    is_random
-        Whether it rests on a network that has learned nothing.
-    learns_from_validation
-        Whether validation can tell nothing about it.
+    is_seeded, monitor
+        Whether it is trained once for every seed, with a history over epochs, and what early
+        stopping watches; "" if nothing does.
+    prediction, downloads
+        What prediction must know beside the model, the crops of a network of images; and the files
+        that it needs and that are downloaded.
+    is_random, learns_from_validation
+        Whether it rests on a network that has learned nothing, and whether validation can tell
+        nothing about it.
     """
 
     name: str

@@ -67,11 +67,8 @@ def mark_of(name: str, marks: Mapping[str, str] | None) -> str:
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read a predictions.csv, one row per track, and check it.
 
-    Returns
-    -------
-    pandas.DataFrame
-        The columns `LABELS` as text (so that id 000002 stays what it is), then one ``p_GENRE``
-        a genre as float64.
+    It has the columns `LABELS` as text (so that id 000002 stays what it is), then one ``p_GENRE`` a
+    genre as float64.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,8 +39,8 @@ def require_parts(parts: np.ndarray, genres: np.ndarray) -> None:
         raise NotPossible(f"genre {lacking[0]!r} has no track in the training part to learn from")
 
 
-class Batches(keras.utils.PyDataset, ABC):
-    """Batches of inputs and labels; the order of a shuffled epoch follows from seed and epoch.
+class Batches(keras.utils.PyDataset):
+    """Batches of inputs `x` and labels; the order of a shuffled epoch follows from seed and epoch.
 
     `labels` are the class of each row, and `workers` settings of `keras.utils.PyDataset`; a
     `shuffle_seed` of None keeps the order.
@@ -49,6 +48,7 @@ class Batches(keras.utils.PyDataset, ABC):
 
     def __init__(
         self,
+        x: Any,
         labels: np.ndarray,
         *,
         batch_size: int,
@@ -56,7 +56,8 @@ class Batches(keras.utils.PyDataset, ABC):
         **workers: int,
     ):
         super().__init__(**workers)
-        self._labels, self._batch_size, self._seed = np.asarray(labels), batch_size, shuffle_seed
+        self._x, self._labels = x, np.asarray(labels)
+        self._batch_size, self._seed = batch_size, shuffle_seed
         self._epoch = -1
         self.on_epoch_end()
 
@@ -76,9 +77,9 @@ class Batches(keras.utils.PyDataset, ABC):
         if self._seed is not None:
             self._order = np.random.default_rng([self._seed, self._epoch]).permutation(self._order)
 
-    @abstractmethod
     def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
         """Return the inputs of some rows, those of the batch `index`."""
+        return self._x[rows]
 
 
 class Checkpoint:

@@ -29,11 +29,11 @@ _CAPTIONS = {
 _TIMES = ("median", "p95", "model", "clip", "clip_95th_percentile", "file")
 
 _ALIKE = {
-    "tracks": lambda count: _many(count, "test track"),
-    "groups": lambda count: _many(count, "artist"),
+    "tracks": lambda count: markdown.many(count, "test track"),
+    "groups": lambda count: markdown.many(count, "artist"),
     "baseline": lambda share: f"chance {100 * share:.1f} %",
-    "folds": lambda count: _many(count, "fold"),
-    "seeds": lambda count: _many(count, "seed"),
+    "folds": lambda count: markdown.many(count, "fold"),
+    "seeds": lambda count: markdown.many(count, "seed"),
     "interval": "95 % intervals: {}".format,
 }
 """What is said once above the ranking where it is the same for all learners."""
@@ -96,10 +96,6 @@ def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
     ]
     write = {"milliseconds": milliseconds, "parameters": lambda count: Cell(f"{count:,.0f}", count)}
     return table(shown[kept], caption="All learners, by test accuracy", write=write)
-
-
-def _many(count: float, what: str) -> str:
-    return f"{count:,.0f} {what}" + ("s" if count != 1 else "")
 
 
 def _differs(column: pd.Series) -> bool:
