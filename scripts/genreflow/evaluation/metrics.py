@@ -1,27 +1,18 @@
 """How well each learner does, from the predictions.csv files and the corpus's list of tracks.
 
-The numbers, and what they mean:
+docs/numbers.md says what each number means. What it takes to make them:
 
 - A *run* is one seed on one repeat of a cross-validation (on a split that is no
   cross-validation: one seed). The folds of a run are pooled before anything is counted, so
   that each track is tested exactly once in it; whatever a run yields is then averaged over runs.
-- The 95 % interval of the test accuracy is that of `evaluation.uncertainty`, for the mean accuracy
-  over runs as if it were counted once on the distinct test tracks: of their artists where these
-  are known, else Wilson's. Seeds and repeats test the same tracks again and so never make the
-  interval narrower. It speaks of other tracks, not of other trainings: for those see the
-  standard deviations over seeds, folds and repeats (ddof 1).
-- The log loss is the mean of minus the natural logarithm of the true genre's probability, which
-  is taken for no less than the float64 epsilon (2.2e-16), as scikit-learn does.
-- Where genres lie below others, top-genre accuracy is the share of tracks that are given a genre
-  below the same one as theirs.
-- Top-2 accuracy is the share of tracks whose genre has one of the two largest probabilities.
-- The expected calibration error is that of `evaluation.calibration`. It is taken over the
-  predictions of all runs together, as the reliability diagram shows them.
-- The baseline is what naming the most frequent genre of the test part each time would get.
+- The interval is that of `evaluation.uncertainty`, for the mean accuracy over runs as if it were
+  counted once on the distinct test tracks. It speaks of other tracks, not of other trainings: for
+  those see the standard deviations over seeds, folds and repeats (ddof 1).
+- The true genre's probability is taken for no less than the float64 epsilon (2.2e-16) in the log
+  loss, as by scikit-learn.
+- The expected calibration error is taken over the predictions of all runs together.
 - A learner that couldn't be made (`runtime.outcomes`), or that was left out beforehand, has a row
   with the reason and no numbers, and none in any other table.
-- One learner is called better than another only where the tests of `evaluation.significance` say
-  so; that two intervals don't overlap is no such test.
 """
 
 from collections.abc import Iterable, Mapping
@@ -157,19 +148,10 @@ def comparison(
     -------
     pandas.DataFrame
         One row per learner and split (a cross-validation is one split), sorted by split, then
-        falling test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks,
-        groups (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their
-        artists, NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over
-        runs); test_low, test_high (95 % interval), interval (its method, as `uncertainty.method`
-        calls it); chosen (whether it is used for predictions); learns_from_validation (whether
-        validation can tell nothing about it); seed_sd, fold_sd, repeat_sd
-        (standard deviation of the test accuracy) and fold_mean (its mean over the folds of all
-        repeats, each counting the same), NaN where there is one only; macro_f1, log_loss [nat],
-        top2_accuracy, top_genre_accuracy (NaN without `tops`), calibration_error (of the test
-        part); baseline; parameters and latency_seconds, NA where not given; with `fma_small`
-        published, the study's test accuracy on this very split, or NaN; last reason, why a learner
-        couldn't be made: it comes after the others of its split, and has NA everywhere else. All
-        shares between 0 and 1.
+        falling test accuracy, with the columns that docs/numbers.md has for comparison.csv. All
+        shares are between 0 and 1. Standard deviations are NaN where there is one only, numbers of
+        artists NA if they are unknown; published is there with `fma_small`. A learner that couldn't
+        be made comes after the others of its split, and has NA everywhere but in reason.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import open_images
-from genreflow.learners import architectures, augmentation, training
+from genreflow.learners import architectures, augmentation, prediction_table, training
 from genreflow.runtime import outcomes
 
 
@@ -118,9 +118,14 @@ class SplitImages:
         """Height and width of an image."""
         return self.datasets[0].shape[1:]
 
+    @property
+    def genre_of_each(self) -> np.ndarray:
+        """The genre of each track."""
+        return np.array(self.genres, dtype=object)[self.labels]
+
     def require_parts(self) -> None:
         """Raise NotPossible unless a network can be trained, as `training.require_parts`."""
-        training.require_parts(self.parts, np.array(self.genres)[self.labels])
+        training.require_parts(self.parts, self.genre_of_each)
 
     def batches(
         self, parts: Sequence[str], *, batch_size: int, copies: bool = False, **settings: Any
@@ -358,12 +363,12 @@ def predict(
         crop_starts=starts,
     )
     predicted = model.predict(batches, verbose=0)
-    return training.predictions(
+    return prediction_table.make(
         predicted.reshape(len(images.labels), len(starts), -1).mean(axis=1),
         track_ids=images.track_ids,
         parts=images.parts,
-        labels=images.labels,
-        genres=images.genres,
+        genres=images.genre_of_each,
+        names=images.genres,
     )
 
 
@@ -397,7 +402,7 @@ def fit(
 
     `images`, `split`, `copies` and `memory_mb` are as for `open_split`, the rest as for `train`. It
     returns the model, its history and its predictions, and raises NotPossible as
-    `learners.training.require_parts` and `learners.training.predictions`.
+    `learners.training.require_parts` and `learners.prediction_table.make`.
     """
     with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
         opened.require_parts()

@@ -10,7 +10,7 @@ from keras import layers
 from sklearn.preprocessing import StandardScaler
 
 from genreflow.corpus.tracks import PARTS
-from genreflow.learners import training
+from genreflow.learners import prediction_table, training
 
 
 def build(
@@ -74,7 +74,7 @@ def fit(
     Raises
     ------
     NotPossible
-        As `learners.training.require_parts` and `learners.training.predictions`.
+        As `learners.training.require_parts` and `learners.prediction_table.make`.
     """
     genres = sorted(set(split["genre"]))
     labels = np.searchsorted(genres, split["genre"].to_numpy(dtype=str))
@@ -98,12 +98,12 @@ def fit(
         **settings,
     )
     scores = [(part, *model.evaluate(batches(part), verbose=0)) for part in PARTS]
-    predictions = training.predictions(
+    predictions = prediction_table.make(
         model.predict(x, batch_size=batch_size, verbose=0),
         track_ids=split["track_id"].to_numpy(),
         parts=parts,
-        labels=labels,
-        genres=genres,
+        genres=split["genre"].to_numpy(),
+        names=genres,
     )
     scores = pd.DataFrame(scores, columns=["part", "loss", "accuracy"])
     return model, history, predictions, scores.assign(parameters=model.count_params())

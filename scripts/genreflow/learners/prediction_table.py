@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from genreflow.errors import NotPossible
+
 
 def make(
     probabilities: np.ndarray,
@@ -21,8 +23,14 @@ def make(
     """Put a learner's probabilities into the form of predictions.csv, one row per track.
 
     Probabilities have a column for each of the genres' `names`, and rows that sum to 1. `predicted`
-    is the learner's decision; None for the genre of the largest probability.
+    is the learner's decision; None for the genre of the largest probability. NotPossible is raised
+    if a probability isn't finite.
     """
+    if not np.isfinite(probabilities).all():
+        raise NotPossible(
+            "the training diverged, so that probabilities are not finite: a lower learning rate may"
+            " help"
+        )
     if predicted is None:
         predicted = np.asarray(names, dtype=object)[probabilities.argmax(axis=1)]
     table = pd.DataFrame(

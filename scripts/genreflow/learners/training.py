@@ -12,7 +12,6 @@ import pandas as pd
 
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
-from genreflow.learners import prediction_table
 from genreflow.runtime.files import atomic
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
@@ -286,25 +285,3 @@ def save(model: keras.Model, path: str | Path) -> None:
     """Save a model as ``.keras``."""
     with atomic(path) as part:
         model.save(part)
-
-
-def predictions(
-    probabilities: np.ndarray, *, labels: np.ndarray, genres: list[str], **tracks: np.ndarray
-) -> pd.DataFrame:
-    """Put a network's probabilities into the table that every learner ends in.
-
-    Labels are the index of the true genre in `genres`, the columns of the probabilities; `tracks`
-    are track_ids and parts, as for `learners.prediction_table.make`. NotPossible is raised if a
-    probability isn't finite, for the training diverged.
-    """
-    if not np.isfinite(probabilities).all():
-        raise NotPossible(
-            "the training diverged, so that probabilities are not finite: a lower learning rate may"
-            " help"
-        )
-    return prediction_table.make(
-        probabilities,
-        genres=np.asarray(genres, dtype=object)[labels],
-        names=genres,
-        **tracks,
-    )
