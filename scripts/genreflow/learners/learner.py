@@ -108,50 +108,36 @@ def _cnns(config: Config) -> Iterator[Learner]:
         )
 
 
-@dataclass(frozen=True)
-class _Matrix:
-    """A feature matrix: what people call it and its kind, and the feature sets behind it."""
-
-    name: str
-    title: str
-    kind: str
-    sets: Mapping[str, Planned]
-
-    @property
-    def taken(self) -> dict[str, Any]:
-        """What a learner says of it."""
-        return {
-            "matrix": self.name,
-            "features": self.title,
-            "sets": list(self.sets),
-            "downloads": [file for one in self.sets.values() for file in one.downloads],
-            "is_random": any(one.is_random for one in self.sets.values()),
-        }
-
-
-def _matrices(config: Config, sets: Mapping[str, Planned]) -> dict[str, _Matrix]:
-    """Return the feature matrices that there are, by their names."""
+def _matrices(config: Config, sets: Mapping[str, Planned]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return by name the kind of each feature matrix, and what a learner says of it."""
     owners = {matrix: name for name, one in sets.items() for matrix in one.matrices}
     titles = {matrix: title for one in sets.values() for matrix, title in one.titles.items()}
-    single = {
-        matrix: _Matrix(matrix, titles[matrix], sets[name].feature_set.plural, {name: sets[name]})
-        for matrix, name in owners.items()
+
+    def taken(name: str, title: str, own: Sequence[str]) -> dict[str, Any]:
+        behind = [sets[one] for one in own]
+        return {
+            "matrix": name,
+            "features": title,
+            "sets": own,
+            "downloads": [file for one in behind for file in one.downloads],
+            "is_random": any(one.is_random for one in behind),
+        }
+
+    found = {
+        name: (sets[own].feature_set.plural, taken(name, titles[name], [own]))
+        for name, own in owners.items()
     }
-    joined = {
-        f"joined/{name}": _Matrix(
-            f"joined/{name}",
-            " + ".join(titles[part] for part in parts),
-            "joined features",
-            {owners[part]: sets[owners[part]] for part in parts},
-        )
-        for name, parts in config["transfer"]["joined"].items()
-    }
-    return single | joined
+    for joined, parts in config["transfer"]["joined"].items():
+        name, title = f"joined/{joined}", " + ".join(titles[part] for part in parts)
+        own = list(dict.fromkeys(owners[part] for part in parts))
+        found[name] = "joined features", taken(name, title, own)
+    return found
 
 
 def _feed_forward(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
     matrices = _matrices(config, sets)
     for name in config["ffnn"]["features"]:
+        _, taken = matrices[name]
         # As the study calls them, which knows no other features.
         place = "ffnn" if name == "handcrafted" else f"ffnn/{name}"
         for units in config["ffnn"]["units"]:
@@ -161,9 +147,9 @@ def _feed_forward(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learn
                 NETWORK,
                 is_seeded=True,
                 monitor=config["ffnn"]["monitor"],
-                title=f"Feed-forward network {shape} on {matrices[name].title}",
+                title=f"Feed-forward network {shape} on {taken['features']}",
                 kind="Feed-forward networks",
-                **matrices[name].taken,
+                **taken,
             )
 
 
@@ -177,8 +163,8 @@ def pca_name(share: float | str) -> str:
 def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
     matrices, known = _matrices(config, sets), estimators.known()
     for name, shares in config["classify"]["features"].items():
-        matrix = matrices[name]
-        transferred = config["transfer"]["backbones"].keys() & matrix.sets.keys()
+        kind, taken = matrices[name]
+        transferred = config["transfer"]["backbones"].keys() & set(taken["sets"])
         section = "transfer" if transferred else "classify"
         for share in shares:
             reduced = "" if share == "all" else f", PCA {100 * share:g} %"
@@ -188,9 +174,9 @@ def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learne
                     CLASSIFIER,
                     classifier=classifier,
                     learns_from_validation="validation" in config["classify"]["fit_on"],
-                    title=f"{known[classifier].TITLE} on {matrix.title}{reduced}",
-                    kind=f"Classifiers on {matrix.kind}",
-                    **matrix.taken,
+                    title=f"{known[classifier].TITLE} on {taken['features']}{reduced}",
+                    kind=f"Classifiers on {kind}",
+                    **taken,
                 )
 
 

@@ -8,6 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from genreflow.audio.audit import describe_length
 from genreflow.corpus import groups
+from genreflow.evaluation import verdict
 
 MUCH = 0.1
 """A larger share of images that is repetition is worth a line."""
@@ -27,7 +28,9 @@ def counted(
     trained with seeds; `parts` has track_id, part and split (the fold) by the name of each split or
     cross-validation; `tracks` is the manifest, and `length` what `audio.audit.clip_length` found.
     """
-    found = [*_few_tracks(made), *_shared(parts, tracks)]
+    easier = (verdict.easier(rows) for _, rows in made.groupby("split"))
+    found = [said.strip() for said in easier if said]
+    found += [*_few_tracks(made), *_shared(parts, tracks)]
     count = made.groupby("split").size().max() if len(made) else 0
     if count > 1:
         found.append(

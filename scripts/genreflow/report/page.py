@@ -16,7 +16,7 @@ import pandas as pd
 
 from genreflow import split_names
 from genreflow.errors import GenreflowError
-from genreflow.evaluation import costs, metrics, verdict
+from genreflow.evaluation import costs, metrics
 from genreflow.evaluation.ranking import by_validation
 from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
@@ -203,19 +203,10 @@ def _limits(
 ) -> list[str]:
     """Count what the numbers don't say."""
     seeded = any(entry.seed is not None for own in entries.values() for entry in own)
-    length = files.find(files.layout.clip_length)
+    path = files.find(files.layout.clip_length)
+    length = json.loads(path.read_text()) if path else None
     made = metrics.made(comparison)
-    easier = (verdict.easier(rows) for _, rows in made.groupby("split"))
-    return [
-        *(said.strip() for said in easier if said),
-        *report_limits.counted(
-            made,
-            parts,
-            tracks,
-            seeded=seeded,
-            length=json.loads(length.read_text()) if length else None,
-        ),
-    ]
+    return report_limits.counted(made, parts, tracks, seeded=seeded, length=length)
 
 
 def _first_screen(
