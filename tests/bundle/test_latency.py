@@ -102,11 +102,7 @@ def test_the_tables_name_machine_and_learners(timed):
     assert text.endswith("*Made up.*\n")
     lines = [line for line in text.splitlines() if line.startswith("| cnn/whole ")]
     (cells,) = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
-    assert cells[:5] == [
-        "cnn/whole",
-        "cpu",
-        *("1,000 (1,000)", "2,000 (2,000)", "3,000 (3,000)"),
-    ]
+    assert cells[:5] == ["cnn/whole", "cpu", *("1,000 (1,000)", "2,000 (2,000)", "3,000 (3,000)")]
     assert "| Linear SVM on tiny (random weights) " in text
 
 

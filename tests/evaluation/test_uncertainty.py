@@ -22,9 +22,7 @@ def wilson(accuracy, count):
 class TestArtists:
     def test_albums_and_audio_join_artists_and_unknown_ones_stand_alone(self):
         tracks = manifest(
-            ["a", "b", "b", "", "", "c", "d"],
-            ["", "1", "", "1", "", "", ""],
-            [""] * 6 + ["000005"],
+            ["a", "b", "b", "", "", "c", "d"], ["", "1", "", "1", "", "", ""], [""] * 6 + ["000005"]
         )
         found = uncertainty.artists_of(tracks["track_id"], tracks)
         assert found.tolist() == [0, 1, 1, 1, 2, 3, 3]

@@ -118,8 +118,7 @@ def finetuned(path, **settings):
 
 
 @pytest.mark.parametrize(
-    ("trainable_from", "trained"),
-    [("", set()), ("high", {"high"}), ("norm", {"norm", "high"})],
+    ("trainable_from", "trained"), [("", set()), ("high", {"high"}), ("norm", {"norm", "high"})]
 )
 def test_only_the_upper_layers_are_trained_further(tmp_path, trainable_from, trained):
     model = finetuned(small_backbone(tmp_path / "net.keras"), trainable_from=trainable_from)

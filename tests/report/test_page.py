@@ -401,8 +401,7 @@ def test_sections_appear_only_where_there_is_something(results, page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["tables/comparison.csv", "corpus/tracks.csv", "corpus/splits/official.csv", "ffnn/64"],
+    "name", ["tables/comparison.csv", "corpus/tracks.csv", "corpus/splits/official.csv", "ffnn/64"]
 )
 def test_a_missing_file_is_named(results, tmp_path, name):
     with pytest.raises(GenreflowError, match=name):

@@ -83,10 +83,7 @@ class Bundle(Description):
 
 
 def model_of(
-    fitted: Fitted,
-    learner: Mapping[str, Any],
-    layout: Layout,
-    networks: Mapping[str, str],
+    fitted: Fitted, learner: Mapping[str, Any], layout: Layout, networks: Mapping[str, str]
 ) -> BundledModel:
     """Describe what a learner left of one training, by where its files lie now.
 

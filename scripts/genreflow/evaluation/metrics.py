@@ -26,14 +26,7 @@ from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
 from genreflow.evaluation import calibration, markdown, published_results, uncertainty
-from genreflow.learners.predictions import (
-    Entry,
-    Group,
-    groups,
-    mark_of,
-    marked,
-    unmade,
-)
+from genreflow.learners.predictions import Entry, Group, groups, mark_of, marked, unmade
 
 _RUN = ["seed", "repeat"]
 _COUNTS = ("seeds", "folds", "tracks")

@@ -105,9 +105,7 @@ def pairs(
 
 
 def _tests(
-    split: str,
-    learners: list[tuple[float, str, pd.DataFrame]],
-    manifest: pd.DataFrame | None,
+    split: str, learners: list[tuple[float, str, pd.DataFrame]], manifest: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Test all pairs of two or more learners of one split, and correct for their number."""
     ranked = sorted(learners, key=lambda learner: (-learner[0], learner[1]))

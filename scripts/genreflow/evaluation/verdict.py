@@ -91,11 +91,7 @@ def _used(rows: pd.DataFrame, chosen_by: str) -> str:
 
 
 def summary(
-    table: pd.DataFrame,
-    tests: pd.DataFrame | None = None,
-    *,
-    note: str = "",
-    chosen_by: str = "",
+    table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str = "", chosen_by: str = ""
 ) -> str:
     """Say in a few words what a comparison shows.
 

@@ -356,11 +356,7 @@ def predict(
     starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [0]
     # All crops of an image at once, and from disk: each image is read once, and none is held.
     batches = images.batches(
-        PARTS,
-        batch_size=max(1, batch_size // len(starts)),
-        memory=0,
-        crop=crop,
-        crop_starts=starts,
+        PARTS, batch_size=max(1, batch_size // len(starts)), memory=0, crop=crop, crop_starts=starts
     )
     predicted = model.predict(batches, verbose=0)
     return prediction_table.make(

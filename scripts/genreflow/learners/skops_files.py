@@ -22,7 +22,7 @@ MAX_REPEATED = 16
 
 _HOLDERS = {"DictNode", "ListNode", "TupleNode", "ObjectNode", "LossNode"}
 _LOADERS = _HOLDERS | {
-    *("JsonNode", "NdArrayNode", "TypeNode", "RandomStateNode", "RandomGeneratorNode"),
+    *("JsonNode", "NdArrayNode", "TypeNode", "RandomStateNode", "RandomGeneratorNode")
 }
 """What skops makes of the objects that files of this workflow hold; some hold others."""
 

@@ -221,12 +221,7 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
 
 
 def calibration(
-    table: pd.DataFrame,
-    comparison: pd.DataFrame,
-    path: str | Path,
-    *,
-    title: str,
-    note: str = "",
+    table: pd.DataFrame, comparison: pd.DataFrame, path: str | Path, *, title: str, note: str = ""
 ) -> None:
     """Draw how often the best learner of each kind is right by how sure it is, a panel each.
 

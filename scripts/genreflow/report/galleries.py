@@ -129,12 +129,7 @@ def settings_of(images: str | Path) -> Settings:
 
 
 def gallery(
-    rows: Rows,
-    path: str | Path,
-    *,
-    settings: Settings,
-    title: str,
-    note: str = "",
+    rows: Rows, path: str | Path, *, settings: Settings, title: str, note: str = ""
 ) -> None:
     """Draw rows of images, one at least; they may have different lengths.
 
@@ -163,12 +158,7 @@ def gallery(
 
 
 def _show(
-    axes: Axes,
-    image: np.ndarray,
-    settings: Settings,
-    *,
-    pixels: float,
-    shape: tuple[float, float],
+    axes: Axes, image: np.ndarray, settings: Settings, *, pixels: float, shape: tuple[float, float]
 ) -> None:
     """Draw an image of as many pixels an inch, if it has so many, in a panel of this shape."""
     n_mels, whole = settings.shape

@@ -262,10 +262,7 @@ def _map(
 
 
 def _ran(
-    files: Files,
-    tracks: pd.DataFrame,
-    parts: Mapping[str, pd.DataFrame],
-    comparison: pd.DataFrame,
+    files: Files, tracks: pd.DataFrame, parts: Mapping[str, pd.DataFrame], comparison: pd.DataFrame
 ) -> dict[str, Any]:
     """Return what ran, and what it cost."""
     layout = files.layout

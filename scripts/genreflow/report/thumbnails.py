@@ -14,11 +14,7 @@ _QUALITY = 40  # of WebP: what is lost can't be seen at this size
 
 
 def thumbnails(
-    images: str | Path,
-    track_ids: Collection[str],
-    *,
-    width: int = 160,
-    height: int = 32,
+    images: str | Path, track_ids: Collection[str], *, width: int = 160, height: int = 32
 ) -> dict[str, str]:
     """Shrink the images of some tracks.
 
