@@ -17,30 +17,19 @@ SPACE = {
     "dropout": [number / 100 for number in range(50)],
     "schedule": ["a", "b"],
 }
-STUDY = {"objective": "val_accuracy", "max_epochs": 10, "factor": 3}
 
 
-class Scores:
-    """Scores that follow from the hyper-parameters, and a note of what was asked for."""
-
-    def __init__(self, of=lambda trial: trial.parameters["kernel_size"] + trial.epochs / 100):
-        self.of, self.batches = of, []
-
-    def __call__(self, trials):
-        self.batches.append(list(trials))
-        return [self.of(trial) for trial in trials]
-
-    @property
-    def trials(self):
-        return [trial for batch in self.batches for trial in batch]
+def scores(trials):
+    return [trial.parameters["kernel_size"] + trial.epochs / 100 for trial in trials]
 
 
-def hyperband(run, *, seed=0, **settings):
-    return search.hyperband(SPACE, run, seed=seed, **{**STUDY, **settings})
+def hyperband(run=scores, *, seed=0):
+    settings = {"objective": "val_accuracy", "max_epochs": 10, "factor": 3}
+    return search.hyperband(SPACE, run, seed=seed, **settings)
 
 
 def test_the_best_of_a_round_go_on_where_they_ended():
-    table = hyperband(Scores()).set_index("trial")
+    table = hyperband().set_index("trial")
     promoted = table[table["continues"].notna()]
     assert len(promoted) > 4
     for _, trial in promoted.iterrows():
@@ -56,17 +45,15 @@ def test_the_best_of_a_round_go_on_where_they_ended():
 
 
 def test_the_search_follows_from_its_seed():
-    one, two, other = (hyperband(Scores(), seed=seed) for seed in (0, 0, 1))
+    one, two, other = (hyperband(seed=seed) for seed in (0, 0, 1))
     pd.testing.assert_frame_equal(one, two)
     assert not one[list(SPACE)].equals(other[list(SPACE)])
 
 
 def test_trials_that_wait_for_nothing_are_asked_for_together():
-    run = Scores()
-    hyperband(run)
-    first = run.batches[0]
-    assert {trial.bracket for trial in first} == {0, 1, 2}
-    assert [trial.number for trial in run.trials] == list(range(len(run.trials)))
+    batches = []
+    hyperband(lambda trials: (batches.append(trials), scores(trials))[1])
+    assert {trial.bracket for trial in batches[0]} == {0, 1, 2}
 
 
 def test_the_winner_is_the_best_and_of_equals_the_one_trained_longest():
