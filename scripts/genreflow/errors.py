@@ -72,6 +72,12 @@ def in_a_line(error: Exception) -> str:
     return " ".join(str(error).split())[:500]
 
 
+def some(names: Sequence[str]) -> str:
+    """Name the first five, and count the rest."""
+    more = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
+
+
 def nearest_first(word: str, known: Iterable[str], *, likeness: float = 0) -> list[str]:
     """Return the known words, the most like a word first; capitals don't count.
 

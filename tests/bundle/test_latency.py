@@ -1,6 +1,5 @@
 """How long predictions take, by a clock that goes on by a second each time it is looked at."""
 
-import dataclasses
 import itertools
 import math
 
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 from genreflow.bundle import latency
 from genreflow.evaluation import metrics
-from made.trained_corpus import JOINED, LEARNERS, LOGISTIC, MEMBERS, SINGLE
+from made.trained_corpus import LEARNERS, LOGISTIC, MEMBERS, SINGLE
 
 JOINT = "classify/joined/all/all/svm-rbf"
 STEPS = {
@@ -89,15 +88,6 @@ def test_parameters_are_those_that_were_learned(timed, corpus):
         assert pd.isna(counts[name])
 
 
-def test_parameters_of_two_networks_add_up(corpus):
-    (joint,) = corpus.models(JOINT)
-    images = [part for part in joint.features if part.kind == "keras"]
-    assert [part.name for part in images] == [one.split("/")[0] for one in (JOINED[0], JOINED[2])]
-    # Two cuts of one network count once.
-    twice = dataclasses.replace(joint, features=(*images, images[0]))
-    assert latency._parameters(twice) == 2 * (5 * 5 * 3 + 3)
-
-
 def test_the_comparison_gets_medians_from_decoded_clips(timed):
     found = metrics.latency_by_learner(timed)
     assert found["seconds"].to_dict() == {name: steps for name, (steps, _) in STEPS.items()}
@@ -112,11 +102,7 @@ def test_the_tables_name_machine_and_learners(timed):
     assert text.endswith("*Made up.*\n")
     lines = [line for line in text.splitlines() if line.startswith("| cnn/whole ")]
     (cells,) = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
-    assert cells[:5] == [
-        "cnn/whole",
-        "cpu",
-        *("1,000 (1,000)", "2,000 (2,000)", "3,000 (3,000)"),
-    ]
+    assert cells[:5] == ["cnn/whole", "cpu", *("1,000 (1,000)", "2,000 (2,000)", "3,000 (3,000)")]
     assert "| Linear SVM on tiny (random weights) " in text
 
 

@@ -253,7 +253,7 @@ def test_a_bundle_works_elsewhere_without_tensorflow_snakemake_and_corpus(
 def test_a_process_that_dies_is_a_reason(predictor):
     said = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        prepared = files._Ahead(pool, os._exit, [1])
+        prepared = files._ahead(pool, os._exit, [1])
         (one,) = predict_files(
             predictor(LOGISTIC), ["huge.flac"], prepared=prepared, report=said.append
         )

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +12,7 @@ from genreflow.audio import collect
 from genreflow.bundle import page, playlists, predicted
 from genreflow.errors import GenreflowError
 from made import music
+from made.html_page import Page
 
 
 @pytest.fixture(scope="module")
@@ -123,21 +123,6 @@ def test_no_genre_names_a_file_outside_or_that_of_another():
         assert re.fullmatch(r"\w[\w &'+-]*", name) and len(os.fsencode(name)) < 200
 
 
-class Page(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.text, self.scripts = [], [], "", []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += [(tag, *one) for one in attributes]
-
-    def handle_data(self, data):
-        (self.scripts if self.tags and self.tags[-1] == "script" else [""]).append(data)
-        self.text += data
-
-
 @pytest.fixture(scope="module")
 def shown(found, folder):
     page.write(found, folder / "results" / "mine" / "predicted" / "report.html")
@@ -146,17 +131,19 @@ def shown(found, folder):
 
 def test_names_and_genres_are_text_in_the_page(shown):
     read = Page(shown)
-    assert read.tags.count("script") == 2
-    assert not {"img", "b", "marquee", "i"} & set(read.tags)
-    assert not [one for one in read.attributes if one[1].startswith("on")]
-    for text in (*music.GENRES, music.REASON, "<b>bad<i>.mp3", "<i>x</i>", "Synthetic <corpus>."):
+    assert len(read.of("script")) == 2
+    assert not {"img", "b", "marquee", "i"} & {tag for tag, _ in read.elements}
+    assert not [key for _, own in read.elements for key in own if key.startswith("on")]
+    for text in (music.REASON, "<b>bad<i>.mp3", "<i>x</i>", "Synthetic <corpus>."):
         assert text in read.text
-    policy = next(value for *_, value in read.attributes if value.startswith("default-src 'none'"))
+    assert set(music.GENRES) == set(read.data["genres"])
+    policy = next(meta["content"] for meta in read.of("meta") if "http-equiv" in meta)
+    assert policy.startswith("default-src 'none'")
     assert "http" not in policy and "connect" not in policy
 
 
 def test_the_page_links_to_each_file_relative_to_itself(shown, found, folder):
-    data = json.loads(Page(shown).scripts[0])
+    data = Page(shown).data
     place = folder / "results" / "mine" / "predicted"
     links = [file[2] for file in data["files"]]
     assert len(links) == len(music.NAMES)
@@ -166,10 +153,10 @@ def test_the_page_links_to_each_file_relative_to_itself(shown, found, folder):
 
 
 def test_a_page_says_what_its_data_say(shown, found):
-    data = json.loads(Page(shown).scripts[0])
+    data = Page(shown).data
     assert sorted(data["genres"]) == sorted(music.GENRES)
     drawn = {window[2] for file in data["files"] for window in file[5]}
-    assert {int(value) for _, key, value in Page(shown).attributes if key == "data-genre"} >= drawn
+    assert {int(key["data-genre"]) for key in Page(shown).of("button")} >= drawn
     for (name, folder, _, seconds, shares, windows, unsure), one in zip(
         data["files"], found.files, strict=False
     ):

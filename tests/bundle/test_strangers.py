@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import skops.io
-from genreflow.bundle import bundles, files
+from genreflow.bundle import bundles
 from genreflow.bundle.files import predict_files
 from genreflow.bundle.prediction import Predictor
 from genreflow.errors import GenreflowError
@@ -42,17 +42,6 @@ def poisoned(bundle, target, make, file=""):
         content["members"][member] = bundles.sha256(bundle / member)
 
     return changed(bundle, target, change)
-
-
-def test_other_versions_are_said(bundled, corpus, tmp_path):
-    other = changed(
-        bundled(LOGISTIC),
-        tmp_path / "bundle",
-        lambda _, content: content["versions"].update({"scikit-learn": "0.1"}),
-    )
-    said = []
-    files.predict(other, corpus.files[:1], report=said.append)
-    assert [line for line in said if "scikit-learn" in line and "0.1" in line] == said[:1]
 
 
 def with_lambda(path, mark):

@@ -1,4 +1,3 @@
-import itertools
 import json
 import logging
 
@@ -9,8 +8,8 @@ import skops.io
 from genreflow.config import complete
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.learners import classifiers as module
-from genreflow.learners import estimators, grid_search, linear_svm
-from genreflow.learners.classifiers import load, preprocessing, save
+from genreflow.learners import estimators, grid_search
+from genreflow.learners.classifiers import load, preprocessing
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -168,17 +167,6 @@ def test_balanced_weights_reach_classifiers_without_that_parameter(classifier, g
     assert (balanced["predicted"] == "Folk").sum() > 1.5 * (plain["predicted"] == "Folk").sum()
 
 
-@pytest.mark.parametrize("dimensions", [30, 400])
-@pytest.mark.parametrize("classes", [2, 4])
-def test_the_linear_model_is_the_optimum_of_linear_svc(classes, dimensions):
-    x, _, y = learnt(*corpus(classes=classes, dimensions=dimensions)[:3])
-    x = StandardScaler().fit_transform(x)
-    ours = linear_svm.fit(LinearSVC(C=0.1), x, y, None)
-    theirs = LinearSVC(C=0.1, dual=True, tol=1e-10, max_iter=1_000_000).fit(x, y)
-    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-5)
-    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)
-
-
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("classifier", estimators.known())
 def test_the_prediction_is_the_classifiers_own_and_has_the_largest_probability(classifier, classes):
@@ -196,22 +184,6 @@ def test_the_prediction_is_the_classifiers_own_and_has_the_largest_probability(c
     probabilities = table.filter(like="p_").to_numpy()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(np.array(names)[probabilities.argmax(axis=1)], table["predicted"])
-
-
-def test_decision_values_of_an_svc_are_the_sums_of_its_pairs():
-    x, _, y = learnt(*corpus(tracks=400, spread=0.2)[:3])
-    model = SVC(C=10).fit(x[::2], y[::2])
-    pairs = SVC(C=10, decision_function_shape="ovo").fit(x[::2], y[::2]).decision_function(x)
-    expected = np.zeros((len(x), 4))
-    for (first, second), column in zip(itertools.combinations(range(4), 2), pairs.T, strict=True):
-        expected[:, first] += column
-        expected[:, second] -= column
-    values = grid_search.decision_values(model, x)
-    agree = expected.argmax(axis=1) == model.predict(x)
-    np.testing.assert_array_equal(values.argmax(axis=1), model.predict(x))
-    assert 0.8 < agree.mean() < 1
-    np.testing.assert_allclose(values[agree], expected[agree], rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(np.sort(values), np.sort(expected), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -295,38 +267,6 @@ def test_a_seed_fixes_the_tables_whatever_the_number_of_threads(classifier):
     )
     pd.testing.assert_frame_equal(first.predictions, second.predictions, check_exact=True)
     pd.testing.assert_frame_equal(first.search.table, second.search.table)
-
-
-@pytest.mark.parametrize("classifier", estimators.known())
-def test_a_model_comes_back_from_its_file(classifier, tmp_path):
-    data = corpus()
-    model = classify(*data, classifier=classifier, grid=SMALL.get(classifier), folds=3).model
-    save(model, tmp_path / "model.skops")
-    again = load(tmp_path / "model.skops")
-    assert again.genres == GENRES.tolist()
-    np.testing.assert_array_equal(again.predict(data[0])[1], model.predict(data[0])[1])
-    assert [path.name for path in tmp_path.iterdir()] == ["model.skops"]
-
-
-class Writes:
-    """Runs code when it is put together again."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-    def __setstate__(self, state):
-        open(state["path"], "w").close()  # noqa: PTH123
-
-
-def test_loading_runs_no_code(tmp_path):
-    trap = tmp_path / "written"
-    skops.io.dump({"pipeline": Writes(trap), "inverse_temperature": 1.0}, tmp_path / "m.skops")
-    with pytest.raises(GenreflowError, match=r"m\.skops: not loaded"):
-        load(tmp_path / "m.skops")
-    assert not trap.exists()
 
 
 def test_progress_ends_with_all_fits():

@@ -1,11 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
 from genreflow.errors import GenreflowError, NotPossible
-from genreflow.evaluation import metrics
 from genreflow.learners import ensembles, grid_search
-from genreflow.learners.predictions import Entry, read_predictions
+from genreflow.learners.predictions import Entry
 from genreflow.runtime import outcomes
 from made.predictions import GENRES, drawn_predictions
 from sklearn.linear_model import LogisticRegression
@@ -50,25 +48,6 @@ def test_average_is_the_mean_over_learners_after_that_over_seeds():
     assert result.combiner.members == ["cnn/simple", "ffnn/64"]
     labels = ["track_id", "part", "genre"]
     pd.testing.assert_frame_equal(result.predictions[labels], a[labels], check_dtype=False)
-
-
-@pytest.mark.parametrize("make", [ensembles.average, ensembles.stack])
-def test_ends_in_a_file_like_any_learners(make, tmp_path):
-    members = []
-    for entry in entries(2):
-        path = tmp_path / f"official/{entry.learner}/predictions.csv"
-        path.parent.mkdir(parents=True)
-        entry.predictions.to_csv(path, index=False)
-        members.append(Entry.from_path(path, tmp_path))
-    result = make(members)
-    result.predictions.to_csv(tmp_path / "ensemble.csv", index=False)
-    again = read_predictions(tmp_path / "ensemble.csv")
-    assert again["track_id"].tolist() == read_predictions(path)["track_id"].tolist()
-    (row,) = metrics.comparison(
-        [Entry("ensemble/a", "official", None, again)], fma_small=False
-    ).to_dict("records")
-    tests = result.predictions[result.predictions["part"] == "test"]
-    assert row["test_accuracy"] == (tests["genre"] == tests["predicted"]).mean()
 
 
 def test_members_may_list_tracks_and_genres_in_another_order():
@@ -181,13 +160,6 @@ def test_combine_refuses_what_it_was_not_made_for():
     for wrong in (p[:3], p[:, :2]):
         with pytest.raises(GenreflowError, match=r"learner/1 have the shape .* expected \(4, 3\)"):
             combiner.combine({"learner/0": p, "learner/1": wrong})
-
-
-@pytest.mark.parametrize("content", [{"members": ["a"]}, {"members": [], "genres": [], "model": 1}])
-def test_other_files_are_refused(content, tmp_path):
-    skops.io.dump(content, tmp_path / "model.skops")
-    with pytest.raises(GenreflowError, match="not a whole model file"):
-        ensembles.load(tmp_path / "model.skops")
 
 
 def without_tracks(entry):

@@ -2,10 +2,9 @@ import h5py
 import numpy as np
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.learners import classifiers, pca
+from genreflow.learners import pca
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
 SHAPES = [(60, 200), (200, 60), (120, 120), (2, 5), (1100, 30), (30, 1100)]
@@ -87,13 +86,8 @@ def test_a_share_that_is_just_reached_takes_one_more_as_in_scikit_learn():
     x = np.vstack([x, x[0] * x[1], [1, -1] * 4]).T.astype(np.float32)
     found = pca.decompose(x, share=0.76)
     assert np.allclose(found.variances, 8 / 7)
-    assert [found.components_for(share) for share in (0.1, 0.24, 0.26, 0.51, 0.76)] == [
-        1,
-        1,
-        2,
-        3,
-        4,
-    ]
+    sizes = [found.components_for(share) for share in (0.1, 0.24, 0.26, 0.51, 0.76)]
+    assert sizes == [1, 1, 2, 3, 4]
 
 
 def test_a_share_beyond_what_rounding_leaves_gets_all_that_vary():
@@ -151,31 +145,3 @@ def test_a_damaged_file_is_refused(tmp_path):
 def test_bad_input_is_named(x, message):
     with pytest.raises(GenreflowError, match=message):
         pca.decompose(x, share=0.9)
-
-
-def test_a_model_file_holds_an_ordinary_pipeline_of_half_the_size(tmp_path):
-    x = features(120, 900)
-    genres = np.array(["Folk", "Rock", "Pop"])[np.arange(120) % 3]
-    ids = [str(number) for number in range(120)]
-    prepared = pca.decompose(x, share=0.95).pipeline(0.9)
-    result = classifiers.classify(
-        x,
-        genres,
-        ["training"] * 120,
-        ids,
-        classifier="svm-rbf",
-        grid={"C": [0.1, 1], "gamma": [0.001]},
-        pca=0.9,
-        prepared=prepared,
-        folds=3,
-    )
-    classifiers.save(result.model, tmp_path / "model.skops")
-    again = classifiers.load(tmp_path / "model.skops")
-    assert [type(step) for step in again.pipeline.named_steps.values()] == [
-        StandardScaler,
-        PCA,
-        SVC,
-    ]
-    np.testing.assert_array_equal(again.predict(x)[1], result.model.predict(x)[1])
-    components = 4 * prepared["pca"].n_components_ * 900
-    assert components < (tmp_path / "model.skops").stat().st_size < 2 * components + 100_000

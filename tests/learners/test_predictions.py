@@ -6,6 +6,8 @@ from genreflow.learners import predictions as module
 from genreflow.learners.predictions import Entry
 from made.predictions import GENRES, cross_validation, predictions, random_predictions
 
+WHOLE = random_predictions(1).columns
+
 
 def gather(entries):
     return list(module.groups(entries))
@@ -77,19 +79,20 @@ class TestRead:
         with pytest.raises(GenreflowError, match="sum to 1"):
             module.read_predictions(write(frame))
 
-    @pytest.mark.parametrize("column", module.LABELS)
-    def test_refuses_a_missing_column(self, write, column):
-        with pytest.raises(GenreflowError, match=f"predictions.csv: column missing: {column}"):
-            module.read_predictions(write(random_predictions(1).drop(columns=column)))
-
-    def test_refuses_a_file_without_probabilities(self, write):
-        frame = random_predictions(1)[list(module.LABELS)]
-        with pytest.raises(GenreflowError, match="p_GENRE"):
-            module.read_predictions(write(frame))
-
-    def test_refuses_a_file_without_tracks(self, write):
-        with pytest.raises(GenreflowError, match="no tracks"):
-            module.read_predictions(write(random_predictions(1).head(0)))
+    @pytest.mark.parametrize(
+        ("columns", "rows", "said"),
+        [
+            *(
+                (random_predictions(1).columns.drop(one), 5, f"missing: {one}")
+                for one in module.LABELS
+            ),
+            (list(module.LABELS), 5, "p_GENRE"),
+            (random_predictions(1).columns, 0, "no tracks"),
+        ],
+    )
+    def test_refuses_what_lacks_something(self, write, columns, rows, said):
+        with pytest.raises(GenreflowError, match=said):
+            module.read_predictions(write(random_predictions(1)[columns].head(rows)))
 
     def test_refuses_what_is_not_there_or_no_table(self, tmp_path):
         with pytest.raises(GenreflowError, match=r"none\.csv"):

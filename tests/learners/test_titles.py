@@ -53,14 +53,8 @@ CONFIG = {
 EXPECTED = {
     "cnn/simple": ("CNN simple", "CNNs on log-mel images"),
     "cnn/finetuned": ("CNN finetuned, from MobileNetV2", "CNNs on log-mel images"),
-    "ffnn/64-32": (
-        "Feed-forward network 64-32 on hand-crafted features",
-        "Feed-forward networks",
-    ),
-    "ffnn/vgg16/fc2/64-32": (
-        "Feed-forward network 64-32 on VGG16 fc2",
-        "Feed-forward networks",
-    ),
+    "ffnn/64-32": ("Feed-forward network 64-32 on hand-crafted features", "Feed-forward networks"),
+    "ffnn/vgg16/fc2/64-32": ("Feed-forward network 64-32 on VGG16 fc2", "Feed-forward networks"),
     "classify/handcrafted/all/svm-linear": (
         "Linear SVM on hand-crafted features",
         "Classifiers on hand-crafted features",
@@ -69,10 +63,7 @@ EXPECTED = {
         "Linear SVM on hand-crafted features, PCA 90 %",
         "Classifiers on hand-crafted features",
     ),
-    "classify/table/mine/all/svm-linear": (
-        "Linear SVM on the table mine",
-        "Classifiers on tables",
-    ),
+    "classify/table/mine/all/svm-linear": ("Linear SVM on the table mine", "Classifiers on tables"),
     "classify/vgg16/fc2/pca-0.995/svm-rbf": (
         "RBF SVM on VGG16 fc2, PCA 99.5 %",
         "Classifiers on image networks",

@@ -1,6 +1,5 @@
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 from genreflow.features import backend
 from genreflow.learners import training
@@ -79,27 +78,6 @@ def test_the_history_has_a_row_an_epoch():
         f"epoch 2 of at most 3: loss {row.loss:.3f}, accuracy {row.accuracy:.3f}, "
         f"validation loss {row.val_loss:.3f}, accuracy {row.val_accuracy:.3f}"
     )
-
-
-def test_predictions_are_a_row_a_track():
-    table = training.predictions(
-        np.array([[0.1, 0.9], [0.8, 0.2], [0.5, 0.5]]),
-        track_ids=np.array(["7", "007", "a"]),
-        parts=np.array(["training", "test", "test"]),
-        labels=np.array([1, 1, 0]),
-        genres=["Folk", "Rock"],
-    )
-    expected = pd.DataFrame(
-        {
-            "track_id": ["7", "007", "a"],
-            "part": ["training", "test", "test"],
-            "genre": ["Rock", "Rock", "Folk"],
-            "predicted": ["Rock", "Folk", "Folk"],
-            "p_Folk": [0.1, 0.8, 0.5],
-            "p_Rock": [0.9, 0.2, 0.5],
-        }
-    )
-    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
 
 
 # schedules

@@ -11,6 +11,7 @@ from genreflow.features.matrices import write_matrix
 from genreflow.features.spectrograms import Settings, write_shard
 from genreflow.learners.predictions import Entry
 from genreflow.report import figures
+from genreflow.report.drawing import drawing
 from genreflow.runtime.files import read_table, write_csv
 
 GENRES = ["</script><script>alert(1)</script>", "Drum & \"Bass\" 'n' <b>Co</b>", "Folk"]
@@ -123,6 +124,8 @@ def _write_figures(folder):
     histories = {"cnn/simple": {"seed-0/history.csv": curves}}
     figures.learning_curves(histories, of_learner / "learning_curves.svg", title=TITLE)
     figures.confusion_matrix(counts, of_learner / "confusion_matrix.svg", title=TITLE)
+    with drawing(folder / "figures/genres.svg", 9, 1, title="A wide gallery"):
+        pass
 
 
 def _write_benchmarks(folder):

@@ -1,5 +1,4 @@
 import re
-from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +10,6 @@ from genreflow.report import figures, standing_figure
 from genreflow.report.drawing import draw_reason
 from genreflow.report.search_figure import TRIALS, search
 from made.drawings import cut, texts
-from matplotlib.axes import Axes
 
 NOTE = "Synthetic demo corpus: these numbers say nothing about real music."
 
@@ -30,14 +28,6 @@ def thick(path):
         r'<path d="([^"]*)" clip-path[^>]*style="[^"]*stroke-width: 2[;"]', path.read_text()
     )
     return [np.array(re.findall(r"[ML] (\S+) (\S+)", line), dtype=float) for line in lines]
-
-
-def places(path, *words):
-    """Return where texts of an SVG begin, from the left."""
-    nodes = ElementTree.parse(path).getroot().iter("{http://www.w3.org/2000/svg}text")
-    # rotate(angle x y), or translate(x y) for one of several lines
-    found = {node.text: float(re.findall(r"-?[\d.]+", node.get("transform"))[-2]) for node in nodes}
-    return [found[word] for word in words]
 
 
 def counts(genres):
@@ -94,7 +84,7 @@ def of_learners(table):
     """Return the comparison of the learners of some bins, each of its own kind."""
     names = table["learner"].drop_duplicates().tolist()
     rows = {"learner": names, "title": [f"Title of {name}" for name in names], "kind": names}
-    rows["chosen"] = False
+    rows["chosen"] = rows["learns_from_validation"] = False
     numbers = {"tracks": 9.0, "seeds": 1.0, "folds": 1.0, "validation_accuracy": 0.5}
     return pd.DataFrame(rows).assign(split="official", mark="", test_accuracy=0.5, **numbers)
 
@@ -221,14 +211,6 @@ class TestLearningCurves:
         # One legend, in which no single best epoch stands for all.
         assert words.count("validation") == words.count("best epoch") == 1
 
-    def test_rows_can_be_compared_for_they_have_the_same_axes(self, tmp_path):
-        histories = {"short": {"a": history(30).head(5)}, "long": {"b": history(30)}}
-        path, _ = drawn(tmp_path, figures.learning_curves, histories)
-        lines = thick(path)
-        for above, below in zip(lines[:4], lines[4:], strict=True):
-            np.testing.assert_allclose(above[:, 0], below[:5, 0], atol=1e-3)
-            np.testing.assert_allclose(np.ptp(below[:5, 1] - above[:, 1]), 0, atol=1e-3)
-
 
 class TestSearch:
     def test_connects_each_trial_with_its_promotion(self, tmp_path):
@@ -264,24 +246,6 @@ class TestSearch:
         path, words = drawn(tmp_path, search, trials(configurations, names), note=NOTE)
         assert [words.count(name) for name in names] == [1] * parameters
         assert path.stat().st_size < 300_000
-
-    def test_learning_rates_are_spread_by_their_logarithm_others_are_not(self, tmp_path):
-        rates = np.geomspace(1.2e-5, 8e-3, 14)
-        rows = trials(9, ["learning_rate", "strength"]).assign(learning_rate=rates, strength=rates)
-        path, _ = drawn(tmp_path, search, rows)
-        decades = places(path, "1e-5", "1e-4", "1e-3", "1e-2")
-        np.testing.assert_allclose(np.diff(decades), np.diff(decades)[0], rtol=1e-3)
-        linear = places(path, "0.000", "0.002", "0.004", "0.006", "0.008")
-        np.testing.assert_allclose(np.diff(linear), np.diff(linear)[0], rtol=1e-3)
-
-    def test_few_values_and_names_stand_side_by_side(self, tmp_path):
-        choices = np.array([0.01, 0.0001, 0.001])[np.arange(14) % 3]
-        rows = trials().assign(learning_rate=choices, schedule=["cosine", "constant"] * 7)
-        path, _ = drawn(tmp_path, search, rows)
-        x = places(path, "0.0001", "0.001", "0.01")
-        assert x[1] - x[0] == pytest.approx(x[2] - x[1], rel=1e-3)
-        x = places(path, "constant", "cosine")
-        assert x[0] < x[1]
 
     def test_trials_without_a_score_are_counted_and_hyper_parameters_may_be_absent(self, tmp_path):
         rows = trials().assign(filters_4=[np.nan, 32.0] * 7)
@@ -355,20 +319,6 @@ class TestCalibration:
         joined = "".join(words)
         assert "cut1" in joined and "cut2" in joined and "cut0" not in joined
 
-    def test_dots_stand_at_confidence_and_accuracy_and_empty_bins_have_none(
-        self, tmp_path, monkeypatch
-    ):
-        found = []
-        monkeypatch.setattr(Axes, "scatter", lambda axes, x, y, s, **_: found.append((x, y, s)))
-        table = reliability(1)
-        drawn(tmp_path, draw_calibration, table)
-        ((x, y, size),) = found
-        held = table[table["predictions"] > 0]
-        assert len(held) == 8
-        assert x.tolist() == held["confidence"].tolist()
-        assert y.tolist() == held["accuracy"].tolist()
-        assert np.corrcoef(size, held["predictions"])[0, 1] > 0.999
-
     def test_says_that_there_is_no_learner(self, tmp_path):
         _, words = drawn(tmp_path, draw_calibration, reliability(1).head(0))
         assert "No learner could be made; the table says why." in words
@@ -388,27 +338,9 @@ class TestExplainedVariance:
         # a marker a size on the curve, and one in the legend
         assert path.read_text().count("<use xlink:href") >= 3 * count
 
-    def test_the_curve_goes_through_the_marked_points(self, tmp_path, monkeypatch):
-        marked = {}
-
-        def plot(axes, numbers, shares, *, markevery, **_):
-            marked.update(zip(numbers[markevery], shares[markevery], strict=True))
-            assert len(numbers) < 210
-
-        monkeypatch.setattr(Axes, "plot", plot)
-        (cumulative, sizes), *_ = curves(1).values()
-        drawn(tmp_path, figures.explained_variance, {"fc2": (cumulative, sizes)})
-        assert marked == {size: cumulative[size - 1] for size in sizes.values()}
-
     def test_a_single_component_and_no_levels(self, tmp_path):
         _, words = drawn(tmp_path, figures.explained_variance, {"a": (np.ones(1), {})})
         assert "a: of 1 components" in words
-
-
-def test_a_reason_can_be_read(tmp_path):
-    said = " ".join(["genre 'Jazz' has 1 track to learn from"] * 60)
-    _, words = drawn(tmp_path, draw_reason, said, note=NOTE)
-    assert said in " ".join(words)
 
 
 class TestStanding:

@@ -29,6 +29,7 @@ def comparison(**columns):
         "folds": 1.0,
         "baseline": 0.25,
         "chosen": False,
+        "learns_from_validation": False,
     }
     return pd.DataFrame(rows).assign(**columns)
 
@@ -48,6 +49,12 @@ class TestBestOfKinds:
     def test_is_chosen_by_validation_and_not_by_test(self):
         best = ranking.best_of_kinds(comparison())
         assert best["learner"].tolist() == ["a/2", "b/1", "c/1"]
+
+    def test_learners_that_saw_validation_stand_for_a_kind_that_has_no_other(self):
+        saw = comparison(learns_from_validation=[False, True, True, False, False])
+        assert ranking.best_of_kinds(saw)["learner"].tolist() == ["a/1", "b/1", "c/1"]
+        said = overview.of_split("official", saw, None)
+        assert said.first == "a/1" and "the best on validation (50.0 %)" in said.trust
 
     def test_without_validation_the_order_stays(self):
         best = ranking.best_of_kinds(comparison(validation_accuracy=np.nan))

@@ -2,13 +2,11 @@
 
 import base64
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -23,6 +21,7 @@ from genreflow.report.embedded import embed
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import write_csv
 from made import small_results
+from made.html_page import Page
 from made.small_results import ABOUT, ARTIST, GENRES, MARKS, REASON, TITLE
 
 SVM = "classify/vgg16/fc1/pca-0.90/svm-rbf"
@@ -31,58 +30,6 @@ RANKING = "All learners, by test accuracy"
 CURVES = "official/cnn/simple/learning_curves"
 LIMIT = "Synthetic <demo> corpus."
 CONFIG = {"corpus": {"kind": "demo"}, "seed": 7, "seeds": [0, 1], "note": "</pre><b>bold</b>"}
-
-
-class Page(HTMLParser):
-    """What stands in a page: its tables as text, ids, links, and the text of its scripts."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.tables, self.scripts, self.text = [], {}, [], ""
-        self._caption = self._cell = self._script = None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag == "table":
-            self._rows = []
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._cell = ""
-        elif tag == "caption":
-            self._caption = ""
-        elif tag in ("script", "style"):
-            self._script = ""
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self._rows[-1].append(self._cell)
-            self._cell = None
-        elif tag == "caption":
-            self.tables[self._caption] = self._rows
-            self._caption = None
-        elif tag in ("script", "style"):
-            self.scripts += [self._script] if tag == "script" else []
-            self._script = None
-
-    def handle_data(self, data):
-        data = data.replace("\xa0", " ")
-        if self._script is not None:
-            self._script += data
-            return
-        self.text += data
-        if self._cell is not None:
-            self._cell += data
-        if self._caption is not None:
-            self._caption += data
-
-    @property
-    def data(self):
-        return json.loads(self.scripts[0])
-
-    def of(self, tag):
-        return [attributes for own, attributes in self.elements if own == tag]
 
 
 def write(folder, path=None, *, without="/nothing/", **changes):
@@ -252,7 +199,8 @@ def test_tests_between_learners_are_shown_and_taken_into_account(own):
 def test_figures_are_embedded_without_those_that_the_page_has_itself(results, page):
     sources = [image["src"] for image in page.of("img")]
     found = [base64.b64decode(source.split(",")[1]) for source in sources]
-    assert found == [(results / f"figures/{CURVES}.svg").read_bytes()]
+    shown = [results / f"figures/{name}.svg" for name in (CURVES, "genres")]
+    assert found == [path.read_bytes() for path in shown]
     assert all(image["alt"] and image["width"] for image in page.of("img"))
 
 
@@ -365,6 +313,7 @@ sys.path[:0] = [{str(Path(report.__file__).parents[2])!r}, {str(Path(__file__).p
                 {str(Path(__file__).parent)!r}]
 import test_page
 from made import small_results
+from made.html_page import Page
 from pathlib import Path
 folder = Path({str(results)!r})
 found = sorted(small_results.files(folder), reverse=True)
@@ -400,8 +349,7 @@ def test_sections_appear_only_where_there_is_something(results, page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["tables/comparison.csv", "corpus/tracks.csv", "corpus/splits/official.csv", "ffnn/64"],
+    "name", ["tables/comparison.csv", "corpus/tracks.csv", "corpus/splits/official.csv", "ffnn/64"]
 )
 def test_a_missing_file_is_named(results, tmp_path, name):
     with pytest.raises(GenreflowError, match=name):

@@ -349,6 +349,10 @@ def test_nothing_is_wider_than_the_window(page, width):
     beyond = """return [...document.querySelectorAll('nav a, .best a, .score, .hard *')]
         .filter(element => element.getBoundingClientRect().right > innerWidth).length"""
     assert page.run(beyond) == 0
+    # Galleries are seen whole.
+    cut = """return [...document.querySelectorAll('#figures .scroll')]
+        .filter(box => box.scrollWidth > box.clientWidth).length"""
+    assert page.run(cut) == 0
     # What scrolls in its box can be reached by the keyboard.
     unreachable = """return [...document.querySelectorAll('.scroll')].filter(
         box => box.scrollWidth > box.clientWidth && box.tabIndex !== 0).length"""

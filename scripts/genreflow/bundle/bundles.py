@@ -18,13 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genreflow.bundle.description import (
-    FORMAT,
-    Audit,
-    BundledModel,
-    Description,
-    parse,
-)
+from genreflow.bundle.description import FORMAT, Audit, BundledModel, Description, parse
 from genreflow.errors import GenreflowError
 from genreflow.features import shards
 from genreflow.features.feature_set import SOURCE, Part
@@ -38,19 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGES = (
-    "genreflow",
-    "h5py",
-    "imageio-ffmpeg",
-    "keras",
-    "librosa",
-    "numpy",
-    "openvino",
-    "scikit-learn",
-    "scipy",
-    "skops",
-    "soundfile",
-    "soxr",
-    "tensorflow",
+    *("genreflow", "h5py", "imageio-ffmpeg", "keras", "librosa", "numpy", "openvino"),
+    *("scikit-learn", "scipy", "skops", "soundfile", "soxr", "tensorflow"),
 )
 """Whose versions a bundle names: those that numbers depend on."""
 
@@ -63,13 +46,7 @@ _LEARNED_NOTHING = (
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle(Description):
-    """What `read` knows of a bundle.
-
-    Attributes
-    ----------
-    folder
-        Where it is.
-    """
+    """What `read` knows of a bundle, and the folder where it is."""
 
     folder: Path
 
@@ -106,23 +83,12 @@ class Bundle(Description):
 
 
 def model_of(
-    fitted: Fitted,
-    learner: Mapping[str, Any],
-    layout: Layout,
-    networks: Mapping[str, str],
+    fitted: Fitted, learner: Mapping[str, Any], layout: Layout, networks: Mapping[str, str]
 ) -> BundledModel:
     """Describe what a learner left of one training, by where its files lie now.
 
-    Parameters
-    ----------
-    fitted
-        Its files.
-    learner
-        Of `genreflow.learners.learner.Learner`: name, model, matrix and prediction.
-    layout
-        Of the corpus's results.
-    networks
-        The network of each feature set that has one, by name.
+    `learner` has name, model, matrix and prediction of `genreflow.learners.learner.Learner`;
+    `networks` are those of the feature sets that have one, by name.
 
     Raises
     ------
@@ -174,20 +140,13 @@ def export(
         Where the bundle shall be. One that is there is replaced.
     chosen
         The learner; its predictions tell the genres and how well it does.
-    models
-        What `model_of` returned for it; for all members, with all their seeds, of an ensemble.
-    combiner
-        The file of `learners.ensembles.save`, for an ensemble.
+    models, combiner
+        What `model_of` returned for it; for all members, with all their seeds, of an ensemble, and
+        its file of `learners.ensembles.save`.
     images
         Log-mel images of the corpus, whose attributes tell how they and the WAVs are made.
-    audit
-        As for `Audit`.
-    title
-        What people call the learner; "" for its name.
-    corpus
-        Name of the corpus.
-    note
-        What must stand by every number of this corpus.
+    audit, title, corpus, note
+        As for `Description`.
     marks
         As for `learners.predictions.marked`.
     credits
@@ -249,12 +208,13 @@ def export(
 def _unsure(table: "pd.DataFrame") -> float | None:
     """Return below which probability a learner is unsure, by its predictions of validation."""
     from genreflow.evaluation import calibration
+    from genreflow.learners.predictions import scored
 
     held = table[table["part"] == "validation"]
     if held.empty:
         return None
-    confidence = held.filter(regex="^p_").to_numpy().max(axis=1)
-    return calibration.threshold(confidence, (held["genre"] == held["predicted"]).to_numpy())
+    scores = scored(held)
+    return calibration.threshold(scores["confidence"], scores["correct"])
 
 
 @contextmanager

@@ -32,28 +32,15 @@ def write(
 
     Parameters
     ----------
-    bundle
-        The bundle.
     predictions
         Of the learner, on all tracks of the split.
-    corpus
-        Name of the corpus.
     extras
         Of the library, that predicting by it needs.
     networks
         The networks whose outputs are features, with their licences and makers ("" where those
         aren't known).
-    note
-        What must stand by every number of this corpus.
-    marks
-        As for `learners.predictions.marked`.
-    tracks
-        The corpus's manifest, for artists and licences.
-
-    Returns
-    -------
-    str
-        Markdown.
+    corpus, note, marks, tracks
+        As for `bundles.export`.
     """
     name = markdown.escape(marked(bundle.learner, marks))
     # Not the split's own name: a single fold of a cross-validation would be refused.

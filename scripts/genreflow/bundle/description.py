@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -50,12 +50,6 @@ def _unique(values: tuple | list) -> tuple | list:
     return values
 
 
-def _known(number: int) -> int:
-    if number != FORMAT:
-        raise ValueError(f"expected {FORMAT}")
-    return number
-
-
 _Version = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 _Text = Annotated[_Version, Field(min_length=1)]
 _File = Annotated[_Text, AfterValidator(_inside)]
@@ -70,14 +64,8 @@ _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 class Audit:
     """Which audio can't be used.
 
-    Attributes
-    ----------
-    min_duration
-        What is shorter [s].
-    silence_level
-        A tenth of a second below this level is silent [dB of full scale, RMS].
-    min_sounding
-        What has a smaller share that sounds is silent.
+    What is shorter than `min_duration` [s], and what has a smaller share that sounds than
+    `min_sounding`: a tenth of a second below `silence_level` [dB of full scale, RMS] is silent.
     """
 
     min_duration: Annotated[float, Field(ge=0, le=3600)]
@@ -125,16 +113,9 @@ _Part = Annotated[_Strict, AfterValidator(_of_its_kind)]
 class BundledModel:
     """A model of a bundle.
 
-    Attributes
-    ----------
-    learner
-        Its name; the seeds of one learner share it.
-    file
-        Within the bundle.
-    features
-        What it takes, side by side; empty for a network that takes images.
-    crop_frames, crops
-        Length and number of the crops that a network of images predicts by; 0 for whole images.
+    The seeds of one learner share its name. The file lies within the bundle; features are what it
+    takes, side by side, empty for a network that takes images, which predicts by so many `crops`
+    of a length of `crop_frames`; 0 for whole images.
     """
 
     learner: _Text
@@ -187,29 +168,18 @@ class Description:
 
     Attributes
     ----------
-    learner, split, seed
-        What was bundled; the seed is None for a learner without.
-    title
-        What people call the learner; "" for its name.
+    learner, split, seed, title
+        What was bundled; the seed is None for a learner without, the title what people call it.
     genres
         In the order of the probabilities.
     clip
         How much audio a model looks at [s].
-    audit
-        Which audio can't be used.
     images
         `features.spectrograms.Settings` as plain values; None if no model needs images.
-    models
-        One, or the members of an ensemble.
-    combiner
-        The file of what makes one learner of several (`learners.ensembles`); None for a single
-        model.
-    versions
-        Of the packages that the bundle was made with.
-    members
-        The SHA-256 of each file.
-    format
-        `FORMAT`.
+    models, combiner
+        One, or the members of an ensemble and the file of what makes one learner of them.
+    versions, members
+        Of the packages that the bundle was made with, and the SHA-256 of each file.
     unsure
         Below this probability of the first genre a prediction is unsure: on validation the learner
         was wrong more often than right there. None if validation can't tell.
@@ -230,7 +200,7 @@ class Description:
     combiner: _File | None
     versions: Annotated[dict[_Text, _Version], Field(max_length=100)]
     members: Annotated[dict[_File, _Sha256], Field(max_length=10_000)]
-    format: Annotated[int, AfterValidator(_known)]
+    format: Literal[FORMAT]
     title: _Version = ""
     unsure: Annotated[float, Field(ge=0, le=1)] | None = None
     corpus: _Version = ""

@@ -43,13 +43,10 @@ def predict(
     bundle
         Its folder.
     paths
-        As for `audio.collect.asked_for`.
-    hop, whole, report
-        As for `predict_files`.
-    threads
-        Processor threads to use.
-    jobs
-        Other processes that decode and make images or hand-crafted features; 0 for none.
+        As for `audio.collect.asked_for`; `hop`, `whole` and `report` are as for `predict_files`.
+    threads, jobs
+        Processor threads to use, and other processes that decode and make images or hand-crafted
+        features; 0 for none.
 
     Raises
     ------
@@ -71,7 +68,7 @@ def predict(
         report(read.note)
     with _pool(min(jobs, len(files))) as pool:
         work = partial(prepare, read, hop=hop, whole=whole)
-        prepared = _Ahead(pool, work, files) if pool else None
+        prepared = _ahead(pool, work, files) if pool else None
         if read.uses_keras:
             from genreflow.features import backend
 
@@ -83,29 +80,23 @@ def predict(
     return Predictions(*about, read.genres, found, read.title)
 
 
-class _Ahead:
-    """What returns the clips of files, which other processes prepare ahead.
+def _ahead(
+    pool: ProcessPoolExecutor, work: Callable[[Path], Clips], paths: Iterable[Path]
+) -> Iterator[Callable[[], Clips]]:
+    """Let other processes prepare files ahead, and return what gives the clips of each in turn.
 
     They decode the first files while this process loads the models, which takes as long, and later
     ones while it predicts.
     """
+    rest = iter(paths)
+    waiting = deque(pool.submit(work, path) for path in islice(rest, AHEAD))
 
-    def __init__(
-        self, pool: ProcessPoolExecutor, work: Callable[[Path], Clips], paths: Iterable[Path]
-    ):
-        self._pool, self._work, self._paths = pool, work, iter(paths)
-        self._waiting: deque[Future[Clips]] = deque()
-        for _ in range(AHEAD):
-            self._submit()
+    def in_turn() -> Iterator[Callable[[], Clips]]:
+        while waiting:
+            yield partial(_result, waiting.popleft())
+            waiting.extend(pool.submit(work, path) for path in islice(rest, 1))
 
-    def _submit(self) -> None:
-        for path in islice(self._paths, 1):
-            self._waiting.append(self._pool.submit(self._work, path))
-
-    def __iter__(self) -> Iterator[Callable[[], Clips]]:
-        while self._waiting:
-            yield partial(_result, self._waiting.popleft())
-            self._submit()
+    return in_turn()
 
 
 def _result(future: "Future[Clips]") -> Clips:
@@ -143,22 +134,15 @@ def predict_files(
 
     Parameters
     ----------
-    predictor
-        What predicts.
-    paths
-        Audio files.
+    predictor, paths
+        What predicts, and audio files.
     hop, whole
         As for `Predictor.predict`.
     prepared
         For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
         prepare each when it is its turn.
     report
-        Called with a line of text on each file.
-
-    Returns
-    -------
-    list of Prediction
-        One a file; those that can't be used have a reason.
+        Called with a line of text on each file; those that can't be used have a reason.
     """
     if prepared is None:
         prepared = (
@@ -168,7 +152,8 @@ def predict_files(
     for number, (path, clips) in enumerate(zip(paths, prepared, strict=True), start=1):
         try:
             one = predictor.of_clips(path, clips())
-            said = f"{_first_two(one)} ({_many(len(one.starts))})"
+            count = len(one.starts)
+            said = f"{_first_two(one)} ({count} window{'s' * (count > 1)})"
         except GenreflowError as error:
             said = escaped(str(error))
             one = Prediction.without(str(path), predictor.bundle.genres, said)
@@ -183,7 +168,3 @@ def _first_two(one: Prediction) -> str:
     shown = zip(one.best[:2], shares, strict=False)
     said = ", ".join(f"{genre} {share:.{DIGITS}f}" for genre, share in shown)
     return f"unsure: {said}" if one.unsure else said
-
-
-def _many(count: int) -> str:
-    return f"{count} window{'s' if count > 1 else ''}"

@@ -26,7 +26,7 @@ import pandas as pd
 from genreflow.audio.decode import native
 from genreflow.audio.resample import resampled
 from genreflow.bundle import bundles
-from genreflow.bundle.prediction import input_of, load_model, parts_of, set_key
+from genreflow.bundle.prediction import input_of, load_model, parts_of, set_key, side_by_side
 from genreflow.evaluation import markdown
 from genreflow.features import spectrograms
 from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Sound
@@ -47,26 +47,18 @@ STUDY = {
 prediction, of backbones the pass, of classifiers the model alone."""
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Times of one step: a clip at a time, and all clips at once [s]."""
-
-    one_by_one: np.ndarray
-    together: float
-
-    def __add__(self, other: "_Part") -> "_Part":
-        return _Part(self.one_by_one + other.one_by_one, self.together + other.together)
+# Times of a step [s]: of each clip by itself, and last of all clips at once.
+_Times = np.ndarray
 
 
 @dataclass
 class _Shared:
-    """All that was timed and is shared by learners, and what came out of it."""
+    """What learners share: clips, and features by `set_key`, and the times of what makes them."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    decoding: dict[str, _Part] = field(default_factory=dict)
-    steps: dict[str, _Part] = field(default_factory=dict)
     needed: dict[str, Any] = field(default_factory=dict)
     features: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    decoding: dict[str, _Times] = field(default_factory=dict)
+    steps: dict[str, _Times] = field(default_factory=dict)
 
 
 def choose_clips(
@@ -76,16 +68,7 @@ def choose_clips(
 
     Times don't depend on what a network has seen; but users expect clips that are new to it.
 
-    Parameters
-    ----------
-    tracks
-        The manifest.
-    split
-        Columns track_id and part.
-    having
-        The tracks that have features, of each matrix: some may be too short for some.
-    count
-        How many, at most.
+    `having` are the tracks that have features, of each matrix: some may be too short for some.
     """
     order = split.assign(seen=split["part"] != "test").sort_values("seen", kind="stable")
     for track_ids in having:
@@ -139,29 +122,26 @@ def measure(
     GenreflowError
         If a file can't be used.
     """
-    shared = _shared(read, paths, images, threads, report)
-    own: dict[tuple[str, str], _Part] = {}
+    shared, rows = _shared(read, paths, images, threads, report)
+    own: dict[tuple[str, str], _Times] = {}
     for model in read:
         loaded = load_model(model.file, model)
         x = input_of(model, shared.needed, shared.features)
         count = loaded.parameters if loaded.parameters is not None else _parameters(model)
         for device in loaded.devices:
+            place = model.learner, device
             with loaded.on(device):
-                _, own[model.learner, device] = _passed(loaded.predict_proba, x)
-            row = _row("model", model.learner, device, own[model.learner, device])
-            shared.rows.append(row | {"parameters": count})
+                _, own[place] = _passed(loaded.predict_proba, x)
+            rows.append(_row("model", *place, own[place]) | {"parameters": count})
         report(f"timed {model.learner}")
     by_learner = {model.learner: model for model in read}
-    single = [([by_learner[learner]], learner, device) for learner, device in own]
-    combined = [
-        ([by_learner[name] for name in members], learner, "cpu")
-        for learner, members in (ensembles or {}).items()
-        if set(members) <= by_learner.keys()
-    ]
-    for members, learner, device in single + combined:
-        times = (seeds or {}) if len(members) > 1 else {}
-        shared.rows += _sums(members, learner, device, shared, own, times)
-    table = pd.DataFrame(shared.rows)
+    for learner, device in own:
+        rows += _sums([by_learner[learner]], learner, device, shared, own, {})
+    for learner, members in (ensembles or {}).items():
+        if set(members) <= by_learner.keys():
+            models = [by_learner[name] for name in members]
+            rows += _sums(models, learner, "cpu", shared, own, seeds or {})
+    table = pd.DataFrame(rows)
     counts = table[table["step"] == "model"].set_index(["name", "device"])["parameters"]
     table["parameters"] = pd.array(
         [counts.get((row.name, row.device)) for row in table.itertuples(index=False)], dtype="Int64"
@@ -175,8 +155,8 @@ def _shared(
     images: str | Path,
     threads: int,
     report: Callable[[str], None],
-) -> _Shared:
-    """Time decoding, images, and the features of all sets."""
+) -> tuple[_Shared, list[dict[str, Any]]]:
+    """Time decoding, images, and the features of all sets; return the rows of these, too."""
     shared = _Shared()
     needs = {one for model in read for one in model.needs}
     if needs - {SOURCE}:
@@ -202,19 +182,18 @@ def _shared(
         if part.network:
             shared.features[key], shared.steps[key] = _passed(one.features, clips)
         else:
-            rows, shared.steps[key] = _timed(lambda clip, one=one: one.features([clip]), clips)
-            shared.features[key] = {
-                output: np.concatenate([row[output] for row in rows]) for output in rows[0]
-            }
+            made, shared.steps[key] = _timed(lambda clip, one=one: one.features([clip]), clips)
+            shared.features[key] = side_by_side(made)
         report(f"timed the features {part.name}")
-    shared.rows += [
-        _row("decode", name, "cpu", part, together=False) for name, part in shared.decoding.items()
+    decoded = [
+        _row("decode", name, "cpu", times, together=False)
+        for name, times in shared.decoding.items()
     ]
-    shared.rows += [_row("features", names[key], "cpu", part) for key, part in shared.steps.items()]
-    return shared
+    steps = [_row("features", names[key], "cpu", times) for key, times in shared.steps.items()]
+    return shared, decoded + steps
 
 
-def _timed(work: Callable[[Any], Any], items: Sequence[Any]) -> tuple[list[Any], _Part]:
+def _timed(work: Callable[[Any], Any], items: Sequence[Any]) -> tuple[list[Any], _Times]:
     """Time a step that has no faster way for many clips at once."""
     found, seconds = [], []
     for item in [*items[:WARM_UP], *items]:
@@ -222,16 +201,17 @@ def _timed(work: Callable[[Any], Any], items: Sequence[Any]) -> tuple[list[Any],
         found.append(work(item))
         seconds.append(time.perf_counter() - start)
     times = np.array(seconds[WARM_UP:])
-    return found[WARM_UP:], _Part(times, float(times.sum()))
+    return found[WARM_UP:], np.append(times, times.sum())
 
 
-def _passed(run: Callable[[Any], Any], x: np.ndarray) -> tuple[Any, _Part]:
+def _passed(run: Callable[[Any], Any], x: np.ndarray) -> tuple[Any, _Times]:
     """Time a step that takes many clips at once: each alone, then all."""
-    _, alone = _timed(lambda row: run(x[row : row + 1]), range(len(x)))
+    _, times = _timed(lambda row: run(x[row : row + 1]), range(len(x)))
     run(x)
     start = time.perf_counter()
     found = run(x)
-    return found, _Part(alone.one_by_one, time.perf_counter() - start)
+    times[-1] = time.perf_counter() - start
+    return found, times
 
 
 def _parameters(model: bundles.BundledModel) -> int | None:
@@ -251,34 +231,29 @@ def _sums(
     learner: str,
     device: str,
     shared: _Shared,
-    own: Mapping[tuple[str, str], _Part],
+    own: Mapping[tuple[str, str], _Times],
     seeds: Mapping[str, int],
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a learner from a decoded clip, and from a file."""
     needs = {one for model in members for one in model.needs}
-    decoded = {WAV if one == IMAGE else one for one in needs}
-    steps = [*({IMAGE} & needs), *parts_of(members)]
-    decoding = sum((shared.decoding[name] for name in sorted(decoded)), _ZERO)
-    clip = sum((shared.steps[key] for key in steps), _ZERO)
+    decoded = sorted({WAV if one == IMAGE else one for one in needs})
+    steps = [shared.steps[key] for key in [*({IMAGE} & needs), *parts_of(members)]]
     for model in members:
-        clip = sum([own[model.learner, device]] * seeds.get(model.learner, 1), clip)
-    yield _row("clip", learner, device, clip)
-    yield _row("file", learner, device, decoding + clip, together=False)
+        steps += [own[model.learner, device]] * seeds.get(model.learner, 1)
+    yield _row("clip", learner, device, sum(steps))
+    whole = sum(shared.decoding[name] for name in decoded) + sum(steps)
+    yield _row("file", learner, device, whole, together=False)
 
 
-_ZERO = _Part(np.zeros(1), 0.0)
-
-
-def _row(
-    step: str, name: str, device: str, part: _Part, *, together: bool = True
-) -> dict[str, Any]:
+def _row(step: str, name: str, device: str, times: _Times, *, together: bool = True) -> dict:
+    *alone, all_at_once = times
     return {
         "step": step,
         "name": name,
         "device": device,
-        "median": float(np.median(part.one_by_one)),
-        "p95": float(np.percentile(part.one_by_one, 95)),
-        "together": part.together / len(part.one_by_one) if together else np.nan,
+        "median": float(np.median(alone)),
+        "p95": float(np.percentile(alone, 95)),
+        "together": all_at_once / len(alone) if together else np.nan,
     }
 
 
@@ -297,20 +272,8 @@ def to_markdown(
 ) -> str:
     """Write what `measure` returned for reading.
 
-    Parameters
-    ----------
-    table
-        What `measure` returned.
-    note
-        A line put below, or "".
-    titles
-        What people call the learners, by name.
-
-    Returns
-    -------
-    str
-        Markdown: a table of the steps that learners share and one of learners, ending with a line
-        break.
+    A table of the steps that learners share and one of learners, by their titles; the note, if any,
+    is put below.
     """
     first = table.iloc[0]
     table = table.assign(
@@ -318,10 +281,10 @@ def to_markdown(
         name=[(titles or {}).get(name, name) for name in table["name"]],
     )
     blocks = [
-        f"One clip at a time on {first['processor']}, {_many(first['threads'], 'thread')}: median "
-        f"(95th percentile) of {first['clips']} clips, after {WARM_UP} to warm up. Together: all "
-        "of them at once. The study's times are of its own machine, from features or images to "
-        "the prediction, or to the features of a backbone.",
+        f"One clip at a time on {first['processor']}, {markdown.many(first['threads'], 'thread')}: "
+        f"median (95th percentile) of {first['clips']} clips, after {WARM_UP} to warm up. "
+        "Together: all of them at once. The study's times are of its own machine, from features or "
+        "images to the prediction, or to the features of a backbone.",
         "## Steps",
         markdown.table(_shown(table[table["step"].isin(["decode", "features"])]), _STEPS),
         "## Learners",
@@ -329,10 +292,6 @@ def to_markdown(
     ]
     blocks += [f"*{markdown.escape(note)}*"] if note else []
     return "\n\n".join(blocks) + "\n"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count > 1 else ''}"
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:

@@ -29,15 +29,7 @@ COLORS, TEXTURES = 6, 4
 
 
 def write(found: Predictions, path: str | Path) -> None:
-    """Write the page of predictions.
-
-    Parameters
-    ----------
-    found
-        What is shown.
-    path
-        The HTML file. It refers to the audio files relative to itself.
-    """
+    """Write the page of predictions, which refers to the audio files relative to itself."""
     usable = [one for one in found.files if not one.reason]
     counts = Counter(one.predicted for one in usable)
     genres = sorted(found.genres, key=lambda genre: -counts[genre])

@@ -15,18 +15,8 @@ LONGEST = 60
 def write(found: Predictions, folder: str | Path) -> list[Path]:
     """Write an M3U8 playlist of the files of each genre, the surest first.
 
-    Parameters
-    ----------
-    found
-        What was predicted.
-    folder
-        Where they shall be. The files are named relative to it. A playlist that is there already is
-        replaced, by an empty one where no file has its genre any more.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Those that were written.
+    The files are named relative to the folder. A playlist that is there already is replaced, by an
+    empty one where no file has its genre any more. Those that were written are returned.
     """
     by_genre: dict[str, list[Prediction]] = {genre: [] for genre in found.genres}
     for one in found.files:

@@ -31,16 +31,12 @@ class Prediction:
 
     Attributes
     ----------
-    file
-        As it was given.
-    genres
-        In the order of the probabilities.
-    starts, ends : (windows,) float64
-        Of each window [s].
+    file, genres
+        As they were given; genres are in the order of the probabilities.
+    starts, ends, counts : (windows,) float64
+        Of each window, and how much of the file it stands for [s].
     by_window : (windows, genres) float64
         Their probabilities.
-    counts : (windows,) float64
-        How much of the file each stands for [s].
     reason
         Why there are no windows: the file can't be used. "" if there are.
     seconds
@@ -100,32 +96,21 @@ class Prediction:
         return [self.genres[place] for place in self.by_window.argmax(axis=1)]
 
     @property
-    def ranked(self) -> np.ndarray:
-        """The windows, those first that speak most for the predicted genre."""
-        own = self.by_window[:, int(self.probabilities.argmax())] if not self.reason else []
-        return np.argsort(-np.asarray(own), kind="stable")
+    def ranks(self) -> list[int]:
+        """The rank of each window, 1 for the one that speaks most for the predicted genre."""
+        if self.reason:
+            return []
+        own = self.by_window[:, int(self.probabilities.argmax())]
+        return (np.argsort(np.argsort(-own, kind="stable")) + 1).tolist()
 
 
 @dataclass(frozen=True)
 class Predictions:
     """What one learner predicts for files.
 
-    Attributes
-    ----------
-    learner, corpus
-        Its name, and what it was trained on; "" if that isn't known.
-    note
-        What must stand by all that it says; "" if nothing.
-    clip
-        Length of a window [s].
-    unsure
-        Below which probability a prediction is unsure; None if that isn't known.
-    genres
-        That it knows, in the order of the probabilities.
-    files
-        What it predicts for each.
-    title
-        What people call the learner; "" for its name.
+    The learner, its title, the corpus that it was trained on, the note that must stand by all that
+    it says, the length of a window [s], the genres in the order of the probabilities, and below
+    which probability a prediction is unsure, are those of its bundle.
     """
 
     learner: str
@@ -136,12 +121,6 @@ class Predictions:
     genres: tuple[str, ...]
     files: list[Prediction]
     title: str = ""
-
-    def plain(self, folder: str | Path) -> dict[str, Any]:
-        """Return plain values; each file with a link to it from a folder."""
-        about = {key: getattr(self, key) for key in _ABOUT}
-        files = [_plain(one) | {"link": link(one.file, folder)} for one in self.files]
-        return {**about, "genres": list(self.genres), "files": files}
 
 
 def _plain(one: Prediction) -> dict[str, Any]:
@@ -172,10 +151,12 @@ def _rounded(probabilities: np.ndarray) -> list[float]:
 
 
 def write_json(found: Predictions, path: str | Path) -> None:
-    """Write `Predictions.plain`, each file in a line."""
-    plain = found.plain(Path(path).parent)
-    files = ",\n".join(json.dumps(one) for one in plain.pop("files"))
-    write_text(path, f'{json.dumps(plain)[:-1]}, "files": [\n{files}\n]}}')
+    """Write plain values, each file in a line and with a link to it."""
+    about = {key: getattr(found, key) for key in (*_ABOUT, "genres")}
+    links = [{"link": link(one.file, Path(path).parent)} for one in found.files]
+    plain = zip(map(_plain, found.files), links, strict=True)
+    files = ",\n".join(json.dumps(one | place) for one, place in plain)
+    write_text(path, f'{json.dumps(about)[:-1]}, "files": [\n{files}\n]}}')
 
 
 def read_json(path: str | Path) -> Predictions:
@@ -257,26 +238,23 @@ def segments(predictions: Iterable[Prediction]) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    rows = []
-    genres: tuple[str, ...] = ()
-    for one in predictions:
-        genres = one.genres
-        rank = np.empty(len(one.starts), dtype=int)
-        rank[one.ranked] = np.arange(1, len(rank) + 1)
-        rows += [
-            {
-                "file": escaped_path(one.file),
-                "start": round(float(one.starts[window]), 3),
-                "end": round(float(one.ends[window]), 3),
-                "counts": round(float(one.counts[window]), 3),
-                **_columns(one.genres, one.by_window[window]),
-                "window_predicted": escaped(one.by_itself[window]),
-                "predicted": escaped(one.predicted),
-                "rank": rank[window],
-            }
-            for window in range(len(rank))
-        ]
-    columns = ["file", "start", "end", "counts", *map(_column, genres)]
+    predictions = list(predictions)
+    rows = [
+        {
+            "file": escaped_path(one.file),
+            "start": round(float(one.starts[window]), 3),
+            "end": round(float(one.ends[window]), 3),
+            "counts": round(float(one.counts[window]), 3),
+            **_columns(one.genres, one.by_window[window]),
+            "window_predicted": escaped(one.by_itself[window]),
+            "predicted": escaped(one.predicted),
+            "rank": rank,
+        }
+        for one in predictions
+        for window, rank in enumerate(one.ranks)
+    ]
+    genres = [f"p_{genre}" for one in predictions[:1] for genre in one.genres]
+    columns = ["file", "start", "end", "counts", *genres]
     return pd.DataFrame(rows, columns=[*columns, "window_predicted", "predicted", "rank"])
 
 
@@ -296,16 +274,13 @@ def write_tables(
         write_json(found, plain)
 
 
-def _column(genre: str) -> str:
-    return f"p_{genre}"
-
-
 def _columns(genres: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    return dict(zip(map(_column, genres), _rounded(values), strict=True))
+    names = (f"p_{genre}" for genre in genres)
+    return dict(zip(names, _rounded(values), strict=True))
 
 
 def _strongest(one: Prediction) -> str:
-    window = one.ranked[0]
+    window = one.ranks.index(1)
     return f"{_clock(one.starts[window])}-{_clock(one.ends[window])}"
 
 

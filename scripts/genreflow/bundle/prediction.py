@@ -41,17 +41,10 @@ BATCH = 16
 class Clips:
     """The windows of a file as feature sets and models take them.
 
-    Attributes
-    ----------
-    starts, ends, counts : (windows,) float64
-        Of each window, and how much of the file it stands for [s].
-    needed
-        What is needed of each window, by what feature sets call it.
-    features
-        By what `set_key` gives for a feature set without a network: its features of the windows, by
-        output. They need no model, so that other processes compute them.
-    seconds
-        Length of the file.
+    Starts, ends and counts, float64 (windows,), are of each window, and how much of the file it
+    stands for [s]. `needed` is what is needed of each, by what feature sets call it; `features` are
+    those of feature sets without a network, by `set_key` and output: they need no model, so that
+    other processes compute them. `seconds` is the length of the file.
     """
 
     starts: np.ndarray
@@ -91,17 +84,7 @@ def prepare(
 ) -> Clips:
     """Turn a file into what the models of a bundle take, as far as no network is needed for it.
 
-    Parameters
-    ----------
-    bundle
-        The bundle.
-    path, hop, whole
-        As for `Predictor.predict`.
-
-    Raises
-    ------
-    GenreflowError
-        As `Predictor.predict`.
+    `path`, `hop` and `whole` are as for `Predictor.predict`, which raises the same.
     """
     if hop is not None and not hop > 0:
         raise GenreflowError(f"hop is {hop}: expected seconds, more than 0")
@@ -124,10 +107,14 @@ def prepare(
     if IMAGE in needs:
         make = _log_mel(bundle)
         needed[IMAGE] = np.stack([make.image(clip.samples)[0] for clip in needed[WAV]])
-    found = {
-        set_key(one): _one_by_one(one.feature_set(), needed) for one in parts if not one.network
-    }
-    later = {IMAGE} | {one.feature_set().needs for one in parts if one.network}
+    found, later = {}, {IMAGE}
+    for one in parts:
+        features = one.feature_set()
+        if one.network:
+            later.add(features.needs)
+        else:
+            made = [features.features([clip]) for clip in needed[features.needs]]
+            found[set_key(one)] = side_by_side(made)
     return Clips(
         np.array(starts),
         np.minimum(np.array(starts) + bundle.clip, sound.seconds),
@@ -149,9 +136,8 @@ def _decoded(bundle: bundles.Bundle, path: str | Path, needs: set[str]) -> "dict
     return found
 
 
-def _one_by_one(features: FeatureSet, needed: dict[str, Sequence[Any]]) -> dict[str, np.ndarray]:
-    """Compute features without a network, a window at a time."""
-    rows = [features.features([clip]) for clip in needed[features.needs]]
+def side_by_side(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Put the features of single windows below each other, output by output."""
     return {output: np.concatenate([row[output] for row in rows]) for output in rows[0]}
 
 
@@ -230,19 +216,9 @@ def _tried(part: Part, bundle: bundles.Bundle, threads: int) -> FeatureSet:
 class Predictor:
     """A bundle that is loaded and ready.
 
-    If the bundle `uses_keras`, call `features.backend.configure` before.
-
-    Parameters
-    ----------
-    bundle
-        Its folder, or what `bundle.bundles.read` returned.
-    threads
-        Processor threads for the networks whose outputs are features.
-
-    Raises
-    ------
-    GenreflowError
-        If the bundle is damaged, or a member of it isn't what it should be or would run code.
+    It may be given by its folder. If it `uses_keras`, call `features.backend.configure` before; the
+    threads are for the networks whose outputs are features. GenreflowError is raised if it is
+    damaged, or a member of it isn't what it should be or would run code.
     """
 
     def __init__(self, bundle: bundles.Bundle | str | Path, *, threads: int = 1):
@@ -270,19 +246,9 @@ class Predictor:
     ) -> Prediction:
         """Predict the genre of a file.
 
-        Parameters
-        ----------
-        path
-            Any format that ffmpeg reads.
-        hop
-            From window to window [s]; None for the length of a clip.
-        whole
-            Look at the whole file; if not, at its first clip, as the corpus's tracks were.
-
-        Raises
-        ------
-        GenreflowError
-            If the file can't be decoded, is too short or silent.
+        Windows are a hop apart [s], by default as long as a clip. If not at the `whole` file, it
+        looks at its first clip, as the corpus's tracks were. GenreflowError is raised if the file
+        can't be decoded, is too short or silent.
         """
         return self.of_clips(path, prepare(self.bundle, path, hop=hop, whole=whole))
 
@@ -352,20 +318,8 @@ def input_of(
 ) -> np.ndarray:
     """Return what a model takes.
 
-    Parameters
-    ----------
-    model
-        The model.
-    needed
-        As of `Clips`.
-    features
-        By `set_key` of each feature set, the features of its outputs, as they are stored.
-
-    Returns
-    -------
-    numpy.ndarray
-        The features side by side, float32 (n, dimensions); for a network that takes images, those,
-        uint8 (n, n_mels, n_frames, 1).
+    `needed` and `features` are as of `Clips`. It is the features side by side, float32 (n,
+    dimensions); for a network that takes images those, uint8 (n, n_mels, n_frames, 1).
 
     Raises
     ------
@@ -389,15 +343,8 @@ def input_of(
 def windows(seconds: float, *, length: float, hop: float) -> list[float]:
     """Return where the windows of a file start [s].
 
-    Parameters
-    ----------
-    seconds
-        Length of the file.
-    length
-        Of a window; a shorter file has one window.
-    hop
-        From one to the next. The last window ends with the file, unless the rest behind the one
-        before is shorter than `SHORTEST_REST`.
+    Windows have a length, and a hop from one to the next; a shorter file has one. The last window
+    ends with the file, unless the rest behind the one before is shorter than `SHORTEST_REST`.
     """
     count = 1 + max(0, int((seconds - length) / hop + 1e-9))
     starts = [number * hop for number in range(count)]

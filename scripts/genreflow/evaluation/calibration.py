@@ -68,16 +68,9 @@ def threshold(confidence: np.ndarray, correct: np.ndarray) -> float:
     one that isn't made costs nothing: C. K. Chow, "On optimum recognition error and reject
     tradeoff", IEEE Transactions on Information Theory 16 (1), 1970, with equal costs.
 
-    Parameters
-    ----------
-    confidence, correct : (n,) float and bool
-        As for `bins`, of tracks that nothing was learned from.
-
-    Returns
-    -------
-    float
-        Between 0 and 1, the lowest of several as good, rounded down to four decimals. Above 1 at no
-        time: where predictions are wrong more often than right however sure they are, it is 1.
+    `confidence` and `correct` are as for `bins`, of tracks that nothing was learned from. The
+    result is between 0 and 1, the lowest of several as good, rounded down to four decimals; it is 1
+    where predictions are wrong more often than right however sure they are.
     """
     order = np.argsort(-confidence, kind="stable")
     sure, gains = confidence[order], np.cumsum(np.where(correct[order], 1, -1))
@@ -94,10 +87,7 @@ def reliability(
 ) -> pd.DataFrame:
     """Tabulate the reliability of each learner on each split.
 
-    Parameters
-    ----------
-    entries, marks
-        As for `evaluation.metrics.comparison`.
+    `entries` and `marks` are as for `evaluation.metrics.comparison`.
 
     Returns
     -------

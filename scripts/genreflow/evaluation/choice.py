@@ -11,7 +11,7 @@ import numpy as np
 from genreflow import split_names
 from genreflow.errors import GenreflowError, NotPossible
 from genreflow.layout import Layout
-from genreflow.learners.predictions import Entry, read_predictions, unmade
+from genreflow.learners.predictions import Entry, read_predictions, scored, unmade
 
 
 def choose(
@@ -26,16 +26,10 @@ def choose(
     The learner with the highest validation accuracy, a mean over its seeds; of equals the one
     with the lowest log loss there; then its seed by the same.
 
-    Parameters
-    ----------
-    predictions
-        The predictions.csv of the learners on one split, with all their seeds.
-    folder
-        The results of the corpus, below which the place of each tells learner, split and seed.
-    name
-        Of the learner that is wanted; "" for the best.
-    seen
-        Learners that learned from the validation part, which are chosen by name only.
+    `predictions` are the predictions.csv of the learners on one split, with all their seeds;
+    `folder` is that of the corpus's results, below which the place of each tells learner, split and
+    seed. `name` is that of the learner that is wanted, "" for the best. Learners that learned from
+    the validation part are `seen`: they are chosen by name only.
 
     Returns
     -------
@@ -93,14 +87,8 @@ def marked(
 ) -> tuple[tuple[str, str] | None, str]:
     """Say what `choose` takes, for tables that must be made whatever it says.
 
-    Parameters
-    ----------
-    predictions
-        Of all learners on all splits.
-    split
-        The one on which a learner is chosen.
-    folder, name, seen
-        As for `choose`.
+    `predictions` are those of all learners on all splits, `split` that on which a learner is
+    chosen, the rest as for `choose`.
 
     Returns
     -------
@@ -130,6 +118,5 @@ def _score(entry: Entry) -> tuple[float, float]:
             f"{entry.predictions}: no track is in the validation part, by which the best learner "
             "is chosen: name the one to predict with"
         )
-    own = np.array([row[f"p_{row['genre']}"] for _, row in held.iterrows()])
-    loss = -np.log(np.maximum(own, np.finfo(float).eps)).mean()
-    return float((held["genre"] == held["predicted"]).mean()), -float(loss)
+    scores = scored(held)
+    return float(scores["correct"].mean()), -float(scores["loss"].mean())

@@ -33,15 +33,16 @@ def milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:,.0f}" if seconds >= 0.0005 else "< 1"
 
 
+def many(count: float, what: str) -> str:
+    """Count things in words: ``1 test track``, ``1,200 test tracks``."""
+    return f"{count:,.0f} {what}" + ("s" if count != 1 else "")
+
+
 def table(rows: pd.DataFrame, columns: Columns) -> str:
     """Write a table.
 
-    Parameters
-    ----------
-    rows
-        Columns that are empty throughout, or not in `columns`, aren't shown.
-    columns
-        In the order in which they are shown.
+    `columns` are in the order in which they are shown; those of `rows` that are empty throughout or
+    aren't among them are not.
     """
     rows = rows.dropna(axis="columns", how="all")
     shown = pd.DataFrame(
@@ -58,12 +59,8 @@ def table(rows: pd.DataFrame, columns: Columns) -> str:
 def by_split(table: pd.DataFrame, write: Callable[[pd.DataFrame], str], note: str) -> str:
     """Write a table, with the column split, as one block a split.
 
-    Parameters
-    ----------
-    write
-        Returns what is said of the rows of one split.
-    note
-        A line below each block that says what its numbers are worth, or "".
+    `write` returns what is said of the rows of one split; `note` is a line below each block that
+    says what its numbers are worth, or "".
     """
     blocks = []
     for split, rows in table.groupby("split", sort=False):

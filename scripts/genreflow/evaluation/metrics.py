@@ -1,30 +1,22 @@
 """How well each learner does, from the predictions.csv files and the corpus's list of tracks.
 
-The numbers, and what they mean:
+docs/numbers.md says what each number means. What it takes to make them:
 
 - A *run* is one seed on one repeat of a cross-validation (on a split that is no
   cross-validation: one seed). The folds of a run are pooled before anything is counted, so
   that each track is tested exactly once in it; whatever a run yields is then averaged over runs.
-- The 95 % interval of the test accuracy is that of `evaluation.uncertainty`, for the mean accuracy
-  over runs as if it were counted once on the distinct test tracks: of their artists where these
-  are known, else Wilson's. Seeds and repeats test the same tracks again and so never make the
-  interval narrower. It speaks of other tracks, not of other trainings: for those see the
-  standard deviations over seeds, folds and repeats (ddof 1).
-- The log loss is the mean of minus the natural logarithm of the true genre's probability, which
-  is taken for no less than the float64 epsilon (2.2e-16), as scikit-learn does.
-- Where genres lie below others, top-genre accuracy is the share of tracks that are given a genre
-  below the same one as theirs.
-- Top-2 accuracy is the share of tracks whose genre has one of the two largest probabilities.
-- The expected calibration error is that of `evaluation.calibration`. It is taken over the
-  predictions of all runs together, as the reliability diagram shows them.
-- The baseline is what naming the most frequent genre of the test part each time would get.
+- The interval is that of `evaluation.uncertainty`, for the mean accuracy over runs as if it were
+  counted once on the distinct test tracks. It speaks of other tracks, not of other trainings: for
+  those see the standard deviations over seeds, folds and repeats (ddof 1).
+- The true genre's probability is taken for no less than the float64 epsilon (2.2e-16) in the log
+  loss, as by scikit-learn.
+- The expected calibration error is taken over the predictions of all runs together.
 - A learner that couldn't be made (`runtime.outcomes`), or that was left out beforehand, has a row
   with the reason and no numbers, and none in any other table.
-- One learner is called better than another only where the tests of `evaluation.significance` say
-  so; that two intervals don't overlap is no such test.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -34,26 +26,23 @@ from genreflow import split_names
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
 from genreflow.evaluation import calibration, markdown, published_results, uncertainty
-from genreflow.learners.predictions import (
-    Entry,
-    Group,
-    groups,
-    mark_of,
-    marked,
-    unmade,
-    with_reasons,
-)
+from genreflow.learners.predictions import Entry, Group, groups, mark_of, marked, unmade
 
 _RUN = ["seed", "repeat"]
 _COUNTS = ("seeds", "folds", "tracks")
-_ALL_COUNTS = (*_COUNTS, "groups")
-_MEASURES = (
+_WHOLE = (*_COUNTS, "groups", "parameters")
+_TEXTS = ("split", "learner", "title", "kind", "mark", "interval", "reason")
+_FLAGS = ("chosen", "learns_from_validation")
+_COLUMNS = (
+    *("split", "learner", "title", "kind", "mark", *_COUNTS, "groups"),
     *(f"{part}_accuracy" for part in PARTS),
-    *("test_low", "test_high", "interval", "seed_sd", "fold_sd", "repeat_sd", "fold_mean"),
-    *("macro_f1", "log_loss", "top2_accuracy", "top_genre_accuracy"),
-    *("calibration_error", "baseline"),
+    *("test_low", "test_high", "interval", *_FLAGS),
+    *("seed_sd", "fold_sd", "repeat_sd", "fold_mean", "macro_f1", "log_loss"),
+    *("top2_accuracy", "top_genre_accuracy", "calibration_error", "baseline"),
+    *("parameters", "latency_seconds", "published", "reason"),
 )
-_NUMBERS = tuple(name for name in _MEASURES if name != "interval")
+_TYPES = {name: float for name in _COLUMNS if name not in _TEXTS}
+_TYPES |= dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_FLAGS, bool)
 
 
 def _labels(group: Group) -> list[tuple[pd.Series, pd.Series]]:
@@ -130,8 +119,8 @@ def comparison(
 
     Parameters
     ----------
-    entries
-        As for `learners.predictions.groups`.
+    entries, marks
+        As for `learners.predictions.groups`, and for `marked` there, which names go through.
     fma_small
         Whether the corpus is FMA small, on which the study's numbers were measured.
     manifest
@@ -139,14 +128,12 @@ def comparison(
         leaves all artists unknown.
     chosen
         Split and learner of what is used for predictions, if that is known.
-    marks
-        As for `learners.predictions.marked`, which the learners' names go through.
     parameters, latency_seconds, left_out
         By learner, its name without a mark, as far as known: the number of parameters; the time
         from a decoded clip to its prediction [s]; why it was left out beforehand, on all splits.
     about
-        By learner, its name without a mark: what people call it, its title and its kind. Without,
-        its title is its name.
+        By learner, its name without a mark: what people call it, its title (else its name) and its
+        kind, and learns_from_validation.
     tops
         What each genre lies below, as `corpus.genres.tops`; none where genres are all alike.
 
@@ -154,18 +141,10 @@ def comparison(
     -------
     pandas.DataFrame
         One row per learner and split (a cross-validation is one split), sorted by split, then
-        falling test accuracy. Columns: split, learner, title, kind, mark; seeds, folds, tracks,
-        groups (numbers of seeds, of folds in all repeats, of distinct test tracks, and of their
-        artists, NA if unknown); training_accuracy, validation_accuracy, test_accuracy (means over
-        runs); test_low, test_high (95 % interval), interval (its method, as `uncertainty.method`
-        calls it); chosen (whether it is used for predictions); seed_sd, fold_sd, repeat_sd
-        (standard deviation of the test accuracy) and fold_mean (its mean over the folds of all
-        repeats, each counting the same), NaN where there is one only; macro_f1, log_loss [nat],
-        top2_accuracy, top_genre_accuracy (NaN without `tops`), calibration_error (of the test
-        part); baseline; parameters and latency_seconds, NA where not given; with `fma_small`
-        published, the study's test accuracy on this very split, or NaN; last reason, why a learner
-        couldn't be made: it comes after the others of its split, and has NA everywhere else. All
-        shares between 0 and 1.
+        falling test accuracy, with the columns that docs/numbers.md has for comparison.csv. All
+        shares are between 0 and 1. Standard deviations are NaN where there is one only, numbers of
+        artists NA if they are unknown; published is there with `fma_small`. A learner that couldn't
+        be made comes after the others of its split, and has NA everywhere but in reason.
 
     Raises
     ------
@@ -173,44 +152,28 @@ def comparison(
         As `learners.predictions.groups` and `uncertainty.artists_of`.
     """
     entries = list(entries)
-    table = pd.DataFrame(
-        [_measured(group, manifest, tops or {}) for group in groups(entries)],
-        columns=["split", "learner", *_ALL_COUNTS, *_MEASURES],
-    ).astype(dict.fromkeys(_ALL_COUNTS, "Int64") | dict.fromkeys(_NUMBERS, float))
-    table["parameters"] = table["learner"].map(parameters or {}).astype("Int64")
-    table["latency_seconds"] = table["learner"].map(latency_seconds or {}).astype(float)
-    if fma_small:
-        numbers = [
-            published_results.value(row.learner, row.split, "test") for row in table.itertuples()
-        ]
-        table["published"] = pd.Series(numbers, dtype=float)
-    table = _and_unmade(table, entries, left_out or {})
-    names = table["learner"]
-    said = [(about or {}).get(name, {}) for name in names]
-    table.insert(
-        2, "title", [one.get("title", name) for one, name in zip(said, names, strict=True)]
-    )
-    table.insert(3, "kind", [one.get("kind", "") for one in said])
-    table.insert(4, "mark", [mark_of(name, marks) for name in names])
-    table["learner"] = [marked(name, marks) for name in names]
-    keys = zip(table["split"], names, strict=True)
-    table.insert(table.columns.get_loc("interval") + 1, "chosen", [one == chosen for one in keys])
-    return table.sort_values(
+    rows = [_measured(group, manifest, tops or {}) for group in groups(entries)]
+    for row in rows:
+        name = row["learner"]
+        row["parameters"] = (parameters or {}).get(name)
+        row["latency_seconds"] = (latency_seconds or {}).get(name)
+        row["published"] = published_results.value(name, row["split"], "test")
+    families = sorted({split_names.family(entry.split) for entry in entries})
+    lacking = {place: left_out[place[1]] for place in product(families, left_out or ())}
+    rows += [
+        {"split": family, "learner": name, "reason": reason}
+        for (family, name), reason in (lacking | unmade(entries)).items()
+    ]
+    for row in rows:
+        name = row["learner"]
+        said = {"title": name, "kind": ""} | dict((about or {}).get(name, {}))
+        row |= {column: said.get(column) for column in ("title", "kind", "learns_from_validation")}
+        row["chosen"] = (row["split"], name) == chosen
+        row["mark"], row["learner"] = mark_of(name, marks), marked(name, marks)
+    table = pd.DataFrame(rows, columns=_COLUMNS).astype(_TYPES)
+    return table.drop(columns=[] if fma_small else "published").sort_values(
         ["split", "test_accuracy", "learner"], ascending=[True, False, True], ignore_index=True
     )
-
-
-def _and_unmade(
-    table: pd.DataFrame, entries: list[Entry], left_out: Mapping[str, str]
-) -> pd.DataFrame:
-    """Add a row for each learner that couldn't be made or was left out, with the reason."""
-    families = sorted({split_names.family(entry.split) for entry in entries})
-    reasons = {(family, name): said for family in families for name, said in left_out.items()}
-    rows = [
-        {"split": family, "learner": learner, "reason": reason}
-        for (family, learner), reason in (reasons | unmade(entries)).items()
-    ]
-    return with_reasons(table, rows)
 
 
 def made(table: pd.DataFrame) -> pd.DataFrame:
@@ -222,44 +185,31 @@ def made(table: pd.DataFrame) -> pd.DataFrame:
 def latency_by_learner(table: pd.DataFrame) -> pd.DataFrame:
     """Return parameters and seconds (the median on the processor, from decoded audio) by learner.
 
-    Parameters
-    ----------
-    table
-        What `bundle.latency.measure` returned.
+    `table` is what `bundle.latency.measure` returned.
     """
     rows = table[(table["step"] == "clip") & (table["device"] == "cpu")].set_index("name")
     return rows[["parameters", "median"]].rename(columns={"median": "seconds"})
 
 
-def _recall(group: Group) -> pd.DataFrame:
+def _recall(group: Group, marks: Mapping[str, str] | None) -> pd.DataFrame:
     scores = [
         precision_recall_fscore_support(*run, labels=group.genres, zero_division=np.nan)
         for run in _labels(group)
     ]
     # Whatever a run leaves undefined is NaN and left out of the mean.
-    precision, recall, f1, support = (
-        pd.DataFrame(each).mean().to_numpy() for each in zip(*scores, strict=True)
-    )
-    return pd.DataFrame(
-        {
-            "split": group.split,
-            "learner": group.learner,
-            "genre": group.genres,
-            "support": support.astype(int),
-            "recall": recall,
-            "precision": precision,
-            "f1": f1,
-        }
-    )
+    means = [pd.DataFrame(each).mean().to_numpy() for each in zip(*scores, strict=True)]
+    table = pd.DataFrame(dict(zip(("precision", "recall", "f1", "support"), means, strict=True)))
+    named = {"split": group.split, "learner": marked(group.learner, marks), "genre": group.genres}
+    return table.assign(**named).astype({"support": int})[_OF_GENRES]
+
+
+_OF_GENRES = ["split", "learner", "genre", "support", "recall", "precision", "f1"]
 
 
 def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Say how well each genre is found.
 
-    Parameters
-    ----------
-    entries, marks
-        As for `comparison`.
+    `entries` and `marks` are as for `comparison`, which raises the same.
 
     Returns
     -------
@@ -267,26 +217,15 @@ def recall(entries: Iterable[Entry], *, marks: Mapping[str, str] | None = None) 
         One row per split, learner and genre. Columns: split, learner, genre, support (distinct
         test tracks), recall, precision, f1 (test part, means over runs). Recall is NaN for a
         genre without test tracks, precision for one that was never predicted.
-
-    Raises
-    ------
-    GenreflowError
-        As `comparison`.
     """
-    columns = ["split", "learner", "genre", "support", "recall", "precision", "f1"]
-    tables = [_recall(group) for group in groups(entries)]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    table["learner"] = [marked(learner, marks) for learner in table["learner"]]
-    return table
+    tables = [_recall(group, marks) for group in groups(entries)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_OF_GENRES)
 
 
 def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
     """Count which genres one learner takes for which others.
 
-    Parameters
-    ----------
-    entries
-        All entries of one learner and split (for a cross-validation: of all folds).
+    `entries` are all of one learner and split (for a cross-validation: of all folds).
 
     Returns
     -------
@@ -296,10 +235,8 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
 
     Raises
     ------
-    GenreflowError
-        As `comparison`.
     NotPossible
-        If the learner couldn't be made.
+        If the learner couldn't be made; else as `comparison`.
     """
     entries = list(entries)
     for reason in unmade(entries).values():

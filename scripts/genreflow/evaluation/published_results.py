@@ -32,16 +32,10 @@ def _searches() -> dict[tuple[str, str], dict[str, Any]]:
 def value(learner: str, split: str, part: str, metric: str = "accuracy") -> float | None:
     """Return a number that the study measured, or None where it printed none.
 
-    Parameters
-    ----------
-    learner
-        As below a split, for example ``cnn/simple``.
-    split
-        `official` or `lowest-ids`. A number of one split is never given for another.
-    part
-        training, validation, test, or cv (best of a cross-validated grid search).
-    metric
-        accuracy, between 0 and 1, or loss.
+    The learner is as below a split, for example ``cnn/simple``; the split `official` or
+    `lowest-ids`, and a number of one is never given for another. The part is training, validation,
+    test, or cv (best of a cross-validated grid search), the metric accuracy, between 0 and 1, or
+    loss.
     """
     return _numbers().get((learner, split, part, metric))
 

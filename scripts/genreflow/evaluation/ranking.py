@@ -8,27 +8,23 @@ from genreflow.evaluation import metrics
 def by_validation(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the learners of one split that were made, by falling validation accuracy.
 
-    Test must choose nothing that is shown with its test accuracy. Among equals the one that is
-    used for predictions comes first; without a validation part the order is that of the
-    comparison.
+    Test must choose nothing that is shown with its test accuracy, and validation says nothing of
+    learners that learned from it, so that they come last. Among equals the one that is used for
+    predictions comes first; without a validation part the order is that of the comparison.
 
-    Parameters
-    ----------
-    rows
-        The rows of one split of what `evaluation.metrics.comparison` returned.
+    `rows` are those of one split of what `evaluation.metrics.comparison` returned.
     """
     made = metrics.made(rows)
-    order = made[["validation_accuracy", "chosen"]].fillna({"validation_accuracy": -1})
-    return made.loc[order.sort_values(list(order), ascending=False, kind="stable").index]
+    order = made[["learns_from_validation", "validation_accuracy", "chosen"]]
+    order = order.fillna({"validation_accuracy": -1})
+    ranked = order.sort_values(list(order), ascending=[True, False, False], kind="stable")
+    return made.loc[ranked.index]
 
 
 def best_of_kinds(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the best learner of each kind by validation, the highest test accuracy first.
 
-    Parameters
-    ----------
-    rows
-        As for `by_validation`.
+    `rows` are as for `by_validation`.
     """
     best = by_validation(rows)
     # Chosen by name, it may not be the best of its kind.

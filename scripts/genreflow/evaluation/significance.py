@@ -49,18 +49,8 @@ MCNEMAR, BY_ARTIST = "McNemar's exact test", "Permutation by artist"
 """How two learners are tested: by independent tracks, by tracks that artists group."""
 
 COLUMNS = (
-    "split",
-    "learner",
-    "other",
-    "tracks",
-    "groups",
-    "both_right",
-    "only_learner",
-    "only_other",
-    "test",
-    "p",
-    "p_corrected",
-    "better",
+    *("split", "learner", "other", "tracks", "groups", "both_right", "only_learner", "only_other"),
+    *("test", "p", "p_corrected", "better"),
 )
 """Columns of the table of tests."""
 
@@ -82,10 +72,7 @@ def pairs(
 ) -> pd.DataFrame:
     """Test each two learners of a split against each other.
 
-    Parameters
-    ----------
-    entries, manifest, marks
-        As for `evaluation.metrics.comparison`.
+    The parameters are as for `evaluation.metrics.comparison`.
 
     Returns
     -------
@@ -118,9 +105,7 @@ def pairs(
 
 
 def _tests(
-    split: str,
-    learners: list[tuple[float, str, pd.DataFrame]],
-    manifest: pd.DataFrame | None,
+    split: str, learners: list[tuple[float, str, pd.DataFrame]], manifest: pd.DataFrame | None
 ) -> pd.DataFrame:
     """Test all pairs of two or more learners of one split, and correct for their number."""
     ranked = sorted(learners, key=lambda learner: (-learner[0], learner[1]))
@@ -176,16 +161,10 @@ def _pair(common: pd.DataFrame, names: str, owner: pd.Series | None) -> dict[str
 def permutation_p(ahead: np.ndarray) -> float:
     """Return the two-sided p value of differences, were the sign of each a throw of a coin.
 
-    Parameters
-    ----------
-    ahead : (groups,) int
-        By how many tracks one learner is ahead of the other in each group.
-
-    Returns
-    -------
-    float
-        The share of all 2 ** groups choices of signs whose sum is as far from 0 or farther. It is
-        counted by the sums, not by the choices: those of the first groups tell those of one more.
+    `ahead`, int of shape (groups,), is by how many tracks one learner is ahead of the other in each
+    group. The p value is the share of all 2 ** groups choices of signs whose sum is as far from 0
+    or farther. It is counted by the sums, not by the choices: those of the first groups tell those
+    of one more.
     """
     chances = np.ones(1)  # of the sums -total, ..., total
     for size in np.abs(ahead[ahead != 0]):
@@ -227,10 +206,7 @@ _SHOWN = {
 def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
     """Write what `pairs` returned for reading: the pairs that differ, and how many don't.
 
-    Returns
-    -------
-    str
-        Markdown as of `markdown.by_split`; "" if there is no pair.
+    Markdown as of `markdown.by_split`; "" if there is no pair.
     """
     return markdown.by_split(table, _shown, note) if len(table) else ""
 

@@ -26,14 +26,8 @@ _MEASURED = {
 def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -> pd.DataFrame:
     """Compare the feed-forward networks, as tables 1 and 2 of the study.
 
-    Parameters
-    ----------
-    paths
-        The scores.csv of each network, split and seed.
-    results
-        The folder of the corpus.
-    fma_small
-        Whether the study's numbers were measured on this corpus.
+    `paths` are the scores.csv of each network, split and seed, below the folder of the corpus's
+    results; `fma_small` is whether the study's numbers were measured on this corpus.
 
     Returns
     -------
@@ -44,7 +38,7 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
         none; last reason, why a network couldn't be made, whose other numbers are NaN then. Losses
         are those that training minimises, the L2 penalty included.
     """
-    unmade = _unmade(paths, results)
+    unmade = predictions.unmade(predictions.Entry.from_path(path, results) for path in paths)
     rows = []
     for path in paths:
         place = Layout(results).parse(path)
@@ -70,11 +64,6 @@ def ffnn(paths: Sequence[str | Path], *, results: str | Path, fma_small: bool) -
     return predictions.with_reasons(table, reasons)
 
 
-def _unmade(paths: Sequence[str | Path], results: str | Path) -> dict[tuple[str, str], str]:
-    """Return why learners couldn't be made, by split and learner."""
-    return predictions.unmade(predictions.Entry.from_path(path, results) for path in paths)
-
-
 def classifiers(
     paths: Sequence[str | Path],
     *,
@@ -84,12 +73,8 @@ def classifiers(
 ) -> pd.DataFrame:
     """Compare the classifiers on feature matrices, as the study's transfer tables.
 
-    Parameters
-    ----------
-    paths
-        The best.json and the predictions.csv of each classifier and split.
-    results, fma_small, marks
-        As for `ffnn` and `evaluation.metrics.comparison`.
+    `paths` are the best.json and the predictions.csv of each classifier and split; the rest is as
+    for `ffnn` and `evaluation.metrics.comparison`.
 
     Returns
     -------
@@ -106,7 +91,7 @@ def classifiers(
     found = [path for path in map(Path, paths) if path == Path(layout.parse(path).best)]
     if not found:
         raise GenreflowError("there is no best.json of any classifier to make the table from")
-    unmade = _unmade(found, results)
+    unmade = predictions.unmade(predictions.Entry.from_path(path, results) for path in found)
     rows = [_classifier(path, results) for path in found]
     rows = [row for row in rows if (row["split"], row["learner"]) not in unmade]
     keys = ["split", "learner", "features", "pca", "classifier"]
@@ -192,9 +177,8 @@ def classifiers_to_markdown(table: pd.DataFrame, *, note: str) -> str:
 
 def _of_split(rows: pd.DataFrame) -> str:
     """Write the classifiers of one split."""
-    blocks = ["Accuracy, cross-validated / test:"]
-    blocks += [_wide(rows, _accuracies, _published_accuracies, sizes=True)]
-    blocks += ["Best parameters:", _wide(rows, _best, _published_best, sizes=False)]
+    blocks = ["Accuracy, cross-validated / test:", _wide(rows, _accuracies, sizes=True)]
+    blocks += ["Best parameters:", _wide(rows, _parameters, sizes=False)]
     if "published_split" in rows:
         others = sorted(set(rows["published_split"].dropna()) - set(rows["split"]))
         belong = "only: its numbers belong to that."
@@ -209,45 +193,45 @@ def _of_split(rows: pd.DataFrame) -> str:
     return "\n\n".join(blocks)
 
 
-def _wide(rows: pd.DataFrame, cell: Callable, published_cell: Callable, *, sizes: bool) -> str:
-    """Lay out one split: a row each for features and share, with the study's own row below."""
+def _wide(rows: pd.DataFrame, cell: Callable, *, sizes: bool) -> str:
+    """Lay out one split: a row each for features and share, with the study's own row below.
+
+    `cell` writes what stands below a classifier, of ours or of the study.
+    """
     lines = []
     for (features, share), group in rows.groupby(["features", "pca"], sort=False):
-        sized = group.dropna(subset="dimensions")
         ours = {"features": features, "PCA": share or "none"}
         study = {"features": "published", "PCA": share}
-        if sizes and len(sized):
-            first = sized.iloc[0]
-            ours |= {"size": str(first["dimensions"]), "size after PCA": str(first["components"])}
+        made = group[group["reason"].isna()]
         measured = group.dropna(subset="published_cv") if "published_cv" in group else group[:0]
+        if sizes and len(made):
+            first = made.iloc[0]
+            ours |= {"size": str(first["dimensions"]), "size after PCA": str(first["components"])}
         if sizes and len(measured):
             study["size after PCA"] = f"{measured['published_components'].iloc[0]:.0f}"
-        cells = {
-            row.classifier: cell(row) if pd.isna(row.reason) else "not possible"
-            for row in group.itertuples()
-        }
-        lines.append(ours | cells)
+        for row in group.itertuples():
+            ours[row.classifier] = (
+                cell(row, study=False) if row.Index in made.index else "not possible"
+            )
+        lines.append(ours)
         if len(measured):
-            cells = {row.classifier: published_cell(row) for row in measured.itertuples()}
-            lines.append(study | cells)
+            lines.append(
+                study | {row.classifier: cell(row, study=True) for row in measured.itertuples()}
+            )
     shown = pd.DataFrame(lines).fillna("")
     return shown.to_markdown(index=False, disable_numparse=True)
 
 
-def _accuracies(row) -> str:
+def _accuracies(row, *, study: bool) -> str:
+    if study:
+        return f"{row.published_cv:.4f} / {row.published_test:.4f}"
     return f"{row.cv_accuracy:.3f} / {row.test_accuracy:.3f}"
 
 
-def _published_accuracies(row) -> str:
-    return f"{row.published_cv:.4f} / {row.published_test:.4f}"
-
-
-def _best(row) -> str:
+def _parameters(row, *, study: bool) -> str:
+    if study:
+        return _said(row.published_parameters)
     return _said(row.best_parameters) + (f" ({row.share:.0%} of folds)" if row.share < 1 else "")
-
-
-def _published_best(row) -> str:
-    return _said(row.published_parameters)
 
 
 def _said(parameters: str) -> str:

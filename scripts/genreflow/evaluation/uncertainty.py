@@ -39,19 +39,13 @@ _LEAST = 1e-9
 def artists_of(track_ids: pd.Series, manifest: pd.DataFrame | None) -> np.ndarray | None:
     """Return which artist each track is of.
 
-    Parameters
-    ----------
-    track_ids
-        Distinct.
-    manifest
-        The corpus's tracks; None if they aren't known.
-
     Returns
     -------
     numpy.ndarray of int, shape (tracks,)
-        Its number from 0, as of `corpus.groups.components`: tracks that share an album or their
-        audio count as of one artist, those of an unknown artist each as of their own. None if no
-        artist and no album is known.
+        The number from 0 of the artist of each of these distinct tracks, as of
+        `corpus.groups.components`: tracks that share an album or their audio count as of one
+        artist, those of an unknown artist each as of their own. None if no artist and no album is
+        known, or there is no manifest.
 
     Raises
     ------
@@ -83,17 +77,9 @@ def method(artists: np.ndarray | None) -> str:
 def interval(right: np.ndarray, artists: np.ndarray | None = None) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy.
 
-    Parameters
-    ----------
-    right : (tracks,) float
-        Whether each track is right, or in which share of the runs.
-    artists : (tracks,) int
-        As of `artists_of`.
-
-    Returns
-    -------
-    float, float
-        Between 0 and 1; both of them for tracks of a single artist.
+    `right`, float of shape (tracks,), tells whether each track is right, or in which share of the
+    runs; `artists` are as of `artists_of`. Both ends are between 0 and 1, and just these for tracks
+    of a single artist.
     """
     right = np.asarray(right, float)
     count = _effective_count(right, artists) if grouped(artists) else len(right)

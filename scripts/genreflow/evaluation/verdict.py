@@ -24,14 +24,12 @@ def _said(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None, chosen_by:
     if tests is not None:
         beats = (tests["split"] == first["split"]) & (tests["better"] == first["learner"])
         tied = len(others) - int(beats.sum())
-    if others.empty:
-        lead = "test accuracy"
-    elif tests is None or tied:
-        lead = "highest test accuracy"
-    else:
-        lead = "best test accuracy"
+    rank = ""
+    if len(others):
+        rank = "highest " if tests is None or tied else "best "
     said = (
-        f"{first['split']}: {lead} {markdown.percent(first['test_accuracy'])} % (95 % interval "
+        f"{first['split']}: {rank}test accuracy {markdown.percent(first['test_accuracy'])} % "
+        "(95 % interval "
         f"{markdown.interval(first['test_low'], first['test_high'])} %) by {named(first)} "
         f"on {tracks_of(first)}; naming the most frequent genre every time scores "
         f"{markdown.percent(first['baseline'])} % (chance)."
@@ -60,15 +58,8 @@ def tracks_of(row: pd.Series) -> str:
 def easier(rows: pd.DataFrame) -> str:
     """Say so where the test part is much easier than the validation part, and why it may be.
 
-    Parameters
-    ----------
-    rows
-        Those of the learners of one split that were made.
-
-    Returns
-    -------
-    str
-        "", or sentences that begin with a blank.
+    `rows` are those of the learners of one split that were made. What is returned is "", or
+    sentences that begin with a blank.
     """
     gaps = rows["test_accuracy"] - rows["validation_accuracy"]
     if not gaps.median() > EASIER:
@@ -100,33 +91,19 @@ def _used(rows: pd.DataFrame, chosen_by: str) -> str:
 
 
 def summary(
-    table: pd.DataFrame,
-    tests: pd.DataFrame | None = None,
-    *,
-    note: str = "",
-    chosen_by: str = "",
+    table: pd.DataFrame, tests: pd.DataFrame | None = None, *, note: str = "", chosen_by: str = ""
 ) -> str:
     """Say in a few words what a comparison shows.
 
-    Parameters
-    ----------
-    table
-        What `evaluation.metrics.comparison` returned.
-    tests
-        What `evaluation.significance.pairs` returned for the same entries and marks. Without it
-        no learner is called best.
-    note
-        A line put below.
-    chosen_by
-        By what the learner that is used for predictions was chosen, as `choice.marked` says it.
+    `table` is what `evaluation.metrics.comparison` returned, and `tests` what
+    `evaluation.significance.pairs` did for the same entries and marks; `note` is a line put below,
+    and `chosen_by` is by what the learner that is used for predictions was chosen, as
+    `choice.marked` says it.
 
-    Returns
-    -------
-    str
-        One line per split: the learner with the highest test accuracy, its interval and chance.
-        It is called best only if the tests say that it is better than each of the others. Then
-        whether test is much easier than validation, that is by more than `EASIER` in the median
-        over learners; what is used for predictions; and how many couldn't be made.
+    Each split has a line: the learner with the highest test accuracy, its interval and chance. It
+    is called best only if the tests say that it is better than each of the others. Then whether
+    test is much easier than validation, that is by more than `EASIER` in the median over learners;
+    what is used for predictions; and how many couldn't be made.
     """
     lines = [
         _said(split, rows, tests, chosen_by) for split, rows in table.groupby("split", sort=False)

@@ -25,16 +25,9 @@ class _ImageLayer(layers.Layer):
     They belong in front of all others, and give numbers of their own precision.
     """
 
-    settings: tuple[str, ...] = ()
-    """What it is made with, and attributes of it."""
-
     def compute_output_shape(self, shape: tuple) -> tuple:
         """Return the shape of the images."""
         return shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings."""
-        return {**super().get_config(), **{name: getattr(self, name) for name in self.settings}}
 
 
 class Augmentation(_ImageLayer, ABC):
@@ -43,8 +36,6 @@ class Augmentation(_ImageLayer, ABC):
     `strength` scales what the layer does, from 0 (nothing) to 1; `seed` is that of what it draws.
     Layers of different kinds draw differently from the same seed.
     """
-
-    settings = ("strength", "seed")
 
     def __init__(self, *, strength: float = 1.0, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -73,21 +64,9 @@ class SpecMask(Augmentation):
 
     Unlike there, widths are shares of what a network sees: an image, or a crop of one.
 
-    Parameters
-    ----------
-    frequency_mask
-        Largest width of a mask [mel bands]; scaled by `strength`.
-    time_mask
-        Largest width of a mask, as a share of the frames; scaled by `strength`.
-    masks
-        How many masks of each kind.
-    fill
-        As for `learners.masked_copies.masked`.
-    invert
-        Whether loud is dark.
+    The largest widths, `frequency_mask` [mel bands] and `time_mask` [share of the frames], are
+    scaled by `strength`; all else is as for `learners.masked_copies.masked`.
     """
-
-    settings = (*Augmentation.settings, "frequency_mask", "time_mask", "masks", "fill", "invert")
 
     def __init__(
         self,
@@ -137,8 +116,6 @@ class TimeShift(Augmentation):
     `strength`.
     """
 
-    settings = (*Augmentation.settings, "share")
-
     def __init__(self, *, share: float = 0.5, **kwargs: Any):
         super().__init__(**kwargs)
         self.share = share
@@ -159,8 +136,6 @@ class Gain(Augmentation):
     `levels` is the largest offset, in either direction [grey levels: 3.2 are a decibel where the
     clip's range is 80 dB]; it is scaled by `strength`.
     """
-
-    settings = (*Augmentation.settings, "levels")
 
     def __init__(self, *, levels: float = 20.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -183,8 +158,6 @@ class DynamicRange(_ImageLayer):
     `share` is that part of the range, in (0, 1], and `invert` whether loud is dark.
     """
 
-    settings = ("share", "invert")
-
     def __init__(self, *, share: float, invert: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
         self.share, self.invert = share, invert
@@ -201,15 +174,8 @@ def augmenting(
 ) -> list[Augmentation]:
     """Return the layers of augmentation that settings ask for.
 
-    Parameters
-    ----------
-    settings
-        frequency_mask, time_mask, masks, fill: of `SpecMask`; time_shift: share of `TimeShift`;
-        gain: levels of `Gain`. What is 0 has no layer.
-    strength, seed
-        Of all of them.
-    invert
-        Whether loud is dark.
+    These are frequency_mask, time_mask, masks and fill of `SpecMask`; time_shift, the share of
+    `TimeShift`; gain, the levels of `Gain`. What is 0 has no layer. `invert`: whether loud is dark.
     """
     common = {"strength": strength, "seed": seed}
     found: list[Augmentation] = []
@@ -264,19 +230,10 @@ class MixUp(keras.utils.PyDataset):
     as well as images, hence it is a data set and no layer: a model keeps its one input, and
     needs no more than a loss that takes probabilities.
 
-    Parameters
-    ----------
-    batches
-        Data set of images (n, n_mels, n_frames, 1) uint8 and labels (n,).
-    n_genres
-        Number of classes.
-    alpha
-        An image's own share is drawn from Beta(alpha, alpha), or is one minus that if this is
-        more. 0 doesn't mix, which is for validation.
-    strength
-        Scales the other image's share.
-    seed
-        What is drawn depends on it, the epoch and the batch's number alone.
+    `batches` is a data set of images (n, n_mels, n_frames, 1) uint8 and labels (n,). An image's own
+    share is drawn from Beta(alpha, alpha), or is one minus that if this is more; alpha 0 doesn't
+    mix, which is for validation. `strength` scales the other image's share. What is drawn depends
+    on the seed, the epoch and the batch's number alone.
     """
 
     def __init__(

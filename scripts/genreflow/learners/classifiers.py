@@ -15,26 +15,20 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from genreflow.errors import GenreflowError, NotPossible
+from genreflow.errors import GenreflowError, NotPossible, some
 from genreflow.learners import estimators, grid_search, prediction_table, skops_files
 from genreflow.learners import pca as components
 from genreflow.learners.fitted import names_of, rebuilt
 from genreflow.limits import MAX_TRACKS
-
-_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Model:
     """A fitted classifier that gives probabilities.
 
-    Attributes
-    ----------
-    pipeline
-        Scaler, PCA if asked for, classifier: an ordinary scikit-learn pipeline.
-    inverse_temperature
-        What decision values are multiplied with before the softmax; None if the probabilities are
-        those of the classifier itself.
+    The pipeline is an ordinary one of scikit-learn: scaler, PCA if asked for, classifier. Decision
+    values are multiplied with `inverse_temperature` before the softmax; None if the probabilities
+    are those of the classifier itself.
     """
 
     pipeline: Pipeline
@@ -48,22 +42,9 @@ class Model:
     def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the genre of each track, and the probability of every genre.
 
-        Parameters
-        ----------
-        x : (n, d) float
-            Features as they were before scaling.
-
-        Returns
-        -------
-        predicted : (n,) str
-            The classifier's own decision, which has the largest probability.
-        probabilities : (n, genres) float64
-            Rows sum to 1.
-
-        Raises
-        ------
-        GenreflowError
-            If `x` has another number of dimensions than the model was fitted on.
+        From (n, d) features as they were before scaling to the classifier's own decisions (n,),
+        which have the largest probability, and float64 (n, genres), whose rows sum to 1. It raises
+        GenreflowError if the model was fitted on another number of dimensions.
         """
         if x.ndim != 2 or x.shape[1] != self.pipeline.n_features_in_:
             raise GenreflowError(
@@ -80,17 +61,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Result:
-    """What `classify` returns.
-
-    Attributes
-    ----------
-    model
-        The best candidate, fitted on all tracks to learn from.
-    search
-        The scores of all candidates.
-    predictions
-        One row per track: ``track_id``, ``part``, ``genre``, ``predicted``, ``p_<genre>``...
-    """
+    """The best candidate, fitted on all tracks to learn from, all scores, and its predictions."""
 
     model: Model
     search: grid_search.Search
@@ -112,14 +83,9 @@ class Result:
 def preprocessing(x: np.ndarray, *, pca: float | None = None, threads: int = 1) -> Pipeline:
     """Fit the steps before the classifier: the scaler, and PCA if asked for.
 
-    Parameters
-    ----------
-    x : (n, d) float32
-        Features of the tracks to learn from, not scaled.
-    pca
-        Share of the variance, in (0, 1), that the components kept must explain; None for no PCA.
-    threads
-        How many cores PCA takes.
+    `x` are features (n, d) float32 of the tracks to learn from, not scaled, and `pca` the share of
+    the variance, in (0, 1), that the components kept must explain; None for no PCA, which takes so
+    many threads.
     """
     if pca is None:
         return Pipeline([("scaler", StandardScaler().fit(x))])
@@ -160,14 +126,10 @@ def classify(
         One of `learners.estimators`.
     grid
         Values to try for each parameter of the classifier.
-    groups : (n,) int, or None
-        Tracks with the same number (an artist's) share a fold; None if nothing is known.
-    folds
-        Number of folds; fewer if a genre can't fill so many.
-    pca
-        Explained variance to keep, in (0, 1); None for no PCA.
-    prepared
-        What `preprocessing` gives for the tracks of `fit_on` and this `pca`, so that several
+    groups, folds
+        As for `grid_search.make_folds`.
+    pca, prepared
+        As for `preprocessing`, and what it gives for the tracks of `fit_on`, so that several
         classifiers share it; None to fit it here.
     within_folds
         Fit scaler and PCA in each fold anew to choose the parameters. If not, they are fitted once
@@ -175,10 +137,8 @@ def classify(
         say in them. The model has those fitted on all in any case.
     class_weight
         ``"balanced"`` to weigh genres by the inverse of their number of tracks.
-    threads
-        How many fits run at once.
-    progress
-        Called with the numbers of fits done and in all.
+    threads, progress
+        How many fits run at once, and what is called with the numbers of fits done and in all.
 
     Raises
     ------
@@ -242,12 +202,8 @@ def inverse_temperature(decisions: np.ndarray, y: np.ndarray) -> float:
     the place of logits; those of LDA are logits, yet far too sure of themselves where dimensions
     are many.
 
-    Parameters
-    ----------
-    decisions : (n, genres) float64
-        Decision values of tracks that the classifier has not seen.
-    y : (n,) int
-        Genre codes.
+    `decisions`, (n, genres) float64, are those of tracks that the classifier has not seen, and `y`
+    their genre codes.
     """
     rows = np.arange(len(y))
 
@@ -302,7 +258,7 @@ def _require_finite(x, track_ids) -> None:
     if bad.any():
         raise GenreflowError(
             f"{bad.sum()} of {len(x)} tracks have features that are not finite:"
-            f" {_some(track_ids[bad])}; exclude them or compute their features again"
+            f" {some(track_ids[bad])}; exclude them or compute their features again"
         )
 
 
@@ -312,7 +268,7 @@ def _tracks_to_learn_from(genres, parts, fit_on) -> np.ndarray:
     where = " and ".join(fit_on)
     if missing:
         raise NotPossible(
-            f"no track in {where} of the genres {_some(missing)}, which other parts have:"
+            f"no track in {where} of the genres {some(missing)}, which other parts have:"
             " choose another split, or leave these genres out"
         )
     if len(set(genres[learn])) < 2:
@@ -329,9 +285,3 @@ def _check_size(classifier, tracks, dimensions) -> None:
             f" more than {MAX_TRACKS} x {MAX_TRACKS}: use PCA if it is the dimensions, or use"
             " logistic-regression or gradient-boosting"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name the first few, and count the rest."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

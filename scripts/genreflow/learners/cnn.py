@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import open_images
-from genreflow.learners import architectures, augmentation, training
+from genreflow.learners import architectures, augmentation, prediction_table, training
 from genreflow.runtime import outcomes
 
 
@@ -32,17 +32,13 @@ class ImageBatches(training.Batches):
     ----------
     images
         Datasets of shape (n, n_mels, n_frames), uint8, one behind another.
-    rows
-        Which of their rows to use, counted over all datasets.
-    labels : int, shape (len(rows),)
-        Class of each.
+    rows, labels
+        Which of their rows to use, counted over all datasets, and the class of each.
     memory
         Bytes that the images may take.
-    crop
-        Length of a crop [frames]; None for whole images.
-    crop_starts
-        Where crops start [frames]: each image has all of these, one behind another. None draws a
-        place for each image and epoch.
+    crop, crop_starts
+        Length of a crop [frames]; None for whole images. Where crops start [frames]: each image has
+        all of these, one behind another; None draws a place for each image and epoch.
     **settings
         batch_size, shuffle_seed: of `training.Batches`.
     """
@@ -58,8 +54,8 @@ class ImageBatches(training.Batches):
         crop_starts: Sequence[int] | None = None,
         **settings: Any,
     ):
-        super().__init__(labels, workers=1, max_queue_size=4, **settings)
-        self._images, self._rows = images, np.asarray(rows)
+        super().__init__(images, labels, workers=1, max_queue_size=4, **settings)
+        self._rows = np.asarray(rows)
         fits = len(rows) * int(np.prod(images[0].shape[1:])) <= memory
         self._held = _read(images, self._rows) if fits else None
         self._crop, self._crop_starts = crop, crop_starts
@@ -67,7 +63,7 @@ class ImageBatches(training.Batches):
     def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
         """Return images (n or n x crops, n_mels, n_frames or crop, 1) uint8."""
         held = self._held
-        images = held[rows] if held is not None else _read(self._images, self._rows[rows])
+        images = held[rows] if held is not None else _read(self._x, self._rows[rows])
         return self._cropped(images, index)[..., np.newaxis]
 
     def _cropped(self, images: np.ndarray, index: int) -> np.ndarray:
@@ -100,21 +96,11 @@ def _read(images: Sequence[h5py.Dataset], rows: np.ndarray) -> np.ndarray:
 class SplitImages:
     """The images of a split's tracks, and the masked copies of those for training.
 
-    Attributes
-    ----------
-    datasets
-        The images of the corpus, then the copies if there are any.
-    track_ids, parts, labels, rows
-        One a track of the split: its id, its part, the number of its genre, its row in the first
-        dataset.
-    copies
-        The rows of copies, counted over both datasets, and their labels.
-    genres
-        The classes.
-    invert
-        Whether loud is dark.
-    memory
-        Bytes that the images of a part may take; what is more is read from disk.
+    `datasets` are the images of the corpus, then the copies if there are any. Each track of the
+    split has an id, a part, a label, which is the number of its genre, and a row in the first
+    dataset; `copies` are the rows of these, counted over both datasets, and their labels. `invert`
+    tells whether loud is dark, and `memory` how many bytes the images of a part may take; what is
+    more is read from disk.
     """
 
     datasets: Sequence[h5py.Dataset]
@@ -132,9 +118,14 @@ class SplitImages:
         """Height and width of an image."""
         return self.datasets[0].shape[1:]
 
+    @property
+    def genre_of_each(self) -> np.ndarray:
+        """The genre of each track."""
+        return np.array(self.genres, dtype=object)[self.labels]
+
     def require_parts(self) -> None:
         """Raise NotPossible unless a network can be trained, as `training.require_parts`."""
-        training.require_parts(self.parts, np.array(self.genres)[self.labels])
+        training.require_parts(self.parts, self.genre_of_each)
 
     def batches(
         self, parts: Sequence[str], *, batch_size: int, copies: bool = False, **settings: Any
@@ -158,17 +149,9 @@ def open_split(
 ) -> Iterator[SplitImages]:
     """Open the images of a split, with columns track_id and part.
 
-    Parameters
-    ----------
-    images, copies
-        The joined log-mel images, and the joined masked copies of the split's training tracks.
-    memory_mb
-        The images of a part are held in memory up to this much [MB].
-
-    Raises
-    ------
-    GenreflowError
-        If a track of the split has no image, or what is copied is not for training.
+    `images` and `copies` are the joined log-mel images, and the joined masked copies of the split's
+    training tracks; those of a part are held in memory up to `memory_mb`. GenreflowError is raised
+    if a track of the split has no image, or what is copied is not for training.
     """
     with ExitStack() as stack:
         file = stack.enter_context(open_images(images))
@@ -245,20 +228,10 @@ def completed(variant: Mapping[str, Any], *, winner: str = "", weights: str = ""
 def build(images: SplitImages, variant: Mapping[str, Any], *, seed: int) -> keras.Model:
     """Build the network of a variant, not compiled.
 
-    Parameters
-    ----------
-    images
-        What it shall be trained on.
-    variant
-        Settings of the architecture; mel_bands, dynamic_range, crop_frames: what it sees of an
-        image; augment, strength and online: what changes images in training.
-    seed
-        Of the augmentation.
-
-    Raises
-    ------
-    GenreflowError
-        If images are too small for the network, or a setting doesn't fit them.
+    Of the variant it takes the settings of the architecture; mel_bands, dynamic_range, crop_frames:
+    what it sees of an image; augment, strength and online: what changes images in training, by the
+    seed. GenreflowError is raised if images are too small for the network, or a setting doesn't fit
+    them.
     """
     n_mels, n_frames = images.shape
     bands, frames = variant["mel_bands"] or n_mels, _crop(images, variant) or n_frames
@@ -313,12 +286,8 @@ def train(
 
     Parameters
     ----------
-    images
-        Of the split.
     variant
         As for `build`; learning_rate, weight_decay, schedule, warmup, label_smoothing.
-    batch_size
-        Images a step.
     class_weight
         ``none``, or ``balanced``: genres weigh the same however many tracks they have.
     seed
@@ -327,11 +296,6 @@ def train(
         Length of the schedule of the learning rate; None for `epochs`.
     **settings
         Of `learners.training.train`: monitor, patience, report, checkpoint.
-
-    Returns
-    -------
-    model : keras.Model
-    history : pandas.DataFrame
     """
     model = build(images, variant, seed=seed)
     train_on, validate_on, loss = _data(images, variant, batch_size=batch_size, seed=seed)
@@ -392,19 +356,15 @@ def predict(
     starts = crop_starts(images.shape[1], crop, variant["crops"]) if crop else [0]
     # All crops of an image at once, and from disk: each image is read once, and none is held.
     batches = images.batches(
-        PARTS,
-        batch_size=max(1, batch_size // len(starts)),
-        memory=0,
-        crop=crop,
-        crop_starts=starts,
+        PARTS, batch_size=max(1, batch_size // len(starts)), memory=0, crop=crop, crop_starts=starts
     )
     predicted = model.predict(batches, verbose=0)
-    return training.predictions(
+    return prediction_table.make(
         predicted.reshape(len(images.labels), len(starts), -1).mean(axis=1),
         track_ids=images.track_ids,
         parts=images.parts,
-        labels=images.labels,
-        genres=images.genres,
+        genres=images.genre_of_each,
+        names=images.genres,
     )
 
 
@@ -436,17 +396,9 @@ def fit(
 ) -> tuple[keras.Model, pd.DataFrame, pd.DataFrame]:
     """Train a variant on a split and predict all of the split's tracks.
 
-    `images`, `split`, `copies` and `memory_mb` are as for `open_split`, the rest as for `train`.
-
-    Returns
-    -------
-    model : keras.Model
-    history, predictions : pandas.DataFrame
-
-    Raises
-    ------
-    NotPossible
-        As `learners.training.require_parts` and `learners.training.predictions`.
+    `images`, `split`, `copies` and `memory_mb` are as for `open_split`, the rest as for `train`. It
+    returns the model, its history and its predictions, and raises NotPossible as
+    `learners.training.require_parts` and `learners.prediction_table.make`.
     """
     with open_split(images, split, memory_mb=memory_mb, copies=copies) as opened:
         opened.require_parts()

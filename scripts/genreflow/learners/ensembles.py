@@ -40,14 +40,8 @@ FLOOR = 1e-6
 class Combiner:
     """What makes one learner of several.
 
-    Attributes
-    ----------
-    members
-        The learners' names.
-    genres
-        In the order of the columns of probabilities.
-    model
-        The fitted regression on the logarithms; None for the plain mean.
+    It has the names of the learners, and the genres in the order of the columns of probabilities.
+    The model is the fitted regression on the logarithms; None for the plain mean.
     """
 
     members: list[str]
@@ -57,17 +51,9 @@ class Combiner:
     def combine(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the probabilities of the ensemble, (n, genres) float64; rows sum to 1.
 
-        Parameters
-        ----------
-        probabilities : (n, genres) float each
-            By member, the columns in the order of `genres`; of a learner with several seeds their
-            mean. Further learners are left out.
-
-        Raises
-        ------
-        GenreflowError
-            If a member is missing, or arrays don't have the same number of tracks or a column for
-            each genre.
+        Those that are given, (n, genres) float by member, are the mean of a learner with several
+        seeds. Further learners are left out. GenreflowError is raised if a member is missing, or
+        arrays don't have the same number of tracks or a column for each genre.
         """
         missing = [name for name in self.members if name not in probabilities]
         if missing:
@@ -93,14 +79,8 @@ class Combiner:
 class Result:
     """What `average` and `stack` return.
 
-    Attributes
-    ----------
-    combiner
-        For prediction on new audio.
-    predictions
-        One row per track, as any learner's predictions.csv.
-    search
-        By each C that was tried, log_loss: cross-validated within validation. None for an average.
+    The combiner is for prediction on new audio, and the predictions are as any learner's. `search`
+    has, by each C that was tried, log_loss: cross-validated within validation. None for an average.
     """
 
     combiner: Combiner
@@ -159,14 +139,12 @@ def stack(
     strengths
         Values of C to try. The one of the least cross-validated log loss is taken; of equals the
         smallest.
-    folds
-        Number of folds within validation; fewer if a genre has fewer tracks (or groups) there.
+    folds, seed
+        As for `grid_search.make_folds`, within validation.
     groups
         A number by track of validation, as `corpus.groups.known_components` gives them: tracks
         with the same one (an artist's) share a fold; None if nothing is known. With an artist on
         both sides C would be too large, and the validation accuracy far too good.
-    seed
-        Of the folds.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from keras import layers
 from sklearn.preprocessing import StandardScaler
 
 from genreflow.corpus.tracks import PARTS
-from genreflow.learners import training
+from genreflow.learners import prediction_table, training
 
 
 def build(
@@ -18,17 +18,10 @@ def build(
 ):
     """Build a feed-forward network from features (n, d) as they are to probabilities.
 
-    Parameters
-    ----------
-    scaling
-        Mean and variance of each feature on the training part, shape (d,) each: the network
-        standardises its input by them. They are constants, no parameters.
-    n_genres
-        Number of classes.
-    units
-        Units of each hidden layer (ReLU); a softmax follows.
-    l2
-        Penalty on the squared weights of every layer, without the biases.
+    It standardises its input by `scaling`, mean and variance of each feature on the training part,
+    shape (d,) each: they are constants, no parameters. A softmax follows the hidden layers of so
+    many units each (ReLU); `l2` is the penalty on the squared weights of every layer, without the
+    biases.
     """
     mean, variance = scaling
     features = keras.Input(mean.shape, name="features")
@@ -42,18 +35,6 @@ def build(
         x
     )
     return keras.Model(features, genre, name="ffnn")
-
-
-class FeatureBatches(training.Batches):
-    """Batches of features (n, d) and labels (n,)."""
-
-    def __init__(self, x: np.ndarray, labels: np.ndarray, **settings: Any):
-        super().__init__(labels, **settings)
-        self._x = x
-
-    def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
-        """Return the features of some rows."""
-        return self._x[rows]
 
 
 def fit(
@@ -77,8 +58,6 @@ def fit(
         Columns track_id, part, genre; one row per track of `x`.
     units, l2
         As for `build`.
-    learning_rate, batch_size
-        Of Adam; tracks a step.
     seed
         Of the shuffling; `features.backend.configure` seeds the weights.
     **settings
@@ -95,16 +74,16 @@ def fit(
     Raises
     ------
     NotPossible
-        As `learners.training.require_parts` and `learners.training.predictions`.
+        As `learners.training.require_parts` and `learners.prediction_table.make`.
     """
     genres = sorted(set(split["genre"]))
     labels = np.searchsorted(genres, split["genre"].to_numpy(dtype=str))
     parts = split["part"].to_numpy()
     training.require_parts(parts, split["genre"].to_numpy())
 
-    def batches(part: str, shuffle_seed: int | None = None) -> FeatureBatches:
+    def batches(part: str, shuffle_seed: int | None = None) -> training.Batches:
         of_part = parts == part
-        return FeatureBatches(
+        return training.Batches(
             x[of_part], labels[of_part], batch_size=batch_size, shuffle_seed=shuffle_seed
         )
 
@@ -119,12 +98,12 @@ def fit(
         **settings,
     )
     scores = [(part, *model.evaluate(batches(part), verbose=0)) for part in PARTS]
-    predictions = training.predictions(
+    predictions = prediction_table.make(
         model.predict(x, batch_size=batch_size, verbose=0),
         track_ids=split["track_id"].to_numpy(),
         parts=parts,
-        labels=labels,
-        genres=genres,
+        genres=split["genre"].to_numpy(),
+        names=genres,
     )
     scores = pd.DataFrame(scores, columns=["part", "loss", "accuracy"])
     return model, history, predictions, scores.assign(parameters=model.count_params())

@@ -53,6 +53,12 @@ def columns(genres: int) -> int:
     return 1 if genres == 2 else genres
 
 
+def linear(genres: int, dimensions: int) -> dict[str, Any]:
+    """Return what a linear classifier predicts by."""
+    rows = columns(genres)
+    return {"coef_": (rows, dimensions), "intercept_": (rows,)}
+
+
 def rebuilt(
     found: Any,
     new: Any,
@@ -61,21 +67,9 @@ def rebuilt(
 ) -> Any:
     """Return `new` with the parameters and the fitted state of an object from a file.
 
-    Parameters
-    ----------
-    found
-        From the file.
-    new
-        What it should be, unfitted.
-    wanted
-        Its fitted state, as said above.
-    is_sound
-        Tells of the result whether its values fit together, too.
-
-    Raises
-    ------
-    TypeError, ValueError, LookupError
-        If it is of another type, lacks something, or something isn't what it should be.
+    `new` is what it should be, unfitted, and `wanted` its fitted state, as said above; `is_sound`
+    tells of the result whether its values fit together, too. TypeError, ValueError or LookupError
+    is raised if it is of another type, lacks something, or something isn't what it should be.
     """
     _require_type(type(new).__name__, found, type(new))
     state = vars(found)

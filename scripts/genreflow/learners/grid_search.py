@@ -50,8 +50,7 @@ class Search:
     scores : (candidates, folds) float64
         Accuracy on each fold's held-out tracks.
     decisions : (candidates, n, genres) float64, or None
-        Decision values of each track by the model of the fold that held it out; None for
-        classifiers whose own probabilities are used.
+        Of each track by the fold that held it out; None where classifiers' own probabilities count.
     """
 
     candidates: list[dict[str, Any]]
@@ -90,21 +89,13 @@ def make_folds(
 
     Parameters
     ----------
-    y : (n,) int
-        Genre codes.
-    groups : (n,) int, or None
-        Tracks with the same number (an artist's, for instance) stay together.
+    y, groups : (n,) int
+        Genre codes, and a number that tracks share (an artist's) which stay together; None if
+        nothing is known.
     names
         The genres' names, for messages.
     n_splits
         Number of folds, at least 2; fewer, with a line in the log, if a genre can't fill so many.
-    seed
-        Of the shuffling.
-
-    Returns
-    -------
-    list of (train, test)
-        Indices of the tracks of each fold.
 
     Raises
     ------
@@ -174,12 +165,8 @@ def search(
     ----------
     estimator, grid
         The unfitted classifier, and values to try for each of its parameters.
-    x : (n, d) float
-        Features, scaled already unless `preprocessing` is given.
-    y : (n,) int
-        Genre codes 0..genres-1.
-    folds
-        As `make_folds` returns them.
+    x, y : (n, d) float, (n,) int
+        Features, scaled already unless `preprocessing` is given; genre codes 0..genres-1.
     preprocessing
         Returns what it fitted on the training tracks of a fold; None to take `x` as it is.
     class_weight, threads, progress
@@ -248,17 +235,8 @@ def decision_values(estimator: BaseEstimator, x: np.ndarray) -> np.ndarray:
 
     For an SVC with three genres or more they are sums of the pairwise decision values. Its own
     ``decision_function`` counts pairwise votes, of which a winner always has about as many, so that
-    probabilities made of them would be about the same for each track.
-
-    Parameters
-    ----------
-    estimator
-        A fitted classifier, or a pipeline that ends in one.
-    x : (n, d) float
-
-    Returns
-    -------
-    (n, genres) float64
+    probabilities made of them would be about the same for each track. From (n, d) to (n, genres)
+    float64, by a fitted classifier or a pipeline that ends in one.
     """
     values = _column_a_genre(estimator.decision_function(x))
     last = estimator[-1] if hasattr(estimator, "steps") else estimator

@@ -41,18 +41,10 @@ WORST = 1e9
 class Trial:
     """A candidate that is trained up to some epoch.
 
-    Attributes
-    ----------
-    number
-        From 0, in the order in which trials are asked for.
-    parameters
-        The hyper-parameters.
-    bracket, round
-        Where in Hyperband it stands; the bracket with the highest number halves most often.
-    initial_epoch, epochs
-        After which epoch it starts and after which it ends.
-    continues
-        The trial that ended at `initial_epoch`; None for a new candidate.
+    Numbers are from 0, in the order in which trials are asked for. Bracket and round are where in
+    Hyperband it stands; the bracket with the highest number halves most often. It starts after
+    `initial_epoch`, where the trial that it `continues` ended, None for a new candidate, and ends
+    after `epochs`.
     """
 
     number: int
@@ -79,21 +71,10 @@ def hyperband(
 ) -> pd.DataFrame:
     """Search a space by Hyperband (Li et al., JMLR 2018, arXiv 1603.06560).
 
-    Parameters
-    ----------
-    space
-        The values that each hyper-parameter may have, of one type each.
-    run
-        Called with all trials that can be run at a time.
-    objective, max_epochs, seed
-        As for `Task`.
-    factor
-        One of so many candidates goes on to so many times the epochs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a trial: `COLUMNS`, then the hyper-parameters.
+    The space has the values that each hyper-parameter may have, of one type each; `run` is called
+    with all trials that can be run at a time. One of so many candidates as `factor` goes on to so
+    many times the epochs; the rest is as for `Task`. What is returned has one row a trial:
+    `COLUMNS`, then the hyper-parameters.
     """
     choices = keras_tuner.HyperParameters()
     for name, values in space.items():
@@ -165,14 +146,11 @@ class Task:
         Files, as for `learners.cnn.open_split`.
     variant
         What hyper-parameters are put into.
-    folder
-        Where the results and the states of the trials are kept.
-    fingerprint
-        Tells which search this is; what another one left in the folder is not used.
-    objective
-        A key of `learners.training.IMPROVES`.
-    max_epochs
-        Epochs of the longest trials.
+    folder, fingerprint
+        Where the results and the states of the trials are kept, and which search this is; what
+        another one left in the folder is not used.
+    objective, max_epochs
+        A key of `learners.training.IMPROVES`, and the epochs of the longest trials.
     settings
         batch_size, class_weight: of `learners.cnn.train`.
     memory_mb, precision, seed, threads
@@ -260,30 +238,9 @@ def search(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Search a space by Hyperband, on several processes if asked for.
 
-    Parameters
-    ----------
-    task
-        What the trials share.
-    space
-        The values of each setting of the variant; see `spread`.
-    factor
-        As for `hyperband`.
-    workers
-        How many trials run at a time.
-    say
-        Called with a line of text after each trial.
-
-    Returns
-    -------
-    trials : pandas.DataFrame
-        As `hyperband` returns it, with the column note.
-    winner : dict
-        The hyper-parameters of the best one.
-
-    Raises
-    ------
-    NotPossible
-        As `learners.training.require_parts`.
+    So many trials as there are workers run at a time; `say` is called with a line of text after
+    each. It returns what `hyperband` does, with the column note, and the hyper-parameters of the
+    best one, and raises NotPossible as `learners.training.require_parts`.
     """
     with task.open() as images:
         images.require_parts()

@@ -23,37 +23,28 @@ class Learner:
 
     Attributes
     ----------
-    name
-        Its folder below a split: ``cnn/simple``, ``classify/vgg16/fc2/pca-0.90/svm-rbf``.
-    title
-        What people call it: ``RBF SVM on VGG16 fc2, PCA 90 %``.
-    kind
-        What people call all that are like it: ``Classifiers on image networks``.
-    model
-        The file that it leaves beside its predictions.
-    matrix, features
+    name, model
+        Its folder below a split, ``classify/vgg16/fc2/pca-0.90/svm-rbf``, and the file that it
+        leaves there.
+    title, kind
+        What people call it, ``RBF SVM on VGG16 fc2, PCA 90 %``, and all that are like it,
+        ``Classifiers on image networks``.
+    matrix, features, sets
         The feature matrix that it takes, and what people call that; "" if it takes images, or is an
-        ensemble.
-    sets
-        The feature sets behind the matrix, by name.
+        ensemble. The feature sets behind it, by name.
     classifier
         The name of the classifier of scikit-learn that is fitted; "" for others.
-    members
-        The learners that it combines.
-    how
-        How it combines them.
-    is_seeded
-        Whether it is trained once for every seed, with a history over epochs.
-    monitor
-        What early stopping watches; "" if nothing does.
-    prediction
-        What prediction must know beside the model: the crops of a network of images.
-    downloads
-        The files that it needs and that are downloaded.
-    is_random
-        Whether it rests on a network that has learned nothing.
-    learns_from_validation
-        Whether validation can tell nothing about it.
+    members, how
+        The learners that it combines, and how.
+    is_seeded, monitor
+        Whether it is trained once for every seed, with a history over epochs, and what early
+        stopping watches; "" if nothing does.
+    prediction, downloads
+        What prediction must know beside the model, the crops of a network of images; and the files
+        that it needs and that are downloaded.
+    is_random, learns_from_validation
+        Whether it rests on a network that has learned nothing, and whether validation can tell
+        nothing about it.
     """
 
     name: str
@@ -85,14 +76,9 @@ class Learner:
 
 
 def asked_for(config: Config, sets: Mapping[str, Planned]) -> dict[str, Learner]:
-    """Return all learners that a configuration asks for, by their names.
+    """Return all learners that a complete configuration asks for, by their names.
 
-    Parameters
-    ----------
-    config
-        Complete.
-    sets
-        The feature sets of the configuration, by name.
+    `sets` are its feature sets, by name.
     """
     single = {
         one.name: one
@@ -122,50 +108,36 @@ def _cnns(config: Config) -> Iterator[Learner]:
         )
 
 
-@dataclass(frozen=True)
-class _Matrix:
-    """A feature matrix: what people call it and its kind, and the feature sets behind it."""
-
-    name: str
-    title: str
-    kind: str
-    sets: Mapping[str, Planned]
-
-    @property
-    def taken(self) -> dict[str, Any]:
-        """What a learner says of it."""
-        return {
-            "matrix": self.name,
-            "features": self.title,
-            "sets": list(self.sets),
-            "downloads": [file for one in self.sets.values() for file in one.downloads],
-            "is_random": any(one.is_random for one in self.sets.values()),
-        }
-
-
-def _matrices(config: Config, sets: Mapping[str, Planned]) -> dict[str, _Matrix]:
-    """Return the feature matrices that there are, by their names."""
+def _matrices(config: Config, sets: Mapping[str, Planned]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return by name the kind of each feature matrix, and what a learner says of it."""
     owners = {matrix: name for name, one in sets.items() for matrix in one.matrices}
     titles = {matrix: title for one in sets.values() for matrix, title in one.titles.items()}
-    single = {
-        matrix: _Matrix(matrix, titles[matrix], sets[name].feature_set.plural, {name: sets[name]})
-        for matrix, name in owners.items()
+
+    def taken(name: str, title: str, own: Sequence[str]) -> dict[str, Any]:
+        behind = [sets[one] for one in own]
+        return {
+            "matrix": name,
+            "features": title,
+            "sets": own,
+            "downloads": [file for one in behind for file in one.downloads],
+            "is_random": any(one.is_random for one in behind),
+        }
+
+    found = {
+        name: (sets[own].feature_set.plural, taken(name, titles[name], [own]))
+        for name, own in owners.items()
     }
-    joined = {
-        f"joined/{name}": _Matrix(
-            f"joined/{name}",
-            " + ".join(titles[part] for part in parts),
-            "joined features",
-            {owners[part]: sets[owners[part]] for part in parts},
-        )
-        for name, parts in config["transfer"]["joined"].items()
-    }
-    return single | joined
+    for joined, parts in config["transfer"]["joined"].items():
+        name, title = f"joined/{joined}", " + ".join(titles[part] for part in parts)
+        own = list(dict.fromkeys(owners[part] for part in parts))
+        found[name] = "joined features", taken(name, title, own)
+    return found
 
 
 def _feed_forward(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
     matrices = _matrices(config, sets)
     for name in config["ffnn"]["features"]:
+        _, taken = matrices[name]
         # As the study calls them, which knows no other features.
         place = "ffnn" if name == "handcrafted" else f"ffnn/{name}"
         for units in config["ffnn"]["units"]:
@@ -175,9 +147,9 @@ def _feed_forward(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learn
                 NETWORK,
                 is_seeded=True,
                 monitor=config["ffnn"]["monitor"],
-                title=f"Feed-forward network {shape} on {matrices[name].title}",
+                title=f"Feed-forward network {shape} on {taken['features']}",
                 kind="Feed-forward networks",
-                **matrices[name].taken,
+                **taken,
             )
 
 
@@ -191,8 +163,8 @@ def pca_name(share: float | str) -> str:
 def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learner]:
     matrices, known = _matrices(config, sets), estimators.known()
     for name, shares in config["classify"]["features"].items():
-        matrix = matrices[name]
-        transferred = config["transfer"]["backbones"].keys() & matrix.sets.keys()
+        kind, taken = matrices[name]
+        transferred = config["transfer"]["backbones"].keys() & set(taken["sets"])
         section = "transfer" if transferred else "classify"
         for share in shares:
             reduced = "" if share == "all" else f", PCA {100 * share:g} %"
@@ -202,9 +174,9 @@ def _classifiers(config: Config, sets: Mapping[str, Planned]) -> Iterator[Learne
                     CLASSIFIER,
                     classifier=classifier,
                     learns_from_validation="validation" in config["classify"]["fit_on"],
-                    title=f"{known[classifier].TITLE} on {matrix.title}{reduced}",
-                    kind=f"Classifiers on {matrix.kind}",
-                    **matrix.taken,
+                    title=f"{known[classifier].TITLE} on {taken['features']}{reduced}",
+                    kind=f"Classifiers on {kind}",
+                    **taken,
                 )
 
 

@@ -53,22 +53,16 @@ def masked(
     Parameters
     ----------
     image : uint8, shape (n_mels, n_frames)
-    track_id, copy
-        Which copy of which track this is.
     frames
         Columns of the clip; these are masked, and the rest repeats them.
-    frequency_mask
-        Largest width of a mask [mel bands].
-    time_mask
-        Largest width of a mask, as a share of the clip's columns.
+    frequency_mask, time_mask
+        Largest widths of a mask [mel bands], and as a share of the clip's columns.
     masks
         How many masks of each kind.
     fill
         ``mean``, the audio's mean level before it is masked, or ``zero``, silence.
     invert
         Whether loud is dark.
-    seed
-        Not negative.
     """
     # A hash of the id, not the track's place, so that other tracks don't change the copy.
     rng = np.random.default_rng([seed, zlib.crc32(track_id.encode()), copy])
@@ -91,28 +85,9 @@ def write_copies(
     The file has one more dataset than a shard, ``copy``: the number of each copy, from 1. The
     settings stand beside those of the shard as attributes.
 
-    Parameters
-    ----------
-    path
-        The HDF5 file to write.
-    shard
-        What `features.spectrograms.write_shard` wrote.
-    training
-        Ids of the split's training tracks, in this shard or not. No other track is copied.
-    copies
-        Copies of each track.
-    **settings
-        frequency_mask, time_mask, masks, fill, seed: as in `masked`.
-
-    Returns
-    -------
-    int
-        How many copies were written.
-
-    Raises
-    ------
-    GenreflowError
-        If the shard is damaged.
+    The shard is what `features.spectrograms.write_shard` wrote, and GenreflowError is raised if it
+    is damaged. `training` are the ids of the split's training tracks, in this shard or not; no
+    other track is copied. It returns how many copies were written.
     """
     with open_images(shard) as source, atomic(path) as part, h5py.File(part, "w") as file:
         images, track_ids = source["images"], source["track_id"].asstr()[:]

@@ -17,37 +17,19 @@ from genreflow.errors import GenreflowError, in_a_line
 
 
 class LoadedLearner(ABC):
-    """A learner that was fitted.
-
-    Parameters
-    ----------
-    path
-        Its file.
-
-    Attributes
-    ----------
-    devices
-        Where it can be run: cpu, and gpu where Keras finds one.
-    """
+    """A learner that was fitted, from its file."""
 
     devices: tuple[str, ...] = ("cpu",)
+    """Where it can be run: cpu, and gpu where Keras finds one."""
 
-    @abstractmethod
-    def __init__(self, path: Path, **prediction: Any):
+    def __init__(self, path: Path):
         self.path = path
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Return the probabilities of the genres, float64 (n, genres).
 
-        Parameters
-        ----------
-        x
-            Features, float32 (n, dimensions), or images, uint8 (n, n_mels, n_frames, 1).
-
-        Raises
-        ------
-        GenreflowError
-            If it can't be run on these.
+        `x` are features, float32 (n, dimensions), or images, uint8 (n, n_mels, n_frames, 1);
+        GenreflowError is raised if it can't be run on these.
         """
         try:
             # Texts in its file would reach the terminal as they are.
@@ -100,12 +82,7 @@ class Classifier(LoadedLearner):
 class Network(LoadedLearner):
     """A ``.keras`` file; Keras must be configured before (`features.backend.configure`).
 
-    Parameters
-    ----------
-    path
-        The file.
-    crop_frames, crops
-        Length and number of the crops of an image that it predicts by; 0 for whole images.
+    Length and number of the crops of an image that it predicts by are 0 for whole images.
     """
 
     def __init__(self, path: Path, *, crop_frames: int = 0, crops: int = 1):
@@ -157,17 +134,9 @@ _KINDS = {".skops": Classifier, ".keras": Network}
 def load(path: str | Path, **prediction: Any) -> LoadedLearner:
     """Load what a learner left; no code of its runs.
 
-    Parameters
-    ----------
-    path
-        A ``.skops`` or ``.keras`` file.
-    **prediction
-        What the learner must know beside its file: for a network of images crop_frames, crops.
-
-    Raises
-    ------
-    GenreflowError
-        If it isn't a model, is damaged, or would run code.
+    It is a ``.skops`` or ``.keras`` file; `prediction` is what must be known beside it, for a
+    network of images crop_frames and crops. GenreflowError is raised if it isn't a model, is
+    damaged, or would run code.
     """
     path = Path(path)
     return _KINDS[path.suffix](path, **prediction)

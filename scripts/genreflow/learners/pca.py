@@ -101,15 +101,9 @@ def decompose(x: np.ndarray, *, share: float, threads: int = 1) -> Decomposition
     Memory, beside `x`: 16 m (m + k) bytes for m = min(n, d) and k components, then 8 k d; the
     scaled features are never whole. For 6,394 x 25,088 and 1,200 components 0.8 GB.
 
-    Parameters
-    ----------
-    x : (n, d) float32
-        Features of the tracks to learn from, not scaled.
-    share
-        The largest share of the variance, in (0, 1), that shall be asked for: no more components
-        than it needs are made.
-    threads
-        How many cores the matrix products take.
+    `x` are features (n, d) float32 of the tracks to learn from, not scaled; `share` is the largest
+    share of the variance, in (0, 1), that shall be asked for: no more components than it needs are
+    made.
 
     Raises
     ------
@@ -223,14 +217,7 @@ def save(decomposition: Decomposition, path: str | Path, attributes: Mapping[str
 
 
 def load(path: str | Path, *, share: float | None = None) -> Decomposition:
-    """Read a decomposition that `save` wrote.
-
-    Parameters
-    ----------
-    path
-        The HDF5 file.
-    share
-        Read only the components that this share of the variance needs; None for all there are.
+    """Read a decomposition that `save` wrote: the components that a share of the variance needs.
 
     Raises
     ------

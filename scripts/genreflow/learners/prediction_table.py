@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from genreflow.errors import NotPossible
+
 
 def make(
     probabilities: np.ndarray,
@@ -20,17 +22,15 @@ def make(
 ) -> pd.DataFrame:
     """Put a learner's probabilities into the form of predictions.csv, one row per track.
 
-    Parameters
-    ----------
-    probabilities : (n, len(names)) float
-        Rows sum to 1.
-    track_ids, parts, genres : (n,) str
-        What the table says of each track beside the prediction.
-    names
-        The genres, in the order of the columns.
-    predicted : (n,) str, or None
-        The learner's decision; None for the genre of the largest probability.
+    Probabilities have a column for each of the genres' `names`, and rows that sum to 1. `predicted`
+    is the learner's decision; None for the genre of the largest probability. NotPossible is raised
+    if a probability isn't finite.
     """
+    if not np.isfinite(probabilities).all():
+        raise NotPossible(
+            "the training diverged, so that probabilities are not finite: a lower learning rate may"
+            " help"
+        )
     if predicted is None:
         predicted = np.asarray(names, dtype=object)[probabilities.argmax(axis=1)]
     table = pd.DataFrame(

@@ -27,18 +27,10 @@ _MEND = "Remove the file and run the workflow again, which makes it anew."
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The predictions of one learner on one split.
+    """The predictions of one learner on one split: a predictions.csv, or what it holds.
 
-    Attributes
-    ----------
-    learner
-        For example ``cnn/simple``.
-    split
-        For example ``official``, or one fold of a cross-validation: ``cv-5x10-r1-f01``.
-    seed
-        None for a learner that has no seeds.
-    predictions
-        A predictions.csv, or what it holds.
+    The split may be one fold of a cross-validation, ``cv-5x10-r1-f01``; the seed is None for a
+    learner that has none.
     """
 
     learner: str
@@ -59,13 +51,8 @@ class Entry:
 def marked(name: str, marks: Mapping[str, str] | None) -> str:
     """Return a learner's name with what must stand by its numbers wherever they are shown.
 
-    Parameters
-    ----------
-    name
-        For example ``classify/vgg16/fc2/pca-0.90/svm-rbf``; the name of a feature matrix will do.
-    marks
-        What to say, by a part of the path: ``{"vgg16": "random weights"}`` gives
-        ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
+    `marks` are what to say, by a part of the path, of a learner or a feature matrix:
+    ``{"vgg16": "random weights"}`` gives ``classify/vgg16/fc2/pca-0.90/svm-rbf (random weights)``.
     """
     mark = mark_of(name, marks)
     return f"{name} ({mark})" if mark else name
@@ -80,11 +67,8 @@ def mark_of(name: str, marks: Mapping[str, str] | None) -> str:
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read a predictions.csv, one row per track, and check it.
 
-    Returns
-    -------
-    pandas.DataFrame
-        The columns `LABELS` as text (so that id 000002 stays what it is), then one ``p_GENRE``
-        a genre as float64.
+    It has the columns `LABELS` as text (so that id 000002 stays what it is), then one ``p_GENRE`` a
+    genre as float64.
 
     Raises
     ------
@@ -153,17 +137,10 @@ def _checked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 class Group:
     """One learner on one split family (a cross-validation is one).
 
-    Attributes
-    ----------
-    learner, split
-        Their names.
-    genres
-        In the order of the files.
-    rows
-        A row for each seed, repeat, fold and track: track_id, part, genre, predicted, seed,
-        repeat, fold; correct (bool); confidence, the largest probability; loss, minus the
-        logarithm of the true genre's probability; margin, this probability less the largest of
-        another genre; and top2 (bool), whether it is one of the two largest.
+    Genres are in the order of the files. There is a row for each seed, repeat, fold and track:
+    track_id, part, genre, predicted, seed, repeat, fold; correct (bool); confidence, the largest
+    probability; loss, minus the logarithm of the true genre's probability; margin, this probability
+    less the largest of another genre; and top2 (bool), whether it is one of the two largest.
     """
 
     learner: str
@@ -185,16 +162,8 @@ class Group:
 def groups(entries: Iterable[Entry]) -> Iterator[Group]:
     """Gather what belongs together and read it, one group after the other to spare memory.
 
-    Parameters
-    ----------
-    entries
-        Predictions of any learners, splits and seeds. The folds of a cross-validation must
-        all be there.
-
-    Yields
-    ------
-    Group
-        Sorted by split, then learner. None for those that `unmade` gives a reason for.
+    The folds of a cross-validation must all be there. Groups are sorted by split, then learner;
+    there is none for those that `unmade` gives a reason for.
 
     Raises
     ------
@@ -281,7 +250,7 @@ def _group(learner: str, split: str, entries: list[Entry]) -> Group:
             part=pd.Categorical(frame["part"], PARTS),
             genre=pd.Categorical(frame["genre"], genres),
             predicted=pd.Categorical(frame["predicted"], genres),
-            **_scores(frame, genres),
+            **scored(frame),
             seed=-1 if entry.seed is None else entry.seed,
             repeat=repeat,
             fold=fold,
@@ -292,8 +261,9 @@ def _group(learner: str, split: str, entries: list[Entry]) -> Group:
     return group
 
 
-def _scores(frame: pd.DataFrame, genres: list[str]) -> dict[str, np.ndarray]:
-    """Return what is counted of each track."""
+def scored(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return what is counted of each track of predictions: the scores of `Group.rows`."""
+    genres = genres_of(frame)
     p = frame[[f"p_{genre}" for genre in genres]].to_numpy()
     rows = np.arange(len(p))
     true = pd.Categorical(frame["genre"], genres).codes

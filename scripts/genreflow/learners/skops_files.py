@@ -22,7 +22,7 @@ MAX_REPEATED = 16
 
 _HOLDERS = {"DictNode", "ListNode", "TupleNode", "ObjectNode", "LossNode"}
 _LOADERS = _HOLDERS | {
-    *("JsonNode", "NdArrayNode", "TypeNode", "RandomStateNode", "RandomGeneratorNode"),
+    *("JsonNode", "NdArrayNode", "TypeNode", "RandomStateNode", "RandomGeneratorNode")
 }
 """What skops makes of the objects that files of this workflow hold; some hold others."""
 
@@ -36,13 +36,8 @@ def write(content: Mapping[str, Any], path: str | Path) -> None:
 def read(path: str | Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     """Read what `write` wrote.
 
-    Parameters
-    ----------
-    path
-        The file.
-    build
-        Turns the named objects into what is returned. It raises LookupError, ValueError or
-        TypeError if they aren't what it expects.
+    `build` turns the named objects into what is returned. It raises LookupError, ValueError or
+    TypeError if they aren't what it expects.
 
     Raises
     ------

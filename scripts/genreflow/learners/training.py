@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import pandas as pd
 
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import NotPossible
-from genreflow.learners import prediction_table
 from genreflow.runtime.files import atomic
 
 HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
@@ -21,7 +19,6 @@ HISTORY = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
 
 IMPROVES = {"val_loss": "min", "loss": "min", "val_accuracy": "max"}
 """In which direction a watched quantity gets better."""
-
 
 SCHEDULES = {"constant": 1.0, "cosine": 0.0}
 """Share of the learning rate that is left at the end of each schedule."""
@@ -41,23 +38,16 @@ def require_parts(parts: np.ndarray, genres: np.ndarray) -> None:
         raise NotPossible(f"genre {lacking[0]!r} has no track in the training part to learn from")
 
 
-class Batches(keras.utils.PyDataset, ABC):
-    """Batches of inputs and labels; the order of a shuffled epoch follows from seed and epoch.
+class Batches(keras.utils.PyDataset):
+    """Batches of inputs `x` and labels; the order of a shuffled epoch follows from seed and epoch.
 
-    Parameters
-    ----------
-    labels : int, shape (n,)
-        Class of each row.
-    batch_size
-        Rows a batch.
-    shuffle_seed
-        Shuffles each epoch; None keeps the order.
-    **workers
-        Of `keras.utils.PyDataset`.
+    `labels` are the class of each row, and `workers` settings of `keras.utils.PyDataset`; a
+    `shuffle_seed` of None keeps the order.
     """
 
     def __init__(
         self,
+        x: Any,
         labels: np.ndarray,
         *,
         batch_size: int,
@@ -65,7 +55,8 @@ class Batches(keras.utils.PyDataset, ABC):
         **workers: int,
     ):
         super().__init__(**workers)
-        self._labels, self._batch_size, self._seed = np.asarray(labels), batch_size, shuffle_seed
+        self._x, self._labels = x, np.asarray(labels)
+        self._batch_size, self._seed = batch_size, shuffle_seed
         self._epoch = -1
         self.on_epoch_end()
 
@@ -85,23 +76,17 @@ class Batches(keras.utils.PyDataset, ABC):
         if self._seed is not None:
             self._order = np.random.default_rng([self._seed, self._epoch]).permutation(self._order)
 
-    @abstractmethod
     def inputs(self, rows: np.ndarray, index: int) -> np.ndarray:
         """Return the inputs of some rows, those of the batch `index`."""
+        return self._x[rows]
 
 
 class Checkpoint:
     """A file with the state of a training after its last whole epoch.
 
     That is more than weights: what the optimiser and the generators of random numbers hold, the
-    best weights so far, and how long ago that was. As a context it deletes the file at the end.
-
-    Parameters
-    ----------
-    path
-        The file; it needn't exist.
-    fingerprint
-        Text that tells which training this is. A file with another one is not used.
+    best weights so far, and how long ago that was. As a context it deletes the file at the end. The
+    fingerprint tells which training this is; a file with another one is not used.
     """
 
     def __init__(self, path: str | Path, fingerprint: str):
@@ -150,22 +135,17 @@ def train(
 
     Parameters
     ----------
-    model
-        Network that ends in a softmax, with its first weights.
-    training, validation
-        `keras.utils.PyDataset` of inputs and labels, at their first epoch.
-    optimizer, loss
-        The optimizer is not used before; the loss is a cross-entropy of the labels.
-    epochs
-        At most this many.
-    monitor
-        What early stopping watches: a key of `IMPROVES`.
-    patience
-        Training ends after this many epochs without improvement.
+    model, training, validation
+        Network that ends in a softmax, with its first weights; `keras.utils.PyDataset` of inputs
+        and labels, at their first epoch.
+    optimizer, loss, class_weight
+        The optimizer is not used before; the loss is a cross-entropy of the labels, with a weight
+        of each class.
+    epochs, monitor, patience
+        Training ends after at most so many epochs, or so many in which what early stopping watches,
+        a key of `IMPROVES`, doesn't improve.
     report
         Called with a line of text after each epoch.
-    class_weight
-        Weight of each class in the loss.
     checkpoint
         What it holds is not done again, and the result is that of a training that was never
         interrupted.
@@ -279,14 +259,8 @@ def schedule(
 
     The cosine is that of Loshchilov and Hutter, "SGDR" (ICLR 2017), without restarts.
 
-    Parameters
-    ----------
-    kind
-        A key of `SCHEDULES`: ``constant``, or ``cosine``, which ends at 0.
-    learning_rate
-        The highest.
-    steps, warmup
-        Steps of the whole training, and how many of these the rate rises in, from 0.
+    `kind` is a key of `SCHEDULES`, `learning_rate` the highest; `steps` are those of the whole
+    training, and `warmup` is how many of these the rate rises in, from 0.
     """
     rise = {"initial_learning_rate": 0.0, "warmup_target": learning_rate, "warmup_steps": warmup}
     return keras.optimizers.schedules.CosineDecay(
@@ -311,36 +285,3 @@ def save(model: keras.Model, path: str | Path) -> None:
     """Save a model as ``.keras``."""
     with atomic(path) as part:
         model.save(part)
-
-
-def predictions(
-    probabilities: np.ndarray, *, labels: np.ndarray, genres: list[str], **tracks: np.ndarray
-) -> pd.DataFrame:
-    """Put a network's probabilities into the table that every learner ends in.
-
-    Parameters
-    ----------
-    probabilities : float, shape (n, len(genres))
-    labels : int, shape (n,)
-        Index of the true genre in `genres`.
-    genres
-        The classes, in the order of the columns.
-    **tracks
-        track_ids, parts: as for `learners.prediction_table.make`.
-
-    Raises
-    ------
-    NotPossible
-        If a probability isn't finite, for the training diverged.
-    """
-    if not np.isfinite(probabilities).all():
-        raise NotPossible(
-            "the training diverged, so that probabilities are not finite: a lower learning rate may"
-            " help"
-        )
-    return prediction_table.make(
-        probabilities,
-        genres=np.asarray(genres, dtype=object)[labels],
-        names=genres,
-        **tracks,
-    )

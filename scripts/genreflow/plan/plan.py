@@ -21,7 +21,7 @@ from genreflow.plan import feasibility
 
 Config = Mapping[str, Any]
 
-_ABOUT = ("title", "kind", "matrix", "features")
+_ABOUT = ("title", "kind", "matrix", "features", "learns_from_validation")
 
 
 def feature_sets(config: Config, layout: Layout) -> dict[str, Planned]:

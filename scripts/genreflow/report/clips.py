@@ -24,13 +24,9 @@ def predicted(
 
     Parameters
     ----------
-    runs
-        Its predictions on one split, as `learners.predictions.read_predictions` returns them:
-        one table a seed and fold. Only test tracks count.
-    genres
-        Of these predictions.
-    listed
-        Ids of the tracks that are wanted.
+    runs, genres
+        Its predictions on one split, as `learners.predictions.read_predictions` returns them: one
+        table a seed and fold. Only test tracks count, and of these those whose ids are `listed`.
 
     Returns
     -------

@@ -9,7 +9,7 @@ same numbers give the same bytes.
 import io
 import textwrap
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,16 +77,8 @@ def drawing(
 ) -> Iterator[SubFigure]:
     """Give a figure to draw in and write it to `path` when the block ends.
 
-    Parameters
-    ----------
-    path
-        The SVG to write.
-    width, height
-        [inches]. Title and note take room of their own above and below.
-    title
-        Above the figure.
-    note
-        In small letters below it, for example that the corpus is synthetic.
+    Width and height are in inches; the title above and the note in small letters below, for example
+    that the corpus is synthetic, take room of their own.
     """
     with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
         # The reader's browser has the letters that the measuring font lacks.
@@ -148,6 +140,16 @@ def write_beside(axes: Axes, y: float, text: str, **style: float) -> None:
     """Write a text to the right of the panel, where no curve can cross it."""
     beside = axes.get_yaxis_transform()
     axes.annotate(text, (1.01, y), xycoords=beside, va="center", annotation_clip=False, **style)
+
+
+def list_shares(axes: Axes, names: Sequence[str], shares: Iterable[float]) -> None:
+    """Name the rows of a panel from top to bottom, with their shares in percent beside."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    for place, share in enumerate(shares):
+        write_beside(axes, place, f"{100 * share:.1f}")
 
 
 def shortened(name: str) -> str:

@@ -21,20 +21,9 @@ _SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)pt"[^>]*?\bheight="([\d.]+)pt"
 class Figure:
     """A figure of a run.
 
-    Attributes
-    ----------
-    place
-        Of its file among the figures: ``SPLIT/LEARNER/NAME``, which tells where it stands.
-    caption
-        What it shows: its title.
-    source
-        A data URI, or "" where the page has no room for it.
-    link
-        Where its file lies, from the page.
-    width, height
-        [CSS pixels]
-    size
-        Of the file [bytes].
+    Its file lies at a `place` among the figures, ``SPLIT/LEARNER/NAME``, and at `link` from the
+    page, and has a `size` [bytes]. `source` is a data URI, or "" where the page has no room for it;
+    width and height are in CSS pixels.
     """
 
     place: str
@@ -49,19 +38,9 @@ class Figure:
 def embed(paths: Mapping[str, Path], *, root: str, limit: int = LIMIT) -> list[Figure]:
     """Embed SVG files as long as there is room.
 
-    Parameters
-    ----------
-    paths
-        By their places, in the order of their worth.
-    root
-        Where the folder of figures lies, from the page, as part of an address.
-    limit
-        As `LIMIT`.
-
-    Raises
-    ------
-    GenreflowError
-        If one isn't an SVG that Matplotlib wrote.
+    Paths are by their places, in the order of their worth; `root` is where the folder of figures
+    lies, from the page, as part of an address. GenreflowError is raised if one isn't an SVG that
+    Matplotlib wrote.
     """
     found, used = [], 0
     for place, path in paths.items():

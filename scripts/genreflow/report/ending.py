@@ -10,26 +10,16 @@ from pathlib import Path
 from genreflow.audio.collect import describe
 from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import Listing
+from genreflow.errors import some
 from genreflow.layout import Layout
 from genreflow.runtime import outcomes
 from genreflow.runtime.cells import unguarded
 from genreflow.runtime.files import read_table
 from genreflow.runtime.logs import last_words
 
-NAMED = 5
-"""So many learners or jobs are named; of further ones the number is said."""
-
 
 def beforehand(listing: Listing, reasons: Mapping[str, str]) -> list[str]:
-    """Say before a run what the list of tracks tells, and which learners are left out, and why.
-
-    Parameters
-    ----------
-    listing
-        The tracks.
-    reasons
-        Why each learner is left out.
-    """
+    """Say before a run what the list of tracks tells, and which learners are left out, and why."""
     lines = [*listing.notes, *filter(None, [describe(listing.passed_over.values())])]
     if own := listing.left_out.get(NO_GENRE):
         lines.append(f"Without a genre: {len(own):,} files, first {own[0].path}.")
@@ -46,17 +36,8 @@ def beforehand(listing: Listing, reasons: Mapping[str, str]) -> list[str]:
 def results(layout: Layout, matrices: Iterable[str], command: str) -> str:
     """Say what a run's table says, what is not in it, where all is, and what can be done next.
 
-    Parameters
-    ----------
-    layout, matrices
-        As for `left_out`.
-    command
-        As for `failures`.
-
-    Returns
-    -------
-    str
-        "" if the run made no table.
+    It is "" if the run made no table. `matrices` are as for `left_out`, and `command` is as for
+    `failures`.
     """
     summary = Path(layout.table("summary", "txt"))
     if not summary.exists():  # as after --until
@@ -83,17 +64,8 @@ def predicting(command: str) -> str:
 def left_out(layout: Layout, matrices: Iterable[str] = ()) -> str:
     """Say which tracks and learners a whole run left out, and why.
 
-    Parameters
-    ----------
-    layout
-        Of the corpus, whose manifest and tables are there.
-    matrices
-        The names of the feature matrices that learners take.
-
-    Returns
-    -------
-    str
-        Lines for the tracks, if any, and one for each reason of learners; each ends the line.
+    `matrices` are the names of the feature matrices that learners take. There are lines for the
+    tracks, if any, and one for each reason of learners; each ends the line.
     """
     lines = losses(layout, matrices)
     with Path(layout.table("comparison")).open(encoding="utf-8", newline="") as file:
@@ -106,13 +78,7 @@ def left_out(layout: Layout, matrices: Iterable[str] = ()) -> str:
 
 
 def losses(layout: Layout, matrices: Iterable[str]) -> list[str]:
-    """Say what of a corpus isn't used, and why, in lines.
-
-    Parameters
-    ----------
-    layout, matrices
-        As for `left_out`.
-    """
+    """Say what of a corpus isn't used, and why, in lines; `matrices` are as for `left_out`."""
     summary = json.loads(Path(layout.summary).read_text(encoding="utf-8"))
     lines = []
     if counts := summary["excluded"]:
@@ -151,17 +117,7 @@ def _without_features(layout: Layout, matrices: Iterable[str]) -> Iterator[str]:
 def accuracies(paths: Iterable[str], parts: Sequence[str]) -> str:
     """Say how often a learner is right in each part, over all of its folds and seeds.
 
-    Parameters
-    ----------
-    paths
-        Its predictions.
-    parts
-        Of these.
-
-    Returns
-    -------
-    str
-        For example ``validation 64.6 %, test 95.8 %``; "" if it couldn't be made.
+    For example ``validation 64.6 %, test 95.8 %``; "" if it couldn't be made.
     """
     right, total = Counter(), Counter()
     for path in paths:
@@ -180,14 +136,8 @@ def failures(
 ) -> str:
     """Say what failed and why, and the command by which the run goes on.
 
-    Parameters
-    ----------
-    jobs
-        The name of the rule and the log of each job that failed; none after an interruption.
-    command
-        As it was given.
-    known
-        What else is known of why, by the log.
+    `jobs` are the name of the rule and the log of each that failed; none after an interruption.
+    `known` is what else is known of why, by the log.
     """
     causes = defaultdict(list)
     for name, log in jobs:
@@ -213,19 +163,8 @@ def failures(
 def command(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return the command that started a run, for a shell.
 
-    Parameters
-    ----------
-    argv
-        Of the process.
-    environment
-        What started the process, such as make, may give its own command as GENREFLOW_COMMAND.
+    What started the process, such as make, may give its own command as GENREFLOW_COMMAND.
     """
     program = Path(argv[0]).name
     called = ["python", "-m", "snakemake"] if program == "__main__.py" else [program]
     return environment.get("GENREFLOW_COMMAND") or shlex.join([*called, *argv[1:]])
-
-
-def some(names: Sequence[str]) -> str:
-    """Name the first few, and count the rest."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

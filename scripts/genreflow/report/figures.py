@@ -22,6 +22,7 @@ from genreflow.report.drawing import (
     draw_legend,
     draw_reason,
     drawing,
+    list_shares,
     shortened,
     write_beside,
 )
@@ -34,13 +35,7 @@ _TRAINING, _VALIDATION, _CHANCE = COLORS[0], COLORS[1], GREY
 
 
 def confusion_matrix(counts: pd.DataFrame, path: str | Path, *, title: str, note: str = "") -> None:
-    """Draw which genres are taken for which.
-
-    Parameters
-    ----------
-    counts
-        What `evaluation.metrics.confusion` returned: tracks, genre down, predicted across.
-    """
+    """Draw which genres are taken for which, by `evaluation.metrics.confusion`."""
     values = counts.to_numpy()
     totals = values.sum(axis=1)
     shares = values / np.maximum(totals, 1)[:, np.newaxis]
@@ -96,20 +91,11 @@ def learning_curves(
 ) -> None:
     """Draw loss and accuracy by epoch of learners one below the other, on the same axes.
 
-    Parameters
-    ----------
-    histories
-        By learner, from top to bottom: its training histories, with the columns `HISTORY`, by
-        the names of their files. Each is a thin line; the thick one is their mean, as far as all
-        of them were trained (beyond, it would leap whenever one stops).
-    monitor
-        The column by which the best epoch was chosen: its lowest value for a loss, its highest for
-        an accuracy.
-
-    Raises
-    ------
-    GenreflowError
-        If a history lacks a column or has no epochs.
+    `histories` are, by learner from top to bottom, its training histories by the names of their
+    files; GenreflowError is raised if one lacks a column of `HISTORY` or has no epochs. Each is a
+    thin line; the thick one is their mean, as far as all of them were trained (beyond, it would
+    leap whenever one stops). The best epoch was chosen by the column `monitor`: its lowest value
+    for a loss, its highest for an accuracy.
     """
     for name, frame in (pair for own in histories.values() for pair in own.items()):
         if frame.empty or not set(HISTORY) <= set(frame):
@@ -188,11 +174,8 @@ def accuracy_intervals(
 ) -> None:
     """Draw the test accuracy of every learner with its 95 % interval, a panel for each split.
 
-    Parameters
-    ----------
-    table
-        What `evaluation.metrics.comparison` returned. Its published numbers, if any, are drawn
-        too; learners that couldn't be made are not.
+    `table` is what `evaluation.metrics.comparison` returned. Its published numbers, if any, are
+    drawn too; learners that couldn't be made are not.
     """
     table = table[table["test_accuracy"].notna()]
     if table.empty:
@@ -234,30 +217,16 @@ def _intervals(axes: Axes, part: pd.DataFrame) -> None:
         style = {"mfc": "none", "mec": COLORS[1], "ms": 7}
         axes.plot(part["published"], places, "D", label="published", **style)
     axes.axvline(part["baseline"].max(), color=_CHANCE, ls=":", lw=1.4, label="chance")
-    axes.set_yticks(places, part["label"])
-    axes.set_ylim(len(part) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x")
-    for place, accuracy in zip(places, part["test_accuracy"], strict=True):
-        write_beside(axes, place, f"{100 * accuracy:.1f}")
+    list_shares(axes, part["label"].tolist(), part["test_accuracy"])
 
 
 def calibration(
-    table: pd.DataFrame,
-    comparison: pd.DataFrame,
-    path: str | Path,
-    *,
-    title: str,
-    note: str = "",
+    table: pd.DataFrame, comparison: pd.DataFrame, path: str | Path, *, title: str, note: str = ""
 ) -> None:
     """Draw how often the best learner of each kind is right by how sure it is, a panel each.
 
-    Parameters
-    ----------
-    table
-        What `evaluation.calibration.reliability` returned, the rows of one split.
-    comparison
-        What `evaluation.metrics.comparison` returned, the rows of this split.
+    `table` and `comparison` are of one split, and what `evaluation.calibration.reliability` and
+    `evaluation.metrics.comparison` returned.
     """
     best = best_of_kinds(comparison)
     if best.empty:
@@ -316,12 +285,9 @@ def explained_variance(
 ) -> None:
     """Draw the share of the variance that the first components explain.
 
-    Parameters
-    ----------
-    curves
-        For each feature matrix what `learners.pca.read_curve` returns: the cumulative share by
-        number of components, and the number that each share asked for needs. Those are marked, and
-        named in the legend.
+    `curves` are, for each feature matrix, what `learners.pca.read_curve` returns: the cumulative
+    share by number of components, and the number that each share asked for needs. Those are marked,
+    and named in the legend.
     """
     labels = [
         textwrap.fill(f"{name}: {_sizes(*curve)}", 62, subsequent_indent="  ")

@@ -40,21 +40,10 @@ Images are uint8, shape (n_mels, frames), with as many columns as shall be drawn
 def genres(images: str | Path, *, count: int = 6, seed: int = 0) -> Rows:
     """Return some clips of each genre, which show how much they differ.
 
-    Parameters
-    ----------
-    images
-        What `features.spectrograms.join` or `write_shard` wrote; only the rows that are drawn
-        are read.
-    count
-        Clips of each genre, or all if there are fewer.
-    seed
-        Others give other clips. Which are drawn depends on this and their ids, so that a track
-        more or less changes one clip at most.
-
-    Raises
-    ------
-    GenreflowError
-        If the file isn't one of images, or has none.
+    `images` is what `features.spectrograms.join` or `write_shard` wrote, of which only the rows
+    that are drawn are read. `count` is the number of clips of each genre, or all if there are
+    fewer. Which are drawn depends on the seed and their ids, so that a track more or less changes
+    one clip at most. GenreflowError is raised if the file isn't one of images, or has none.
     """
     with open_images(images) as file:
         chosen = _tracks(file, seed).sort_values("lot").groupby("genre").head(count)
@@ -71,21 +60,11 @@ def copies(
 ) -> Rows:
     """Return tracks of some genres, each as it is and then its masked copies.
 
-    Parameters
-    ----------
-    images
-        What `features.spectrograms.join` or `write_shard` wrote, with the originals.
-    shards
-        What `learners.masked_copies.write_copies` wrote.
-    count
-        Tracks, each of another genre; fewer if there are fewer genres.
-    seed
-        Chooses among the tracks that have copies, as in `genres`; short ones come last.
-
-    Raises
-    ------
-    GenreflowError
-        If a file isn't one of images, there are no copies, or an original is missing.
+    `images` has the originals, as for `genres`, and `shards` are what
+    `learners.masked_copies.write_copies` wrote. `count` is the number of tracks, each of another
+    genre; fewer if there are fewer genres. The seed chooses among the tracks that have copies, as
+    in `genres`; short ones come last. GenreflowError is raised if a file isn't one of images, there
+    are no copies, or an original is missing.
     """
     tables = []
     for shard in shards:
@@ -122,24 +101,10 @@ def online(
 ) -> Rows:
     """Return tracks of some genres, each as it is and then what augmentation makes of it.
 
-    Parameters
-    ----------
-    images
-        What `features.spectrograms.join` or `write_shard` wrote.
-    training
-        Ids of the tracks to choose from.
-    changes
-        What augments, by the name that stands above its image. Each takes a batch of all
-        chosen images, uint8, shape (n, n_mels, n_frames, 1), and returns one of that shape in
-        grey levels, as the functions of `learners.augmentation.examples`. The repetitions of short
-        clips are there, for they take them for audio.
-    count, seed
-        As in `copies`.
-
-    Raises
-    ------
-    GenreflowError
-        If the file isn't one of images, or has none of the tracks.
+    `training` are the ids of the tracks to choose from, `count` and `seed` are as in `copies`.
+    `changes` are the functions of `learners.augmentation.examples`, by the names that stand above
+    their images; the repetitions of short clips are there, for they take them for audio.
+    GenreflowError is raised if the file isn't one of images, or has none of the tracks.
     """
     with open_images(images) as file:
         tracks = _tracks(file, seed)
@@ -164,23 +129,11 @@ def settings_of(images: str | Path) -> Settings:
 
 
 def gallery(
-    rows: Rows,
-    path: str | Path,
-    *,
-    settings: Settings,
-    title: str,
-    note: str = "",
+    rows: Rows, path: str | Path, *, settings: Settings, title: str, note: str = ""
 ) -> None:
-    """Draw rows of images.
+    """Draw rows of images, one at least; they may have different lengths.
 
-    Parameters
-    ----------
-    rows
-        From top to bottom, one at least; they may have different lengths.
-    settings
-        With which the images were made: what their axes mean.
-    path, title, note
-        As for `drawing`; the note comes after how to read the images.
+    The images were made with `settings`, which tell what their axes mean.
     """
     columns = max(map(len, rows.values()))
     shown = sum(map(len, rows.values()))
@@ -205,12 +158,7 @@ def gallery(
 
 
 def _show(
-    axes: Axes,
-    image: np.ndarray,
-    settings: Settings,
-    *,
-    pixels: float,
-    shape: tuple[float, float],
+    axes: Axes, image: np.ndarray, settings: Settings, *, pixels: float, shape: tuple[float, float]
 ) -> None:
     """Draw an image of as many pixels an inch, if it has so many, in a panel of this shape."""
     n_mels, whole = settings.shape

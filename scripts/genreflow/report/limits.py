@@ -8,6 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from genreflow.audio.audit import describe_length
 from genreflow.corpus import groups
+from genreflow.evaluation import verdict
 
 MUCH = 0.1
 """A larger share of images that is repetition is worth a line."""
@@ -23,26 +24,30 @@ def counted(
 ) -> list[str]:
     """Return a sentence for each limit.
 
-    Parameters
-    ----------
-    made
-        The comparison of the learners that were made.
-    parts
-        By the name of each split or cross-validation: track_id, part, split (the fold).
-    tracks
-        The manifest.
-    seeded
-        Whether any learner is trained with seeds.
-    length
-        What `audio.audit.clip_length` found.
+    `made` is the comparison of the learners that were made, and `seeded` whether any of them is
+    trained with seeds; `parts` has track_id, part and split (the fold) by the name of each split or
+    cross-validation; `tracks` is the manifest, and `length` what `audio.audit.clip_length` found.
     """
-    return [
-        *_few_tracks(made),
-        *_shared(parts, tracks),
-        *_chosen_by_test(made),
-        *_one_seed(made, seeded),
-        *_repeated(length),
-    ]
+    easier = (verdict.easier(rows) for _, rows in made.groupby("split"))
+    found = [said.strip() for said in easier if said]
+    found += [*_few_tracks(made), *_shared(parts, tracks)]
+    count = made.groupby("split").size().max() if len(made) else 0
+    if count > 1:
+        found.append(
+            f"The first of {count} learners is first by the very test tracks that its accuracy is "
+            "from: expect less of it on other music."
+        )
+    if seeded and not made["seeds"].max() > 1:
+        found.append(
+            "Networks were trained with one seed: the intervals don't say what another training of "
+            "the same network would get."
+        )
+    if length and length["repeated"] > MUCH:
+        found.append(
+            f"{describe_length(length)}. Networks of images see the same music several times: "
+            "audio.duration: auto makes images as long as nearly all clips."
+        )
+    return found
 
 
 def _few_tracks(made: pd.DataFrame) -> Iterator[str]:
@@ -83,29 +88,4 @@ def _shared(parts: Mapping[str, pd.DataFrame], tracks: pd.DataFrame) -> Iterator
         yield (
             f"Split {split}: {count['either']:,} of {(own['part'] == 'test').sum():,} test tracks "
             f"share an {' or an '.join(kinds)} with training{each}{easier}.{unknown}"
-        )
-
-
-def _chosen_by_test(made: pd.DataFrame) -> Iterator[str]:
-    count = made.groupby("split").size().max() if len(made) else 0
-    if count > 1:
-        yield (
-            f"The first of {count} learners is first by the very test tracks that its accuracy is "
-            "from: expect less of it on other music."
-        )
-
-
-def _one_seed(made: pd.DataFrame, seeded: bool) -> Iterator[str]:
-    if seeded and not made["seeds"].max() > 1:
-        yield (
-            "Networks were trained with one seed: the intervals don't say what another training of "
-            "the same network would get."
-        )
-
-
-def _repeated(length: Mapping[str, float] | None) -> Iterator[str]:
-    if length and length["repeated"] > MUCH:
-        yield (
-            f"{describe_length(length)}. Networks of images see the same music several times: "
-            "audio.duration: auto makes images as long as nearly all clips."
         )

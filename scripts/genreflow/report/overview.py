@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation import metrics
 from genreflow.evaluation.ranking import best_of_kinds, by_validation
 
 
@@ -14,22 +13,11 @@ from genreflow.evaluation.ranking import best_of_kinds, by_validation
 class Overview:
     """What is seen first of one split.
 
-    Attributes
-    ----------
-    split
-        Its name.
-    lead
-        One sentence on the learner that is used for predictions, or else the best on validation.
-    trust
-        One sentence on how much that is worth.
-    chance
-        The accuracy of always naming the most frequent genre.
-    rows
-        The best learner of each kind, the highest test accuracy first, as the comparison has them.
-    used
-        Names of those that are used for predictions.
-    first
-        The name of the one that the lead is on.
+    `lead` is a sentence on the learner that is used for predictions, or else the best on
+    validation, whose name is `first`, and `trust` one on how much that is worth. `chance` is the
+    accuracy of always naming the most frequent genre; `rows` are the best learner of each kind, the
+    highest test accuracy first, as the comparison has them, and `used` the names of those that are
+    used for predictions.
     """
 
     split: str
@@ -44,14 +32,8 @@ class Overview:
 def of_split(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> Overview | None:
     """Say what is seen first of a split; None if no learner could be made on it.
 
-    Parameters
-    ----------
-    split
-        Its name.
-    rows
-        Its rows of what `evaluation.metrics.comparison` returned.
-    tests
-        What `evaluation.significance` returned for all splits, if anything.
+    `rows` are its rows of what `evaluation.metrics.comparison` returned, and `tests` what
+    `evaluation.significance` returned for all splits, if anything.
     """
     ranked = by_validation(rows)
     if ranked.empty:
@@ -62,7 +44,7 @@ def of_split(split: str, rows: pd.DataFrame, tests: pd.DataFrame | None) -> Over
     return Overview(
         split=split,
         lead=_lead(first),
-        trust=_trust(first, metrics.made(rows), tests),
+        trust=_trust(first, ranked, tests),
         chance=float(first["baseline"]),
         rows=list(best.itertuples()),
         used=list(used["learner"]),
@@ -80,12 +62,12 @@ def _lead(row: pd.Series) -> str:
     )
 
 
-def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> str:
+def _trust(row: pd.Series, ranked: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     """Say how many tracks speak for it, and which learners no test tells from it."""
     groups = row.get("groups")
     by = "" if pd.isna(groups) or not groups else f" by {groups:,.0f} artists"
-    said = f"{_chosen(row, made)}{row['tracks']:,.0f} test tracks{by} speak for it"
-    others = made[made["learner"] != row["learner"]]
+    said = f"{_chosen(row, ranked)}{row['tracks']:,.0f} test tracks{by} speak for it"
+    others = ranked[ranked["learner"] != row["learner"]]
     if row["test_low"] <= row["baseline"]:
         said += ", too few to tell it from chance"
     if tests is None or others.empty:
@@ -102,13 +84,12 @@ def _trust(row: pd.Series, made: pd.DataFrame, tests: pd.DataFrame | None) -> st
     )
 
 
-def _chosen(row: pd.Series, made: pd.DataFrame) -> str:
+def _chosen(row: pd.Series, ranked: pd.DataFrame) -> str:
     """Say why the overview speaks of this learner."""
     share = row["validation_accuracy"]
     if pd.isna(share):
         return ""
-    is_best = share == made["validation_accuracy"].max()
-    if not is_best:
+    if share != ranked["validation_accuracy"].iloc[0]:
         return f"It is used for predictions ({100 * share:.1f} % on validation). "
     used = "used for predictions as " if row["chosen"] else ""
     return f"It is {used}the best on validation ({100 * share:.1f} %). "
@@ -117,15 +98,8 @@ def _chosen(row: pd.Series, made: pd.DataFrame) -> str:
 def hardest(counts: Sequence[Sequence[int]]) -> tuple[int, int] | None:
     """Return which genre is most often taken for which other, as a share of its tracks.
 
-    Parameters
-    ----------
-    counts
-        Tracks, a row per genre and a column per prediction.
-
-    Returns
-    -------
-    (row, column) or None
-        None if there is no error.
+    `counts` are tracks, a row per genre and a column per prediction; what is returned are a row and
+    a column, or None if there is no error.
     """
     found = [
         (count / sum(row), count, -place, -column)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from genreflow import split_names
 from genreflow.errors import GenreflowError
-from genreflow.evaluation import costs, metrics, verdict
+from genreflow.evaluation import costs, metrics
 from genreflow.evaluation.ranking import by_validation
 from genreflow.layout import Layout
 from genreflow.learners.predictions import Entry, marked, read_predictions
@@ -57,20 +57,10 @@ _Key = tuple[str, str]  # split or cross-validation, and learner as the tables c
 class Learner:
     """One learner on one split, as the page shows it.
 
-    Attributes
-    ----------
-    anchor
-        Its place in the page: ``SPLIT/LEARNER``.
-    row
-        Of the comparison: its title, name, split, accuracy and interval.
-    genres, counts
-        Names, and a row for each: how many tracks are taken for each.
-    runs
-        How often each track was tested: seeds times repeats.
-    tracks
-        What it says of single tracks, as `clips.predicted`.
-    figures
-        Its own.
+    `anchor` is its place in the page, ``SPLIT/LEARNER``, and `row` that of the comparison. `counts`
+    has a row for each of the genres: how many tracks are taken for each. Each track was tested in
+    so many `runs`, seeds times repeats; `tracks` is what it says of single ones, as
+    `clips.predicted`.
     """
 
     anchor: str
@@ -197,6 +187,7 @@ def _content(
         "clips": [(name, len(listed[name]), len(ids)) for name, ids in tested.items()],
         "standing": figures.get(_STANDING, []),
         "sections": {name: figures[name] for name in _HEADINGS[1:] if name in figures},
+        "galleries": _GALLERIES,
         "tables": page_tables.further(tables, marks),
         **_ran(files, tracks, parts, comparison),
         **_clips(files, root, tracks, learners, set().union(*listed.values()), drawn),
@@ -212,19 +203,10 @@ def _limits(
 ) -> list[str]:
     """Count what the numbers don't say."""
     seeded = any(entry.seed is not None for own in entries.values() for entry in own)
-    length = files.find(files.layout.clip_length)
+    path = files.find(files.layout.clip_length)
+    length = json.loads(path.read_text()) if path else None
     made = metrics.made(comparison)
-    easier = (verdict.easier(rows) for _, rows in made.groupby("split"))
-    return [
-        *(said.strip() for said in easier if said),
-        *report_limits.counted(
-            made,
-            parts,
-            tracks,
-            seeded=seeded,
-            length=json.loads(length.read_text()) if length else None,
-        ),
-    ]
+    return report_limits.counted(made, parts, tracks, seeded=seeded, length=length)
 
 
 def _first_screen(
@@ -280,10 +262,7 @@ def _map(
 
 
 def _ran(
-    files: Files,
-    tracks: pd.DataFrame,
-    parts: Mapping[str, pd.DataFrame],
-    comparison: pd.DataFrame,
+    files: Files, tracks: pd.DataFrame, parts: Mapping[str, pd.DataFrame], comparison: pd.DataFrame
 ) -> dict[str, Any]:
     """Return what ran, and what it cost."""
     layout = files.layout

@@ -29,11 +29,11 @@ _CAPTIONS = {
 _TIMES = ("median", "p95", "model", "clip", "clip_95th_percentile", "file")
 
 _ALIKE = {
-    "tracks": lambda count: _many(count, "test track"),
-    "groups": lambda count: _many(count, "artist"),
+    "tracks": lambda count: markdown.many(count, "test track"),
+    "groups": lambda count: markdown.many(count, "artist"),
     "baseline": lambda share: f"chance {100 * share:.1f} %",
-    "folds": lambda count: _many(count, "fold"),
-    "seeds": lambda count: _many(count, "seed"),
+    "folds": lambda count: markdown.many(count, "fold"),
+    "seeds": lambda count: markdown.many(count, "seed"),
     "interval": "95 % intervals: {}".format,
 }
 """What is said once above the ranking where it is the same for all learners."""
@@ -71,12 +71,8 @@ def excluded(found: pd.DataFrame) -> Table:
 def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
     """Lay out the comparison: who, how well, between which bounds, and at which cost.
 
-    Parameters
-    ----------
-    comparison
-        What `evaluation.metrics.comparison` returned.
-    tests
-        What `evaluation.significance` returned, if anything.
+    `comparison` and `tests` are of `evaluation.metrics` and, if anything,
+    `evaluation.significance`.
     """
     made = metrics.made(comparison)
     best = made.groupby("split")["test_accuracy"].transform("max")
@@ -100,10 +96,6 @@ def ranking(comparison: pd.DataFrame, tests: pd.DataFrame | None) -> Table:
     ]
     write = {"milliseconds": milliseconds, "parameters": lambda count: Cell(f"{count:,.0f}", count)}
     return table(shown[kept], caption="All learners, by test accuracy", write=write)
-
-
-def _many(count: float, what: str) -> str:
-    return f"{count:,.0f} {what}" + ("s" if count != 1 else "")
 
 
 def _differs(column: pd.Series) -> bool:
@@ -168,14 +160,7 @@ def alike(comparison: pd.DataFrame) -> str:
 def recall(found: pd.DataFrame, comparison: pd.DataFrame, split: str) -> Table | None:
     """Lay out recall by genre, one row per learner of a split, the hardest genre first.
 
-    Parameters
-    ----------
-    found
-        What `evaluation.metrics.recall` returned.
-    comparison
-        What `evaluation.metrics.comparison` returned.
-    split
-        The split.
+    `found` is what `evaluation.metrics.recall` returned.
     """
     own = found[found["split"] == split].astype({"support": int})
     own = own.assign(recall=pd.to_numeric(own["recall"], errors="coerce"))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,10 @@ _STEPS = (1, 2, 5)
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a plot.
+    """A point of a plot, from the left and from below [%].
 
-    Attributes
-    ----------
-    x, y
-        Its place, from the left and from below [%].
-    group
-        Its place among the plot's groups.
-    said
-        What it is, in words.
-    link, track
-        Where it leads in the page, or the track that it shows; "" for none.
+    `group` is its place among the plot's groups, `said` what it is in words, `link` where it leads
+    in the page, and `track` the track that it shows; "" for none.
     """
 
     x: float
@@ -44,20 +36,9 @@ class Point:
 class Plot:
     """A plot: its points, the groups that they belong to, its axes, and what it shows.
 
-    Attributes
-    ----------
-    title
-        What is drawn.
-    x_label, y_label
-        Of the axes, with their units.
-    x_ticks, y_ticks
-        Places [%] and what stands at them.
-    groups
-        What the colours and shapes stand for.
-    said
-        What can be read from it, in words.
-    joined
-        Whether the points of a group are joined by a line.
+    Ticks are places [%] and what stands at them; `groups` is what the colours and shapes stand for,
+    and `said` what can be read from the plot, in words. The points of a group may be `joined` by a
+    line.
     """
 
     title: str
@@ -69,7 +50,11 @@ class Plot:
     y_ticks: Sequence[tuple[float, str]] = ()
     said: str = ""
     joined: bool = False
-    looks: Sequence[str] = field(init=False)
+
+    @property
+    def looks(self) -> list[str]:
+        """The look of each group."""
+        return [f"c{place % COLORS} s{place % SHAPES}" for place in range(len(self.groups))]
 
     @property
     def lines(self) -> list[str]:
@@ -81,24 +66,13 @@ class Plot:
             places[point.group].append(f"{point.x} {100 - point.y:.2f}")
         return [f"M{' L'.join(places[group])}" for group in sorted(places)]
 
-    def __post_init__(self) -> None:
-        """Give each group its look."""
-        looks = [f"c{place % COLORS} s{place % SHAPES}" for place in range(len(self.groups))]
-        object.__setattr__(self, "looks", looks)
-
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often one learner is right by how sure it is.
+    """How often the learner of a row of the comparison is right by how sure it is.
 
-    Attributes
-    ----------
-    row
-        Of the comparison.
-    error
-        Its expected calibration error.
-    bins
-        Confidence and accuracy of each bin that holds predictions, and its share of them [%].
+    `error` is its expected calibration error; `bins` are confidence and accuracy of each bin that
+    holds predictions, and its share of them [%].
     """
 
     row: Any
@@ -115,12 +89,7 @@ class Reliability:
 def reliability(rows: pd.DataFrame, table: pd.DataFrame) -> list[Reliability]:
     """Lay out the calibration of the best learner of each kind.
 
-    Parameters
-    ----------
-    rows
-        The rows of one split of the comparison.
-    table
-        What `evaluation.calibration.reliability` returned, the rows of this split.
+    `rows` of the comparison and `table`, of `evaluation.calibration.reliability`, are of one split.
     """
     drawn = []
     for row in best_of_kinds(rows).itertuples():
@@ -135,17 +104,8 @@ def reliability(rows: pd.DataFrame, table: pd.DataFrame) -> list[Reliability]:
 def costs(rows: pd.DataFrame, links: Sequence[str]) -> Plot | None:
     """Plot the test accuracy of learners against the time that they take for a clip.
 
-    Parameters
-    ----------
-    rows
-        The learners of one split that were made, as the comparison has them.
-    links
-        Where each leads in the page.
-
-    Returns
-    -------
-    Plot or None
-        None where fewer than two were timed.
+    `rows` are the learners of one split that were made, as the comparison has them, and `links`
+    where each leads in the page. None where fewer than two were timed.
     """
     rows = rows.assign(link=list(links))
     rows = rows[rows["latency_seconds"].notna()]
@@ -185,17 +145,8 @@ def costs(rows: pd.DataFrame, links: Sequence[str]) -> Plot | None:
 def training_sizes(comparison: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> Plot | None:
     """Plot the test accuracy of the best learner of each kind against the size of training.
 
-    Parameters
-    ----------
-    comparison
-        The learners that were made.
-    parts
-        By the name of each split or cross-validation: track_id, part, split (the fold).
-
-    Returns
-    -------
-    Plot or None
-        None where no two splits test the same tracks after training on different numbers.
+    `comparison` has the learners that were made; `parts` are as for `limits.counted`. None where no
+    two splits test the same tracks after training on different numbers.
     """
     sizes, tested = {}, defaultdict(list)
     for split, own in parts.items():

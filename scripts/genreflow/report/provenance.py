@@ -8,17 +8,8 @@ from typing import Any
 
 from genreflow.runtime.versions import version_of
 
-PACKAGES = (
-    "snakemake",
-    "librosa",
-    "numpy",
-    "keras",
-    "tensorflow",
-    "openvino",
-    "scikit-learn",
-)
+PACKAGES = ("snakemake", "librosa", "numpy", "keras", "tensorflow", "openvino", "scikit-learn")
 """On whose versions numbers can depend."""
-
 
 _ABSOLUTE = re.compile(r"[/~\\]|file:|[A-Za-z]:[/\\]")
 _WITH_PASSWORD = re.compile(r"(://)[^/\s]*@")

@@ -34,19 +34,11 @@ def search(
 ) -> None:
     """Draw a Hyperband search: its brackets, the best trial, the effect of each hyper-parameter.
 
-    Parameters
-    ----------
-    trials
-        One row per trial, with the columns `TRIALS` and one for each hyper-parameter. A
-        configuration that was promoted has a row for each round. Trials without a score (NaN)
-        aren't drawn, but counted below the figure.
-    objective
-        What the score is: a loss is best where it is lowest, an accuracy where it is highest.
-
-    Raises
-    ------
-    GenreflowError
-        If there is no score, a column is missing, or there are no hyper-parameters.
+    There is a row per trial, with the columns `TRIALS` and one for each hyper-parameter;
+    GenreflowError is raised if one is missing, or there is no score. A configuration that was
+    promoted has a row for each round. Trials without a score (NaN) aren't drawn, but counted below
+    the figure. The score is the `objective`: a loss is best where it is lowest, an accuracy where
+    it is highest.
     """
     parameters = [column for column in trials if column not in _NO_PARAMETERS]
     if not set(TRIALS) <= set(trials) or not parameters or trials["score"].isna().all():

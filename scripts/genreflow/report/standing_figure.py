@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from genreflow.evaluation.standing import OURS
-from genreflow.report.drawing import COLORS, GREY, draw_legend, drawing, write_beside
+from genreflow.report.drawing import COLORS, GREY, draw_legend, drawing, list_shares
 
 
 def standing(
@@ -17,13 +17,7 @@ def standing(
     title: str = "Where a result stands: FMA small, official split",
     note: str = "",
 ) -> None:
-    """Draw published accuracies and ours, which have intervals.
-
-    Parameters
-    ----------
-    table
-        What `evaluation.standing.standing` returned.
-    """
+    """Draw the accuracies of `evaluation.standing.standing`; ours have intervals."""
     names = [
         row.method if row.source == OURS else f"{row.method} ({row.source.split(',')[0]})"
         for row in table.itertuples()
@@ -41,14 +35,10 @@ def standing(
             if some.any():
                 accuracies = table.loc[some, "accuracy"]
                 axes.plot(accuracies, places[some], marker, color=color, ms=6, label=label)
-        axes.set_yticks(places, names)
+        list_shares(axes, names, table["accuracy"])
         for tick, own_row in zip(axes.get_yticklabels(), ours, strict=True):
             tick.set(fontweight="bold" if own_row else "normal", color="black" if own_row else GREY)
-        axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="test accuracy")
+        axes.set_xlabel("test accuracy")
         axes.set_xlim(0, min(1.02, table[["accuracy", "high"]].max(axis=None) + 0.04))
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
-        for place, accuracy in zip(places, table["accuracy"], strict=True):
-            write_beside(axes, place, f"{100 * accuracy:.1f}")
         draw_legend(figure, [axes], ncols=2)

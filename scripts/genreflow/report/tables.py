@@ -84,20 +84,12 @@ class Heading(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell.
+    """What stands in a cell: a text, which may be a link.
 
-    Attributes
-    ----------
-    text, link
-        What is shown, and where it leads, or "".
-    value
-        The number that the column is sorted by; None sorts by the text.
-    range
-        An interval to draw, in shares: its lower end, its middle, its upper end.
-    shade
-        A share that colours the cell; None for none.
-    badges, small
-        What stands behind the text: words in frames, and a line in small letters.
+    `value` is the number that the column is sorted by; None sorts by the text. `range` is an
+    interval to draw, in shares: its lower end, its middle, its upper end; `shade` is a share that
+    colours the cell. Behind the text stand `badges`, words in frames, and a line in `small`
+    letters.
     """
 
     text: str
@@ -111,16 +103,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the page shows it.
+    """A table as the page shows it: the first cell names its row.
 
-    Attributes
-    ----------
-    headings
-        Of each column.
-    rows
-        A cell each; the first names the row.
-    total
-        How many rows there would be without `LIMIT`.
+    `total` is how many rows there would be without `LIMIT`.
     """
 
     caption: str
@@ -138,21 +123,11 @@ def table(
 ) -> Table:
     """Lay out any table.
 
-    Parameters
-    ----------
-    frame
-        Text, numbers or whole cells; columns that are empty throughout are left out.
-    write
-        How the cells of some columns are written, instead of as follows.
-    names
-        Columns called by names, which stay as they are.
-
-    Returns
-    -------
-    Table
-        Shares (known by the names of their columns) in percent, to one decimal, published ones
-        to two; other numbers as they are if all are short, else to three decimals. Each is
-        sorted by its full value.
+    It holds text, numbers or whole cells; columns that are empty throughout are left out. Shares
+    (known by the names of their columns) are in percent, to one decimal, published ones to two;
+    other numbers as they are if all are short, else to three decimals; unless `write` says how the
+    cells of a column are written. Each is sorted by its full value. Columns called by `names` keep
+    them.
     """
     frame = frame.mask(frame == "").dropna(axis="columns", how="all")
     columns, headings = [], []

@@ -14,34 +14,16 @@ _QUALITY = 40  # of WebP: what is lost can't be seen at this size
 
 
 def thumbnails(
-    images: str | Path,
-    track_ids: Collection[str],
-    *,
-    width: int = 160,
-    height: int = 32,
+    images: str | Path, track_ids: Collection[str], *, width: int = 160, height: int = 32
 ) -> dict[str, str]:
     """Shrink the images of some tracks.
 
-    Parameters
-    ----------
-    images
-        What `features.spectrograms.join` or `write_shard` wrote; only the rows of these tracks
-        are read.
-    track_ids
-        Which tracks; those without an image are left out.
-    width, height
-        Of a whole clip [pixels]. The repetitions of shorter ones are left out, so that theirs are
-        narrower, but the seconds as wide.
+    `images` is what `features.spectrograms.join` or `write_shard` wrote, or GenreflowError is
+    raised; only the rows of these tracks are read, and those without an image are left out. Width
+    and height are those of a whole clip [pixels]; the repetitions of shorter ones are left out, so
+    that theirs are narrower, but the seconds as wide.
 
-    Returns
-    -------
-    dict of str
-        By track id, in the order of the file: ``data:image/webp;base64,...``, grey.
-
-    Raises
-    ------
-    GenreflowError
-        If the file isn't one of images.
+    The result is ``data:image/webp;base64,...``, grey, by track id in the order of the file.
     """
     wanted = set(track_ids)
     found = {}

@@ -17,20 +17,9 @@ _ALL = 0.9999
 def draw(matrix: str | Path, tracks: pd.DataFrame, *, features: str) -> Plot | None:
     """Lay out tracks by what varies most in their standardised features.
 
-    Parameters
-    ----------
-    matrix
-        A feature matrix.
-    tracks
-        track_id, genre, title and artist of the tracks to show; those without features are left
-        out.
-    features
-        What people call the matrix.
-
-    Returns
-    -------
-    Plot or None
-        None where there is nothing to lay out: fewer than three tracks, or features that are alike.
+    `tracks` has track_id, genre, title and artist of those to show, and those without features are
+    left out; `features` is what people call the matrix. None where there is nothing to lay out:
+    fewer than three tracks, or features that are alike.
     """
     x, ids = read_rows(matrix, tracks["track_id"])
     try:

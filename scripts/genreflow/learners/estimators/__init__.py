@@ -33,14 +33,7 @@ def path_of(name: str) -> str:
 def square(name: str, tracks: float, dimensions: int) -> float:
     """Return the rows of the largest square matrix that a fit needs; 0 if it needs none.
 
-    Parameters
-    ----------
-    name
-        Of the classifier.
-    tracks
-        That it learns from.
-    dimensions
-        Of their features; 0 if that isn't known.
+    The number of dimensions is 0 if that isn't known.
     """
     rows = getattr(known()[name], "square", None)
     return rows(tracks, dimensions) if rows else 0
@@ -49,17 +42,8 @@ def square(name: str, tracks: float, dimensions: int) -> float:
 def checked(found: Any, genres: int, dimensions: int) -> Any:
     """Return a fitted classifier from a file, built anew of what was checked.
 
-    Parameters
-    ----------
-    found
-        From the file.
-    genres, dimensions
-        What it must have been fitted on.
-
-    Raises
-    ------
-    TypeError, ValueError, LookupError
-        If it is no classifier of any module here, or its state isn't what a fit leaves.
+    It must have been fitted on so many genres and dimensions. TypeError, ValueError or LookupError
+    is raised if it is no classifier of any module here, or its state isn't what a fit leaves.
     """
     by_type = {type(one.make(0)): one for one in known().values()}
     if type(found) not in by_type:

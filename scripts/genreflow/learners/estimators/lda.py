@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from genreflow.learners.fitted import columns
+from genreflow.learners.fitted import linear
 
 TITLE = "LDA"
 GRID = {"shrinkage": ["auto"]}
+
+fitted = linear
 
 
 def make(seed: int) -> Any:
@@ -13,12 +15,6 @@ def make(seed: int) -> Any:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     return LinearDiscriminantAnalysis(solver="lsqr")
-
-
-def fitted(genres: int, dimensions: int) -> dict[str, Any]:
-    """Return what it predicts by."""
-    rows = columns(genres)
-    return {"coef_": (rows, dimensions), "intercept_": (rows,)}
 
 
 def square(tracks: float, dimensions: int) -> float:

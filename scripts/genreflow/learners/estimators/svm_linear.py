@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from genreflow.learners.fitted import columns
+from genreflow.learners.fitted import linear
 
 TITLE = "Linear SVM"
 GRID = {"C": [0.01, 0.1, 1, 10]}
+
+fitted = linear
 
 
 def make(seed: int) -> Any:
@@ -13,12 +15,6 @@ def make(seed: int) -> Any:
     from sklearn.svm import LinearSVC
 
     return LinearSVC(dual="auto", random_state=seed)
-
-
-def fitted(genres: int, dimensions: int) -> dict[str, Any]:
-    """Return what it predicts by."""
-    rows = columns(genres)
-    return {"coef_": (rows, dimensions), "intercept_": (rows,)}
 
 
 def square(tracks: float, dimensions: int) -> float:
