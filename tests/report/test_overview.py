@@ -34,7 +34,7 @@ def comparison(**columns):
     return pd.DataFrame(rows).assign(**columns)
 
 
-def tests_of(differ=()):
+def significance_of(differ=()):
     rows = [
         {"split": "official", "learner": ours, "other": theirs, "p_corrected": 0.5, "better": ""}
         for ours, theirs in combinations(["a/1", "a/2", "b/1", "c/1"], 2)
@@ -70,30 +70,30 @@ class TestBestOfKinds:
 
 class TestOverview:
     def test_speaks_of_what_is_used_or_the_best_on_validation(self):
-        said = overview.of_split("official", comparison(), tests_of())
+        said = overview.of_split("official", comparison(), significance_of())
         assert said.first == "a/2" and said.lead.startswith(
             "A two names the right genre for 80.0 %"
         )
         assert "70.0 to 90.0 %" in said.lead and "scores 25.0 %" in said.lead
         assert said.used == []
         chosen = comparison(chosen=[False, False, True, False, ""])
-        said = overview.of_split("official", chosen, tests_of())
+        said = overview.of_split("official", chosen, significance_of())
         assert (said.first, said.used) == ("b/1", ["b/1"])
         assert said.trust.startswith(
             "It is used for predictions as the best on validation (70.0 %)"
         )
         named = comparison(chosen=[True, False, False, False, False])
-        said = overview.of_split("official", named, tests_of()).trust
+        said = overview.of_split("official", named, significance_of()).trust
         assert said.startswith("It is used for predictions (50.0 % on validation). 40 test tracks")
 
     def test_says_how_far_to_trust_it(self):
-        said = overview.of_split("official", comparison(), tests_of([("a/2", "c/1")])).trust
+        said = overview.of_split("official", comparison(), significance_of([("a/2", "c/1")])).trust
         assert said.startswith("It is the best on validation (70.0 %). 40 test tracks speak for it")
         assert "no significant difference between it and 2 of the 3 other learners" in said
-        said = overview.of_split("official", comparison(), tests_of()).trust
+        said = overview.of_split("official", comparison(), significance_of()).trust
         assert "between it and any of the 3 other learners" in said
         differ = [("a/2", "c/1"), ("a/2", "b/1"), ("a/1", "a/2")]
-        said = overview.of_split("official", comparison(groups=12.0), tests_of(differ)).trust
+        said = overview.of_split("official", comparison(groups=12.0), significance_of(differ)).trust
         assert "40 test tracks by 12 artists" in said and "each of the 3 others" in said
         weak = comparison(test_low=0.2)
         assert "too few to tell it from chance" in overview.of_split("official", weak, None).trust
