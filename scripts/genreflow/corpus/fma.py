@@ -170,21 +170,11 @@ def _levels(subset: str, has_top: pd.Series, leaves: pd.Series) -> str:
 
 @dataclass(frozen=True)
 class Tree:
-    """FMA's genres, by their ids.
+    """FMA's genres, by their ids."""
 
-    Attributes
-    ----------
-    parents
-        The id of what each lies below, "0" of a top-level one.
-    names
-        What each is called; where two would be the same, with what they lie below.
-    tops
-        What the top-level genre above each is called, its own name if it is one.
-    """
-
-    parents: Mapping[str, str]
-    names: Mapping[str, str]
-    tops: Mapping[str, str]
+    parents: Mapping[str, str]  # the id of what each lies below, "0" of a top-level one
+    names: Mapping[str, str]  # where two would be the same, with what they lie below
+    tops: Mapping[str, str]  # what the top-level genre above each is called, or itself
 
     @classmethod
     def read(cls, path: str | Path) -> "Tree":

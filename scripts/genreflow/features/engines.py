@@ -58,34 +58,16 @@ Run = Callable[[np.ndarray], Batch]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is known of a network that was prepared.
-
-    Attributes
-    ----------
-    engine, precision
-        What runs it: ``openvino`` or ``keras``; ``bfloat16`` or ``float32``.
-    cuts
-        Size and parameters of each cut, in the order of the outputs.
-    image_shape
-        Shape of the images that it takes (n_mels, n_frames).
-    agreement
-        The least `agreement` with Keras's features that was found for each cut.
-    settings
-        Whatever else the caller wants to keep, texts and numbers.
-    any_batch
-        Whether images get the same features, bit by bit, in batches of any size.
-    why
-        Why Keras runs it though OpenVINO might have; "" otherwise.
-    """
+    """What is known of a network that was prepared."""
 
     engine: Literal["openvino", "keras"]
     precision: Literal["bfloat16", "float32"]
-    cuts: dict[str, dict[str, int]]
-    image_shape: tuple[int, int]
-    agreement: dict[str, float]
-    settings: dict[str, Any] = field(default_factory=dict)
-    any_batch: bool = False
-    why: str = ""
+    cuts: dict[str, dict[str, int]]  # size and parameters of each, in the order of the outputs
+    image_shape: tuple[int, int]  # (n_mels, n_frames)
+    agreement: dict[str, float]  # the least with Keras's features that was found for each cut
+    settings: dict[str, Any] = field(default_factory=dict)  # what else the caller wants to keep
+    any_batch: bool = False  # whether features are the same, bit by bit, in batches of any size
+    why: str = ""  # why Keras runs it though OpenVINO might have
 
 
 def precisions() -> list[str]:

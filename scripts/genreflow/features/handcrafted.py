@@ -26,24 +26,12 @@ from genreflow.features.fma_tables import STATISTICS, Column
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature by its name.
+    """A feature by its name."""
 
-    Attributes
-    ----------
-    name
-        The first level of its columns.
-    dims
-        The number of its dimensions.
-    compute
-        Takes an `Analysis`, returns an array of shape (dims, frames).
-    statistics
-        The statistics of the frames that become columns.
-    """
-
-    name: str
+    name: str  # the first level of its columns
     dims: int
-    compute: Callable[["Analysis"], np.ndarray]
-    statistics: tuple[str, ...]
+    compute: Callable[["Analysis"], np.ndarray]  # returns (dims, frames)
+    statistics: tuple[str, ...]  # those of the frames that become columns
 
 
 _REGISTRY: dict[str, Feature] = {}

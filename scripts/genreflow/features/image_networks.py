@@ -31,21 +31,14 @@ PREPROCESSING: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network that ends at its deepest cut.
+    """A network that ends at its deepest cut."""
 
-    Attributes
-    ----------
-    network
-        From preprocessed images (n, height, width, channels) to one output a cut.
-    cuts
-        In the order of the outputs: ``size``, the dimensions of the features, and ``parameters``,
-        those of the network up to this layer.
-    preprocess
-        From grey levels (n, height, width, channels) to what the network wants.
-    """
-
+    # From preprocessed images (n, height, width, channels) to one output a cut.
     network: keras.Model
+    # In the order of the outputs: ``size``, the dimensions of the features, and ``parameters``,
+    # those of the network up to this layer.
     cuts: dict[str, dict[str, int]]
+    # From grey levels (n, height, width, channels) to what the network wants.
     preprocess: Callable[[Any], Any]
 
     def on_images(self, shape: tuple[int, int]) -> keras.Model:
