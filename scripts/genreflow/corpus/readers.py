@@ -248,8 +248,8 @@ def track_id_of(relative: str) -> str:
     """Make an id that is safe as a file name from a path below the corpus's folder.
 
     The readable half comes from the name of the file; the other half is a hash of the path
-    (SHA-256, 48 bits), so that equal names in two folders differ and other files' coming and
-    going changes nothing.
+    (SHA-256, 48 bits), so that equal names in two folders differ and other files' coming and going
+    changes nothing.
     """
     plain = unicodedata.normalize("NFKD", Path(relative).stem).encode("ascii", "ignore").decode()
     readable = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:40] or "track"

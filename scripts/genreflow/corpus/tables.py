@@ -111,15 +111,9 @@ def sheet(
 
 
 def read(path: str | Path, *, audio_for: str = "") -> tuple[list[tuple[int, dict[str, str]]], str]:
-    """Read a table of tracks.
+    """Read a table of tracks; blanks around cells, empty lines and the case of headers don't count.
 
-    Parameters
-    ----------
-    path
-        As for `sheet`. Blanks around cells and empty lines don't count, nor does the letter case
-        of headers.
-    audio_for
-        A learner that needs the paths; "" if none does: a track_id is enough then.
+    A learner may need the paths; if none does, a track_id is enough.
 
     Returns
     -------

@@ -76,16 +76,10 @@ class FeatureSet(ABC):
 
     @abstractmethod
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
-        """Yield the clips of a shard's tracks.
+        """Yield the clips of a shard's tracks, from the files of what it `needs` of them.
 
-        Parameters
-        ----------
-        tracks
-            Track ids.
-        files
-            What it `needs` of them: the shard of images, or for each track its WAV or its source.
-        sample_rate
-            Of WAVs [Hz].
+        That is the shard of images, or for each track its WAV, of a sample rate [Hz], or its
+        source.
         """
 
     def column_names(self, output: str, size: int) -> list[str]:

@@ -46,13 +46,9 @@ class FeatureTable:
 
 
 def read(path: str | Path) -> FeatureTable:
-    """Read a table of features.
+    """Read a table of features, with a column of ids or paths by any name of `corpus.tables.ALSO`.
 
-    Parameters
-    ----------
-    path
-        A CSV as `corpus.tables.sheet` reads it, or Parquet (needs pyarrow), with a column track_id
-        or path, by another name of `corpus.tables.ALSO` too; or a table in FMA's format.
+    It is a CSV as `corpus.tables.sheet` reads it, Parquet (needs pyarrow), or in FMA's format.
 
     Raises
     ------

@@ -38,17 +38,10 @@ _REGISTRY: dict[str, Feature] = {}
 
 
 def feature(name: str, dims: int, *, statistics: tuple[str, ...] = STATISTICS) -> Callable:
-    """Register the decorated function as a feature.
+    """Register the decorated function as a feature that has a name and some dimensions.
 
-    Parameters
-    ----------
-    name
-        What users write, and the first level of the columns.
-    dims
-        How many rows the function returns.
-    statistics
-        Which of `STATISTICS` become columns: all of them, or ``("mean",)`` for what has but
-        one value per clip.
+    Which of `STATISTICS` become columns: all of them, or ``("mean",)`` for what has but one value
+    per clip.
     """
 
     def register(compute: Callable[["Analysis"], np.ndarray]) -> Callable:
@@ -234,15 +227,7 @@ def _selected(features: Sequence[str]) -> list[Feature]:
 def columns(features: Sequence[str] = FMA_FEATURES) -> list[Column]:
     """List the columns of a feature table in FMA's order, which is the lexicographic one.
 
-    Parameters
-    ----------
-    features
-        Names of features, in any order.
-
-    Returns
-    -------
-    list of (feature, statistic, number)
-        The number is ``"01"`` for the first dimension.
+    The number of a column is ``"01"`` for the first dimension.
 
     Raises
     ------
@@ -264,14 +249,7 @@ def extract(
     rates: Rates = "native",
     features: Sequence[str] = FMA_FEATURES,
 ) -> np.ndarray:
-    """Compute the features of one clip.
-
-    Parameters
-    ----------
-    samples, rate, rates
-        As for `Analysis`.
-    features
-        Names of features, in any order.
+    """Compute the features of one clip, given as for `Analysis`.
 
     Returns
     -------

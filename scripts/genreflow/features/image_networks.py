@@ -86,13 +86,9 @@ def build(
     network
         Name of a network in keras.applications, with the input size and the preprocessing that
         Keras documents; or the path of a ``.keras`` file.
-    cuts
-        Names of layers.
     weights
-        `RANDOM`, or a weights file of the network in keras.applications, with or without its
-        fully connected layers as the cuts need. A ``.keras`` file holds its own.
-    seed
-        Of random weights.
+        `RANDOM`, drawn from the seed, or a weights file of the network in keras.applications, with
+        or without its fully connected layers as the cuts need. A ``.keras`` file holds its own.
     preprocessing
         For a ``.keras`` file: a key of `PREPROCESSING`.
 

@@ -100,14 +100,7 @@ def read_matrix(path: str | Path) -> Matrix:
 
 
 def read_rows(path: str | Path, track_ids: Collection[str]) -> tuple[np.ndarray, list[str]]:
-    """Read the features of some tracks alone, and which tracks they are.
-
-    Tracks that have none are left out.
-
-    Returns
-    -------
-    x : numpy.ndarray of float32, shape (tracks, dimensions)
-    track_ids : list of str
+    """Read the features of those of some tracks that have any, float32, and which tracks they are.
 
     Raises
     ------
