@@ -419,7 +419,7 @@ def test_all_problems_are_told_at_once():
         ("spectrogram.n_mels", "64", 64),
         ("spectrogram.invert", "no", False),
         ("audio.duration", "12.5", 12.5),
-        ("audio.duration", 20, 20),
+        ("audio.duration", 20, 20.0),
         ("seeds", ["1", "2"], [1, 2]),
         ("corpus.name", "2024", "2024"),
         ("ffnn.learning_rate", "1e-3", 0.001),
@@ -433,7 +433,7 @@ def test_values_of_the_command_line_are_read_as_what_they_are_meant_for(place, g
     found = complete(at(place, given))
     for key in place.split("."):
         found = found[key]
-    assert (found, type(found)) == (read, type(read) if place != "audio.duration" else float)
+    assert (found, type(found)) == (read, type(read))
 
 
 def test_keys_that_are_unset_count_as_not_given():
