@@ -384,13 +384,6 @@ def test_fetch_brings_the_metadata_alone(server, archives, tmp_path):
     assert names(tmp_path / "fma") == UNPACKED[:3]
 
 
-def test_fetch_does_nothing_where_all_is_there(get, server):
-    get()
-    server.paths.clear()
-    get()
-    assert server.paths == []
-
-
 def test_fetch_uses_an_archive_that_is_there(get, tmp_path, server):
     (tmp_path / "data/fma").mkdir(parents=True)
     shutil.copy(server.folder / "fma_small.zip", tmp_path / "data/fma")
@@ -401,8 +394,10 @@ def test_fetch_uses_an_archive_that_is_there(get, tmp_path, server):
 
 def test_fetch_brings_only_what_is_missing(get, tmp_path, server):
     get()
-    (tmp_path / "data/fma/fma_small/000/000134.mp3").unlink()
     server.paths.clear()
+    get()
+    assert server.paths == []
+    (tmp_path / "data/fma/fma_small/000/000134.mp3").unlink()
     get(url=f"{server.url}/")
     assert server.paths == ["/fma_small.zip"]
     assert names(tmp_path / "data/fma") == UNPACKED
