@@ -28,9 +28,6 @@ except ImportError:
 if TYPE_CHECKING:
     from genreflow.features.image_networks import Backbone
 
-ENGINES = ("auto", "openvino", "keras")
-"""What runs a network; ``auto`` is OpenVINO where it agrees with Keras, else Keras."""
-
 BATCH_SIZE = 8
 """Images a batch. Twice as fast as one by one in bfloat16; more gain nothing."""
 
@@ -101,7 +98,7 @@ def prepare(
     images : uint8, shape (n, n_mels, n_frames)
         What the engines are compared on; a few are enough, at most `BATCH_SIZE` are used.
     engine
-        One of `ENGINES`.
+        openvino, keras, or auto: OpenVINO where it agrees with Keras, else Keras.
     threads
         Of OpenVINO; Keras's are set by `features.backend.configure`.
     settings

@@ -193,19 +193,8 @@ def _zcr(clip: Analysis) -> np.ndarray:
     return count[None] / FRAME_LENGTH
 
 
-FMA_FEATURES = (
-    "chroma_cens",
-    "chroma_cqt",
-    "chroma_stft",
-    "mfcc",
-    "rmse",
-    "spectral_bandwidth",
-    "spectral_centroid",
-    "spectral_contrast",
-    "spectral_rolloff",
-    "tonnetz",
-    "zcr",
-)
+_FURTHER = ("mfcc_delta", "mfcc_delta2", "onset_rate", "tempo")
+FMA_FEATURES = tuple(name for name in _REGISTRY if name not in _FURTHER)
 """The features of FMA: 74 dimensions, 518 columns."""
 
 
