@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,9 @@ RANDOM = "random"
 """What stands in place of a weights file for weights that were never trained."""
 
 PREPROCESSING: dict[str, Callable[[Any], Any]] = {
-    "none": lambda x: x,
-    **{
-        mode: lambda x, mode=mode: keras.applications.imagenet_utils.preprocess_input(x, mode=mode)
-        for mode in ("tf", "torch", "caffe")
-    },
-}
+    mode: partial(keras.applications.imagenet_utils.preprocess_input, mode=mode)
+    for mode in ("tf", "torch", "caffe")
+} | {"none": lambda x: x}
 """Of grey levels 0-255 for a network from a file: none, or a mode of Keras's imagenet_utils."""
 
 
@@ -182,7 +179,7 @@ def _application(network: str, cuts: Sequence[str], weights: str | Path, seed: i
             with warnings.catch_warnings(action="ignore"):
                 whole.load_weights(weights)
             return whole
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             problems.append(error)
     if isinstance(problems[0], OSError):
         raise GenreflowError(
