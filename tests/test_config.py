@@ -413,42 +413,32 @@ def test_all_problems_are_told_at_once():
 # values from the command line
 
 
-def test_text_is_read_where_no_text_is_wanted():
-    config = {
-        "spectrogram": {"n_mels": "64", "invert": "no"},
-        "audio": {"duration": "12.5"},
-        "seeds": ["1", "2"],
-        "corpus": {"name": "2024"},
-        "ffnn": {"learning_rate": "1e-3"},
-        "cnn": {"variants": {"mine": {"augment": "true"}}},
-    }
-    filled = complete(config)
-    assert filled["spectrogram"]["n_mels"] == 64
-    assert filled["spectrogram"]["invert"] is False
-    assert filled["audio"]["duration"] == 12.5
-    assert filled["seeds"] == [1, 2]
-    assert filled["corpus"]["name"] == "2024"
-    assert filled["ffnn"]["learning_rate"] == 0.001
-    assert filled["cnn"]["variants"]["mine"]["augment"] is True
-
-
-def test_a_whole_number_is_a_number():
-    assert complete(at("audio.duration", 20))["audio"]["duration"] == 20
-
-
-def test_a_path_alone_is_what_to_predict():
-    expected = {"path": "my/music", "learner": "", "hop": 0}
-    assert complete({"predict": "my/music"})["predict"] == expected
+@pytest.mark.parametrize(
+    ("place", "given", "read"),
+    [
+        ("spectrogram.n_mels", "64", 64),
+        ("spectrogram.invert", "no", False),
+        ("audio.duration", "12.5", 12.5),
+        ("audio.duration", 20, 20.0),
+        ("seeds", ["1", "2"], [1, 2]),
+        ("corpus.name", "2024", "2024"),
+        ("ffnn.learning_rate", "1e-3", 0.001),
+        ("cnn.variants.mine.augment", "true", True),
+        ("predict", "my/music", {"path": "my/music", "learner": "", "hop": 0}),
+        ("splits", "auto", ["auto"]),
+        ("splits", ["auto"], ["auto"]),
+    ],
+)
+def test_values_of_the_command_line_are_read_as_what_they_are_meant_for(place, given, read):
+    found = complete(at(place, given))
+    for key in place.split("."):
+        found = found[key]
+    assert (found, type(found)) == (read, type(read))
 
 
 def test_keys_that_are_unset_count_as_not_given():
     variant = complete(at("cnn.variants.mine.epochs", None))["cnn"]["variants"]["mine"]
     assert "epochs" not in variant
-
-
-@pytest.mark.parametrize("given", ["auto", ["auto"]])
-def test_splits_may_be_chosen_by_the_tracks(given):
-    assert complete({"splits": given})["splits"] == ["auto"]
 
 
 def test_the_home_folder_stands_in_the_place_of_a_tilde(monkeypatch):

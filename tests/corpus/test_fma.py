@@ -211,25 +211,22 @@ def test_what_is_no_table_is_refused(tmp_path, content):
     assert str(path) in str(caught.value)
 
 
-def test_a_file_cut_off_in_a_quoted_text_is_refused(write):
-    path = write(MIXED)
-    text = path.read_bytes()
-    path.write_bytes(text[: text.rindex(b"Sigur")])
-    with pytest.raises(GenreflowError, match="cannot be read to its end"):
-        read_tracks(path, "a", "small")
-
-
-def test_a_file_cut_off_between_columns_is_refused(write):
-    path = write(MIXED)
-    text = path.read_bytes()
-    path.write_bytes(text[: text.rindex(b"validation")])
-    with pytest.raises(GenreflowError, match=r"track '134': expected one of .* found ''"):
-        read_tracks(path, "a", "small")
-
-
-def test_a_file_of_another_encoding_is_refused(write):
-    path = write({2: {("artist", "name"): "Björk", ("artist", "bio"): ""}}, encoding="latin-1")
-    with pytest.raises(GenreflowError, match=r"cannot be read to its end .*utf-8"):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[: text.rindex(b"Sigur")], "cannot be read to its end"),
+        (
+            lambda text: text[: text.rindex(b"validation")],
+            r"track '134': expected one of .* found ''",
+        ),
+        (lambda text: text.decode().encode("latin-1"), r"cannot be read to its end .*utf-8"),
+    ],
+    ids=["in a quoted text", "between columns", "of another encoding"],
+)
+def test_a_file_that_was_cut_off_or_is_of_another_encoding_is_refused(write, change, message):
+    path = write({**MIXED, 2: {("artist", "name"): "Björk"}})
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(GenreflowError, match=message):
         read_tracks(path, "a", "small")
 
 
@@ -387,13 +384,6 @@ def test_fetch_brings_the_metadata_alone(server, archives, tmp_path):
     assert names(tmp_path / "fma") == UNPACKED[:3]
 
 
-def test_fetch_does_nothing_where_all_is_there(get, server):
-    get()
-    server.paths.clear()
-    get()
-    assert server.paths == []
-
-
 def test_fetch_uses_an_archive_that_is_there(get, tmp_path, server):
     (tmp_path / "data/fma").mkdir(parents=True)
     shutil.copy(server.folder / "fma_small.zip", tmp_path / "data/fma")
@@ -404,8 +394,10 @@ def test_fetch_uses_an_archive_that_is_there(get, tmp_path, server):
 
 def test_fetch_brings_only_what_is_missing(get, tmp_path, server):
     get()
-    (tmp_path / "data/fma/fma_small/000/000134.mp3").unlink()
     server.paths.clear()
+    get()
+    assert server.paths == []
+    (tmp_path / "data/fma/fma_small/000/000134.mp3").unlink()
     get(url=f"{server.url}/")
     assert server.paths == ["/fma_small.zip"]
     assert names(tmp_path / "data/fma") == UNPACKED

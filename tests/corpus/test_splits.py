@@ -303,44 +303,30 @@ def test_folds_with_artists_are_near_in_size():
 # --- what is wrong with a corpus ---
 
 
-def test_a_genre_with_fewer_tracks_than_folds_is_named():
-    tracks = plain({"Rock": 20, "Waltz": 3})
-    with pytest.raises(
-        GenreflowError, match=r"genre 'Waltz' has 3 tracks; 5 folds need at least 5: .*fewer folds"
-    ):
-        split("cv-1x5-r1-f1", tracks)
-    tracks = plain({"Rock": 20, "Waltz": 2})
-    with pytest.raises(
-        GenreflowError, match="'Waltz' has 2 tracks; training, validation, test need at least 3"
-    ):
-        split("grouped", tracks)
+BY_TWO = [""] * 20 + ["x"] * 5 + ["y"] * 2
+TWO = r"'Waltz' has 7 tracks, of which only 2 independent; .* need at least"
 
 
-def test_a_genre_by_too_few_artists_is_named():
-    tracks = plain({"Rock": 20, "Waltz": 7}, artist_id=[""] * 20 + ["x"] * 5 + ["y"] * 2)
-    for name, need in (("cv-1x5-r1-f1", 5), ("grouped", 3)):
-        with pytest.raises(
-            GenreflowError,
-            match=f"'Waltz' has 7 tracks, of which only 2 independent; .* need at least {need}",
-        ):
-            split(name, tracks)
-    # Any number is enough for the study's split.
+@pytest.mark.parametrize(
+    ("name", "tracks", "artists", "message"),
+    [
+        ("cv-1x5-r1-f1", 3, "", "'Waltz' has 3 tracks; 5 folds need at least 5: .*fewer folds"),
+        ("grouped", 2, "", "'Waltz' has 2 tracks; training, validation, test need at least 3"),
+        ("cv-1x5-r1-f1", 7, BY_TWO, f"{TWO} 5"),
+        ("grouped", 7, BY_TWO, f"{TWO} 3"),
+        ("cv-1x2-r1-f1", 2, "", "'Waltz' has 1 track outside the test part; training and valid"),
+        ("lowest-ids", 4, "", "test part has 4 tracks and none of genre 'Waltz', which has 4"),
+    ],
+)
+def test_a_genre_of_too_few_tracks_is_named(name, tracks, artists, message):
+    tracks = plain({"Rock": 20, "Waltz": tracks}, artist_id=artists)
+    with pytest.raises(GenreflowError, match=message):
+        split(name, tracks)
+
+
+def test_any_number_of_artists_is_enough_for_the_split_of_the_study():
+    tracks = plain({"Rock": 20, "Waltz": 7}, artist_id=BY_TWO)
     assert set(split("lowest-ids", tracks)["part"]) == set(PARTS)
-
-
-def test_a_genre_with_nothing_left_for_validation_is_named():
-    tracks = plain({"Rock": 20, "Waltz": 2})
-    with pytest.raises(
-        GenreflowError, match="'Waltz' has 1 track outside the test part; training and validation"
-    ):
-        split("cv-1x2-r1-f1", tracks)
-
-
-def test_a_genre_with_nothing_to_test_is_named():
-    with pytest.raises(
-        GenreflowError, match="test part has 4 tracks and none of genre 'Waltz', which has 4 tracks"
-    ):
-        split("lowest-ids", plain({"Rock": 20, "Waltz": 4}))
 
 
 @pytest.mark.parametrize("name", ALL)

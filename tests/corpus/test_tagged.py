@@ -119,25 +119,19 @@ def test_nothing_is_listed_for_prediction_where_all_have_a_genre(listed, tmp_pat
     assert not (tmp_path / "without.m3u8").exists()
 
 
-def test_genres_that_the_map_makes_one_are_one(listed, library):
-    library("two.mp3", "Indie Rock; Rock; Live")
-    listing = listed(genre_map={"indie rock": "Rock", "live": ""})
-    assert by_name(listing.tracks)["two"].genre == "Rock"
-
-
-def test_the_first_of_several_genres_is_taken_where_that_is_asked_for(listed, library):
-    library("two.mp3", "Rock/Pop")
-    listing = listed(several_genres="first")
-    assert by_name(listing.tracks)["two"].genre == "Rock"
+@pytest.mark.parametrize(
+    ("tag", "settings", "genre"),
+    [
+        ("Indie Rock; Rock; Live", {"genre_map": {"indie rock": "Rock", "live": ""}}, "Rock"),
+        ("Rock/Pop", {"several_genres": "first"}, "Rock"),
+        ("hip-hop", {"genre_map": {"Hip Hop": "Hip-Hop"}}, "Hip-Hop"),
+    ],
+)
+def test_settings_make_one_genre_of_what_a_tag_says(listed, library, tag, settings, genre):
+    library("two.mp3", tag)
+    listing = listed(**settings)
+    assert by_name(listing.tracks)["two"].genre == genre
     assert genres.SEVERAL not in listing.left_out
-
-
-def test_the_spelling_of_the_map_is_kept(listed, library):
-    for number in range(3):
-        library(f"{number}.mp3", "hip-hop")
-    library("a.mp3", "Hip Hop")
-    listing = listed(genre_map={"Hip Hop": "Hip-Hop"})
-    assert Counter(track.genre for track in listing.tracks)["Hip-Hop"] == 4
 
 
 def test_a_broken_file_is_a_track_without_tags_and_named(listed, tmp_path):

@@ -41,8 +41,6 @@ def audit(
     ----------
     tracks
         Track id, WAV, and the log of the WAV's job, which says why it has no frames.
-    sample_rate
-        Rate of the WAVs [Hz].
     min_duration
         Clips with less are too short [s].
     silence_level
@@ -85,18 +83,10 @@ def audit(
 
 
 def sounding_share(samples: np.ndarray, *, sample_rate: int, level: float) -> float:
-    """Return the share of tenths of a second whose RMS about their mean reaches a level.
+    """Return the share of tenths of a second whose RMS about their mean reaches a level [dB].
 
-    What doesn't change has no sound, however far from zero it is: samples that are not numbers
-    end as such.
-
-    Parameters
-    ----------
-    samples : shape (n_samples,), int16
-    sample_rate
-        [Hz]
-    level
-        [dB of full scale]
+    What doesn't change has no sound, however far from zero it is: samples that are not numbers end
+    as such. Full scale is that of int16.
     """
     block = max(1, sample_rate // 10)
     if not len(samples):
@@ -164,8 +154,6 @@ def cause_of_silence(
 
     Parameters
     ----------
-    path
-        The file.
     seconds
         Length of the clip, from the beginning of the file.
     level

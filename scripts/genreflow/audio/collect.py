@@ -32,18 +32,11 @@ _SYSTEM = re.compile(
 
 @dataclass(frozen=True)
 class Found:
-    """What was found below folders.
+    """What was found below folders."""
 
-    Attributes
-    ----------
-    files
-        The audio files.
-    passed_over
-        The paths of others, each with its ending ("" if it has none) or `SYSTEM`. Bytes that aren't
-        in UTF-8 are written as escapes.
-    """
-
-    files: list[Path]
+    files: list[Path]  # of audio
+    # The paths of others, each with its ending ("" if it has none) or `SYSTEM`. Bytes that aren't
+    # in UTF-8 are written as escapes.
     passed_over: dict[str, str] = field(default_factory=dict)
 
 

@@ -45,12 +45,7 @@ _READ = 2**20  # samples of all channels that are read at once
 def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarray, int]:
     """Decode a file at its own rate and take the mean of its channels.
 
-    Parameters
-    ----------
-    path
-        The file.
-    duration
-        Seconds; what comes after is not read. None for the whole file.
+    The whole file is read, or its first seconds.
 
     Returns
     -------

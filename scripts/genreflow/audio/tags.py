@@ -35,30 +35,16 @@ LONGEST, MOST = 200, 20
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags of a file.
+    """The tags of a file: the first value of each, "" if there is none."""
 
-    Attributes
-    ----------
-    genres
-        The values of its genre, as they are written there.
-    artist, album_artist, album, title
-        The first value of each; "" if there is none.
-    year
-        Four digits, or "".
-    compilation
-        Whether the file says that it is part of one.
-    problem
-        Why its tags couldn't be read, if so.
-    """
-
-    genres: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()  # all values, as they are written there
     artist: str = ""
     album_artist: str = ""
     album: str = ""
     title: str = ""
-    year: str = ""
-    compilation: bool = False
-    problem: str = ""
+    year: str = ""  # four digits
+    compilation: bool = False  # whether the file says that it is part of one
+    problem: str = ""  # why its tags couldn't be read, if so
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "genres", tuple(self.genres))  # a list, in JSON

@@ -4,7 +4,6 @@ Everything follows from the number of genres, the number of clips and a seed; wh
 are is known without making any of them, and needs nothing but the standard library.
 """
 
-import csv
 import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,15 +98,14 @@ def write_metadata(tracks: Iterable[Track], path: str | Path) -> None:
     Beside the tracks it lists some that a user of the subset ``small`` has to leave out, as FMA's
     own does: tracks of the larger subsets, which have no file, and tracks without a genre.
     """
+    import pandas as pd
+
     rows = [_row(track, subset="small") for track in tracks]
     rows += _rows_to_leave_out(first_id=1 + max(int(row["", "track_id"]) for row in rows))
-    (index, *columns) = rows[0]
-    with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["", *(group for group, _ in columns)])
-        table.writerow(["", *(name for _, name in columns)])
-        table.writerow([index[1], *("" for _ in columns)])
-        table.writerows(row.values() for row in rows)
+    index = pd.Index([row.pop(("", "track_id")) for row in rows], name="track_id")
+    columns = pd.MultiIndex.from_tuples(rows[0])
+    with atomic(path) as part:
+        pd.DataFrame(rows, index, columns).to_csv(part)
 
 
 def write_clips(

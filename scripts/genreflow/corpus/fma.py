@@ -40,11 +40,6 @@ class Archive:
         """Return the name of the folder that the archive holds."""
         return self.name.removesuffix(".zip")
 
-    @property
-    def checksums(self) -> str:
-        """Return the name of the member that lists the checksums of the others."""
-        return f"{self.folder}/checksums"
-
 
 ARCHIVES: Mapping[str, Archive] = {
     "metadata": Archive("fma_metadata.zip", "f0df49ffe5f2a6008d7dc83c6915b31835dfe733", gib=0.34),
@@ -89,7 +84,7 @@ def fetch(
     absent = [
         archive
         for archive in (archives["metadata"], *([archives[subset]] if subset else []))
-        if not downloads.is_unpacked(folder, checksums=archive.checksums)
+        if not downloads.is_unpacked(folder, checksums=f"{archive.folder}/checksums")
     ]
     _require_space(folder, absent, f"subset '{subset}'" if subset else "metadata")
     for archive in absent:
@@ -170,21 +165,11 @@ def _levels(subset: str, has_top: pd.Series, leaves: pd.Series) -> str:
 
 @dataclass(frozen=True)
 class Tree:
-    """FMA's genres, by their ids.
+    """FMA's genres, by their ids."""
 
-    Attributes
-    ----------
-    parents
-        The id of what each lies below, "0" of a top-level one.
-    names
-        What each is called; where two would be the same, with what they lie below.
-    tops
-        What the top-level genre above each is called, its own name if it is one.
-    """
-
-    parents: Mapping[str, str]
-    names: Mapping[str, str]
-    tops: Mapping[str, str]
+    parents: Mapping[str, str]  # the id of what each lies below, "0" of a top-level one
+    names: Mapping[str, str]  # where two would be the same, with what they lie below
+    tops: Mapping[str, str]  # what the top-level genre above each is called, or itself
 
     @classmethod
     def read(cls, path: str | Path) -> "Tree":

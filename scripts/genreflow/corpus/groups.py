@@ -61,13 +61,6 @@ def known_components(tracks: pd.DataFrame) -> np.ndarray | None:
 def shared_with_training(split: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, int]:
     """Count the test tracks that share an artist or an album with training, directly.
 
-    Parameters
-    ----------
-    split
-        Columns ``track_id``, ``part``: one split, or one fold.
-    tracks
-        As for `components`.
-
     Returns
     -------
     dict of str to int

@@ -48,21 +48,16 @@ def make(
     ``lowest-ids``), they stay only in the most protected part that has one of them (test, then
     validation, then training); the others have no row in the result.
 
+    The same seed, not negative, gives each track the same part, in whatever order they come.
+
     Parameters
     ----------
-    name
-        One of what `split_names.expand` returns.
     tracks
         Columns ``track_id``, ``genre``, ``split``, ``artist_id``, ``album_id``,
-        ``duplicate_of``, all strings; "" if unknown. Track ids are unique; ``duplicate_of`` is
-        the id of the first track with identical audio.
-    validation
-        Share of the validation part, more than 0: of all tracks for ``grouped``, otherwise of
+        ``duplicate_of`` (the first track with identical audio), all strings; "" if unknown.
+    validation, test
+        Shares, more than 0: of all tracks for ``grouped``; otherwise validation is a share of
         those that are not tested.
-    test
-        Share of the test part (``grouped``, ``lowest-ids``), more than 0.
-    seed
-        Not negative. The same seed gives each track the same part, in whatever order they come.
     training
         At most so many training tracks of each genre are kept, those of a smaller number among
         them; the others have no row. 0 keeps all.

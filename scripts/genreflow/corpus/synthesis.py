@@ -7,7 +7,6 @@ but can also, if a split lets it, hear the artist instead.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from scipy import signal
@@ -30,13 +29,9 @@ LOYALTY = 0.8
 class _Taste:
     """Draw what an artist prefers and a clip varies, always both, always in the same order."""
 
-    def __init__(self, artist: np.random.Generator, clip: np.random.Generator) -> None:
-        self.artist = artist
-        self.clip = clip
-
-    @classmethod
-    def of(cls, *, seed: int, artist: int, clip: int) -> Self:
-        return cls(np.random.default_rng([seed, 1, artist]), np.random.default_rng([seed, 0, clip]))
+    def __init__(self, *, seed: int, artist: int, clip: int) -> None:
+        self.artist = np.random.default_rng([seed, 1, artist])
+        self.clip = np.random.default_rng([seed, 0, clip])
 
     def between(self, low: float, high: float) -> float:
         place = LOYALTY * self.artist.random() + (1 - LOYALTY) * self.clip.random()
@@ -103,7 +98,7 @@ def render(
     The artist's preferences come from `seed` and `artist`, everything else from `seed` and `clip`,
     which are non-negative; the genre is a key of `STYLES`, the rate is in Hz.
     """
-    taste = _Taste.of(seed=seed, artist=artist, clip=clip)
+    taste = _Taste(seed=seed, artist=artist, clip=clip)
     style = _style(genre, taste)
     samples = round(rate * seconds)
     dry = np.zeros((channels, samples), np.float32)

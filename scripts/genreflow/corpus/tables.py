@@ -27,29 +27,15 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table as text, and how it is written.
-
-    Attributes
-    ----------
-    path
-        The file.
-    text, encoding
-        All of it, and what it is written in.
-    separator
-        What is between cells.
-    line
-        The line of the header row, from 1.
-    header, columns
-        Its cells as they are written, and as `canonical` names them.
-    """
+    """A table as text, and how it is written."""
 
     path: Path
     text: str
     encoding: str
     separator: str
-    line: int
-    header: list[str]
-    columns: list[str]
+    line: int  # of the header row, from 1
+    header: list[str]  # its cells as they are written
+    columns: list[str]  # and as `canonical` names them
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line that a row begins in, and its cells without blanks around.
@@ -125,15 +111,9 @@ def sheet(
 
 
 def read(path: str | Path, *, audio_for: str = "") -> tuple[list[tuple[int, dict[str, str]]], str]:
-    """Read a table of tracks.
+    """Read a table of tracks; blanks around cells, empty lines and the case of headers don't count.
 
-    Parameters
-    ----------
-    path
-        As for `sheet`. Blanks around cells and empty lines don't count, nor does the letter case
-        of headers.
-    audio_for
-        A learner that needs the paths; "" if none does: a track_id is enough then.
+    A learner may need the paths; if none does, a track_id is enough.
 
     Returns
     -------

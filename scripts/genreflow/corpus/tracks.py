@@ -14,38 +14,22 @@ PARTS = ("training", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One clip of a corpus, as its source lists it.
+    """One clip of a corpus, as its source lists it; "" is what isn't known."""
 
-    Attributes
-    ----------
-    track_id
-        Unique in the corpus; safe as a file name (letters, digits, ``_``, ``-``, ``.``).
-    path
-        The audio file; "" if it isn't known, and no learner needs it.
-    genre
-        The label.
-    split
-        What the corpus itself says: one of `PARTS`, or "" if it says nothing.
-    artist, album, title, year, license
-        For people to read; "" if unknown.
-    artist_id, album_id
-        Equal for tracks of the same artist or album; "" if unknown.
-    top_genre
-        The genre that its genre lies below, where genres have such; "" if they don't.
-    """
-
-    track_id: str
-    path: str
+    track_id: (
+        str  # unique in the corpus; safe as a file name (letters, digits, ``_``, ``-``, ``.``)
+    )
+    path: str  # the audio file; it may not be known where no learner needs it
     genre: str
-    split: str = ""
+    split: str = ""  # what the corpus itself says: one of `PARTS`
     artist: str = ""
     album: str = ""
     title: str = ""
     year: str = ""
     license: str = ""
-    artist_id: str = ""
+    artist_id: str = ""  # equal for tracks of the same artist
     album_id: str = ""
-    top_genre: str = ""
+    top_genre: str = ""  # what its genre lies below, where genres have such
 
 
 def shard_of(track_id: str, shards: int) -> int:
@@ -55,36 +39,19 @@ def shard_of(track_id: str, shards: int) -> int:
 
 @dataclass(frozen=True)
 class Listing:
-    """The tracks that a corpus lists.
+    """The tracks that a corpus lists."""
 
-    Attributes
-    ----------
-    tracks
-        Those with a genre and a file, sorted by id.
-    missing
-        Those with a genre whose file isn't there, or can't be opened as a file.
-    without_genre
-        How many rows have no genre.
-    problem
-        Why there are no tracks, if the corpus isn't on disk yet.
-    why
-        By the ids of those in `left_out`, and of those in `missing` that are there: what else is to
-        be said of it.
-    passed_over
-        The files beside them that were not looked at, as `genreflow.audio.collect.Found` has them.
-    notes
-        What else is to be said of the list, in sentences.
-    left_out
-        By the reason: those that are left out for their genre, whatever `max_excluded` is.
-    """
-
-    tracks: list[Track]
-    missing: list[Track]
-    without_genre: int = 0
-    problem: str = ""
+    tracks: list[Track]  # those with a genre and a file, sorted by id
+    missing: list[Track]  # those with a genre whose file isn't there, or can't be opened as a file
+    without_genre: int = 0  # how many rows have none
+    problem: str = ""  # why there are no tracks, if the corpus isn't on disk yet
+    # By the ids of those in `left_out`, and of those in `missing` that are there: what else is to
+    # be said of it.
     why: dict[str, str] = field(default_factory=dict)
+    # The files beside them that were not looked at, as `audio.collect.Found` has them.
     passed_over: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what else is to be said, in sentences
+    # By the reason: those that are left out for their genre, whatever `max_excluded` is.
     left_out: dict[str, list[Track]] = field(default_factory=dict)
 
 

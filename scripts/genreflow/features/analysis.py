@@ -59,8 +59,6 @@ class Analysis:
     """
 
     def __init__(self, samples: np.ndarray, rate: int, *, rates: Rates = "native") -> None:
-        if rates not in ("native", "reference"):
-            raise GenreflowError(f"rates is '{rates}'; it must be 'native' or 'reference'")
         if rate < MIN_RATE:
             raise GenreflowError(
                 f"The sampling rate is {rate} Hz; the hand-crafted features need at least "

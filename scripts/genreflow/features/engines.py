@@ -28,9 +28,6 @@ except ImportError:
 if TYPE_CHECKING:
     from genreflow.features.image_networks import Backbone
 
-ENGINES = ("auto", "openvino", "keras")
-"""What runs a network; ``auto`` is OpenVINO where it agrees with Keras, else Keras."""
-
 BATCH_SIZE = 8
 """Images a batch. Twice as fast as one by one in bfloat16; more gain nothing."""
 
@@ -58,34 +55,16 @@ Run = Callable[[np.ndarray], Batch]
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is known of a network that was prepared.
-
-    Attributes
-    ----------
-    engine, precision
-        What runs it: ``openvino`` or ``keras``; ``bfloat16`` or ``float32``.
-    cuts
-        Size and parameters of each cut, in the order of the outputs.
-    image_shape
-        Shape of the images that it takes (n_mels, n_frames).
-    agreement
-        The least `agreement` with Keras's features that was found for each cut.
-    settings
-        Whatever else the caller wants to keep, texts and numbers.
-    any_batch
-        Whether images get the same features, bit by bit, in batches of any size.
-    why
-        Why Keras runs it though OpenVINO might have; "" otherwise.
-    """
+    """What is known of a network that was prepared."""
 
     engine: Literal["openvino", "keras"]
     precision: Literal["bfloat16", "float32"]
-    cuts: dict[str, dict[str, int]]
-    image_shape: tuple[int, int]
-    agreement: dict[str, float]
-    settings: dict[str, Any] = field(default_factory=dict)
-    any_batch: bool = False
-    why: str = ""
+    cuts: dict[str, dict[str, int]]  # size and parameters of each, in the order of the outputs
+    image_shape: tuple[int, int]  # (n_mels, n_frames)
+    agreement: dict[str, float]  # the least with Keras's features that was found for each cut
+    settings: dict[str, Any] = field(default_factory=dict)  # what else the caller wants to keep
+    any_batch: bool = False  # whether features are the same, bit by bit, in batches of any size
+    why: str = ""  # why Keras runs it though OpenVINO might have
 
 
 def precisions() -> list[str]:
@@ -119,7 +98,7 @@ def prepare(
     images : uint8, shape (n, n_mels, n_frames)
         What the engines are compared on; a few are enough, at most `BATCH_SIZE` are used.
     engine
-        One of `ENGINES`.
+        openvino, keras, or auto: OpenVINO where it agrees with Keras, else Keras.
     threads
         Of OpenVINO; Keras's are set by `features.backend.configure`.
     settings

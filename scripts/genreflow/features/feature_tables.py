@@ -33,41 +33,22 @@ _NO_FEATURE = re.compile(
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """A table with a row per track.
-
-    Attributes
-    ----------
-    path
-        The file.
-    track_ids, paths
-        What each row says of its track, as it is written; [] where no column does.
-    columns
-        The names of the features.
-    x : numpy.ndarray, shape (rows, columns), float64
-        NaN where a cell is empty.
-    no_features
-        By the names of the other columns: why they are none.
-    place
-        Tells where a row stands in the file.
-    """
+    """A table with a row per track."""
 
     path: Path
+    # What each row says of its track, as it is written; [] where no column does.
     track_ids: Sequence[str]
     paths: Sequence[str]
-    columns: list[str]
-    x: np.ndarray
-    no_features: dict[str, str]
-    place: Callable[[int], str]
+    columns: list[str]  # the names of the features
+    x: np.ndarray  # float64, (rows, columns); NaN where a cell is empty
+    no_features: dict[str, str]  # by the names of the other columns: why they are none
+    place: Callable[[int], str]  # tells where a row stands in the file
 
 
 def read(path: str | Path) -> FeatureTable:
-    """Read a table of features.
+    """Read a table of features, with a column of ids or paths by any name of `corpus.tables.ALSO`.
 
-    Parameters
-    ----------
-    path
-        A CSV as `corpus.tables.sheet` reads it, or Parquet (needs pyarrow), with a column track_id
-        or path, by another name of `corpus.tables.ALSO` too; or a table in FMA's format.
+    It is a CSV as `corpus.tables.sheet` reads it, Parquet (needs pyarrow), or in FMA's format.
 
     Raises
     ------

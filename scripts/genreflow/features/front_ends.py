@@ -30,23 +30,16 @@ LOGARITHMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def waveform(
     samples: np.ndarray, rate: int, *, sample_rate: int, duration: float = 0
 ) -> np.ndarray:
-    """Return samples at a network's rate.
+    """Return samples at a network's rate, float32 within -1 to 1.
 
     Parameters
     ----------
     samples : int16, shape (n,)
         Mono.
-    rate
-        Of the samples [Hz]. They are resampled by soxr.
-    sample_rate
-        The network's [Hz].
+    rate, sample_rate
+        Of the samples, and the network's [Hz]. They are resampled by soxr.
     duration
         What they are cut or padded to [s]; 0 leaves them as they are.
-
-    Returns
-    -------
-    numpy.ndarray of float32, shape (n_samples,)
-        Within -1 to 1.
 
     Raises
     ------
@@ -67,14 +60,10 @@ def waveform(
 
 
 class MelPatches:
-    """Turn samples into patches of a mel spectrogram.
+    """Turn samples at a rate [Hz] into patches of a mel spectrogram.
 
-    Parameters
-    ----------
-    settings
-        Those of `features.kinds.onnx_network.Mel`, in full but for f_max and patch_hop.
-    sample_rate
-        Of the samples [Hz].
+    The settings are those of `features.kinds.onnx_network.Mel`, in full but for f_max and
+    patch_hop.
     """
 
     def __init__(self, settings: Mapping[str, Any], sample_rate: int):
@@ -88,12 +77,7 @@ class MelPatches:
         )
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Return the patches of a clip.
-
-        Parameters
-        ----------
-        samples : float32, shape (n,)
-            At least one.
+        """Return the patches of a clip of at least one sample, float32.
 
         Returns
         -------

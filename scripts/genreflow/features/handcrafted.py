@@ -26,41 +26,22 @@ from genreflow.features.fma_tables import STATISTICS, Column
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature by its name.
+    """A feature by its name."""
 
-    Attributes
-    ----------
-    name
-        The first level of its columns.
-    dims
-        The number of its dimensions.
-    compute
-        Takes an `Analysis`, returns an array of shape (dims, frames).
-    statistics
-        The statistics of the frames that become columns.
-    """
-
-    name: str
+    name: str  # the first level of its columns
     dims: int
-    compute: Callable[["Analysis"], np.ndarray]
-    statistics: tuple[str, ...]
+    compute: Callable[["Analysis"], np.ndarray]  # returns (dims, frames)
+    statistics: tuple[str, ...]  # those of the frames that become columns
 
 
 _REGISTRY: dict[str, Feature] = {}
 
 
 def feature(name: str, dims: int, *, statistics: tuple[str, ...] = STATISTICS) -> Callable:
-    """Register the decorated function as a feature.
+    """Register the decorated function as a feature that has a name and some dimensions.
 
-    Parameters
-    ----------
-    name
-        What users write, and the first level of the columns.
-    dims
-        How many rows the function returns.
-    statistics
-        Which of `STATISTICS` become columns: all of them, or ``("mean",)`` for what has but
-        one value per clip.
+    Which of `STATISTICS` become columns: all of them, or ``("mean",)`` for what has but one value
+    per clip.
     """
 
     def register(compute: Callable[["Analysis"], np.ndarray]) -> Callable:
@@ -212,19 +193,8 @@ def _zcr(clip: Analysis) -> np.ndarray:
     return count[None] / FRAME_LENGTH
 
 
-FMA_FEATURES = (
-    "chroma_cens",
-    "chroma_cqt",
-    "chroma_stft",
-    "mfcc",
-    "rmse",
-    "spectral_bandwidth",
-    "spectral_centroid",
-    "spectral_contrast",
-    "spectral_rolloff",
-    "tonnetz",
-    "zcr",
-)
+_FURTHER = ("mfcc_delta", "mfcc_delta2", "onset_rate", "tempo")
+FMA_FEATURES = tuple(name for name in _REGISTRY if name not in _FURTHER)
 """The features of FMA: 74 dimensions, 518 columns."""
 
 
@@ -246,15 +216,7 @@ def _selected(features: Sequence[str]) -> list[Feature]:
 def columns(features: Sequence[str] = FMA_FEATURES) -> list[Column]:
     """List the columns of a feature table in FMA's order, which is the lexicographic one.
 
-    Parameters
-    ----------
-    features
-        Names of features, in any order.
-
-    Returns
-    -------
-    list of (feature, statistic, number)
-        The number is ``"01"`` for the first dimension.
+    The number of a column is ``"01"`` for the first dimension.
 
     Raises
     ------
@@ -276,14 +238,7 @@ def extract(
     rates: Rates = "native",
     features: Sequence[str] = FMA_FEATURES,
 ) -> np.ndarray:
-    """Compute the features of one clip.
-
-    Parameters
-    ----------
-    samples, rate, rates
-        As for `Analysis`.
-    features
-        Names of features, in any order.
+    """Compute the features of one clip, given as for `Analysis`.
 
     Returns
     -------

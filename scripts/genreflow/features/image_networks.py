@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +20,22 @@ RANDOM = "random"
 """What stands in place of a weights file for weights that were never trained."""
 
 PREPROCESSING: dict[str, Callable[[Any], Any]] = {
-    "none": lambda x: x,
-    **{
-        mode: lambda x, mode=mode: keras.applications.imagenet_utils.preprocess_input(x, mode=mode)
-        for mode in ("tf", "torch", "caffe")
-    },
-}
+    mode: partial(keras.applications.imagenet_utils.preprocess_input, mode=mode)
+    for mode in ("tf", "torch", "caffe")
+} | {"none": lambda x: x}
 """Of grey levels 0-255 for a network from a file: none, or a mode of Keras's imagenet_utils."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network that ends at its deepest cut.
+    """A network that ends at its deepest cut."""
 
-    Attributes
-    ----------
-    network
-        From preprocessed images (n, height, width, channels) to one output a cut.
-    cuts
-        In the order of the outputs: ``size``, the dimensions of the features, and ``parameters``,
-        those of the network up to this layer.
-    preprocess
-        From grey levels (n, height, width, channels) to what the network wants.
-    """
-
+    # From preprocessed images (n, height, width, channels) to one output a cut.
     network: keras.Model
+    # In the order of the outputs: ``size``, the dimensions of the features, and ``parameters``,
+    # those of the network up to this layer.
     cuts: dict[str, dict[str, int]]
+    # From grey levels (n, height, width, channels) to what the network wants.
     preprocess: Callable[[Any], Any]
 
     def on_images(self, shape: tuple[int, int]) -> keras.Model:
@@ -93,13 +83,9 @@ def build(
     network
         Name of a network in keras.applications, with the input size and the preprocessing that
         Keras documents; or the path of a ``.keras`` file.
-    cuts
-        Names of layers.
     weights
-        `RANDOM`, or a weights file of the network in keras.applications, with or without its
-        fully connected layers as the cuts need. A ``.keras`` file holds its own.
-    seed
-        Of random weights.
+        `RANDOM`, drawn from the seed, or a weights file of the network in keras.applications, with
+        or without its fully connected layers as the cuts need. A ``.keras`` file holds its own.
     preprocessing
         For a ``.keras`` file: a key of `PREPROCESSING`.
 
@@ -193,7 +179,7 @@ def _application(network: str, cuts: Sequence[str], weights: str | Path, seed: i
             with warnings.catch_warnings(action="ignore"):
                 whole.load_weights(weights)
             return whole
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             problems.append(error)
     if isinstance(problems[0], OSError):
         raise GenreflowError(

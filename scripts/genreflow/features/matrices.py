@@ -16,24 +16,12 @@ from genreflow.runtime.files import atomic, read_table
 
 @dataclass(frozen=True)
 class Matrix:
-    """A feature matrix as stages hand it on.
+    """A feature matrix as stages hand it on."""
 
-    Attributes
-    ----------
-    x : numpy.ndarray, shape (tracks, columns), float32
-        One row per track.
-    track_ids
-        The track of each row.
-    columns
-        The name of each column.
-    attributes
-        The settings that made it.
-    """
-
-    x: np.ndarray
+    x: np.ndarray  # float32, (tracks, columns)
     track_ids: list[str]
     columns: list[str]
-    attributes: dict[str, object]
+    attributes: dict[str, object]  # the settings that made it
 
 
 def write_matrix(
@@ -112,14 +100,7 @@ def read_matrix(path: str | Path) -> Matrix:
 
 
 def read_rows(path: str | Path, track_ids: Collection[str]) -> tuple[np.ndarray, list[str]]:
-    """Read the features of some tracks alone, and which tracks they are.
-
-    Tracks that have none are left out.
-
-    Returns
-    -------
-    x : numpy.ndarray of float32, shape (tracks, dimensions)
-    track_ids : list of str
+    """Read the features of those of some tracks that have any, float32, and which tracks they are.
 
     Raises
     ------

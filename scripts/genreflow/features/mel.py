@@ -14,38 +14,19 @@ BLOCK = 32
 
 @dataclass(frozen=True)
 class MelSpectrogram:
-    """What turns samples into energies in mel bands, as librosa's ``melspectrogram`` does.
+    """What turns samples into energies in mel bands, as librosa's ``melspectrogram`` does."""
 
-    Attributes
-    ----------
-    sample_rate, f_min, f_max
-        [Hz]
-    n_fft, hop_length
-        [samples]
-    n_mels
-        How many bands.
-    window
-        One of `scipy.signal.get_window`.
-    scale, norm
-        Of the bands: ``slaney`` or ``htk``; ``slaney`` (each has the same area) or ``none`` (each
-        reaches 1).
-    power
-        Exponent of the magnitudes: 2 for energies.
-    padding
-        ``zeros`` or ``reflect`` before and after the samples, so that frames are centred; ``none``.
-    """
-
-    sample_rate: int
-    n_fft: int
-    hop_length: int
+    sample_rate: int  # [Hz]
+    n_fft: int  # [samples]
+    hop_length: int  # [samples]
     n_mels: int
-    f_min: float
-    f_max: float
-    window: str = "hann"
-    scale: str = "slaney"
-    norm: str = "slaney"
-    power: float = 2.0
-    padding: str = "zeros"
+    f_min: float  # [Hz]
+    f_max: float  # [Hz]
+    window: str = "hann"  # one of `scipy.signal.get_window`
+    scale: str = "slaney"  # or htk
+    norm: str = "slaney"  # each band has the same area; none: each reaches 1
+    power: float = 2.0  # exponent of the magnitudes: 2 for energies
+    padding: str = "zeros"  # or reflect, before and after, so that frames are centred; or none
 
     @cached_property
     def _window(self) -> np.ndarray:

@@ -102,17 +102,9 @@ class Network:
                 )
 
     def features(self, clip: Any) -> dict[str, np.ndarray]:
-        """Return the features of one track, all cuts from one pass.
+        """Return the features of one track, all cuts from one pass: for each float32 (size,).
 
-        Parameters
-        ----------
-        clip
-            An image, uint8 (n_mels, n_frames), or a `features.feature_set.Sound` of int16.
-
-        Returns
-        -------
-        dict of numpy.ndarray
-            For each cut float32 (size,).
+        The clip is an image, uint8 (n_mels, n_frames), or a `features.feature_set.Sound` of int16.
 
         Raises
         ------

@@ -32,30 +32,16 @@ SMALLEST_POWER = 1e-10
 
 @dataclass(frozen=True)
 class Settings:
-    """What the images depend on.
+    """What the images depend on."""
 
-    Attributes
-    ----------
-    sample_rate, f_min, f_max
-        [Hz]
-    duration
-        Length of a clip [s]; shorter ones are repeated.
-    n_fft, hop_length
-        [samples]
-    n_mels
-        Height of the image.
-    invert
-        Whether loud is dark (255 - S).
-    """
-
-    sample_rate: int
-    duration: float
-    n_fft: int
-    hop_length: int
-    n_mels: int
-    f_min: float
-    f_max: float
-    invert: bool
+    sample_rate: int  # [Hz]
+    duration: float  # length of a clip [s]; shorter ones are repeated
+    n_fft: int  # [samples]
+    hop_length: int  # [samples]
+    n_mels: int  # height of the image
+    f_min: float  # [Hz]
+    f_max: float  # [Hz]
+    invert: bool  # whether loud is dark (255 - S)
 
     @property
     def max_samples(self) -> int:

@@ -20,16 +20,11 @@ from genreflow.runtime.files import write_reasons
 
 
 def match(table: FeatureTable, tracks: Sequence[Track]) -> dict[str, int]:
-    """Find the row of each track: by its id, or else by its file.
+    """Find the row of each track that has one: by its id, or else by its file.
 
     Paths are equal where one is the end of the other, folder by folder, and names are one that
     differ in letter case, blanks or the form of Unicode (`genreflow.names`). A name of a file that
     is there once in the table and once in the corpus is enough, also with another ending of audio.
-
-    Returns
-    -------
-    dict
-        Of the tracks that have a row: its number, by their ids.
 
     Raises
     ------
@@ -162,16 +157,7 @@ def select(
 def labels(x: np.ndarray, genres: Sequence[str]) -> np.ndarray:
     """Find columns that are but the label in other numbers: one for all tracks of each genre.
 
-    Parameters
-    ----------
-    x : shape (tracks, columns)
-    genres
-        Of each track.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (columns,)
-        All False where genres have fewer than two tracks each on average.
+    Of x, (tracks, columns), none is where genres have fewer than two tracks each on average.
     """
     known, genre = np.unique(genres, return_inverse=True)
     if len(x) < 2 * len(known):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from genreflow.errors import GenreflowError
 from genreflow.features import feature_set
@@ -33,12 +33,7 @@ class Table(FeatureSet):
         title = called.replace("/", " ")
         return Planned(feature_set, files={"table": path}, title=title)
 
-    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
-        """Refuse to, as `require_audio` does."""
-        self.require_audio()
-        raise AssertionError
-
-    def require_audio(self) -> None:
+    def require_audio(self) -> NoReturn:
         """Say that no audio can be turned into them."""
         raise GenreflowError(
             f"the features {self.name} were not computed from audio but taken from a table "
@@ -46,7 +41,10 @@ class Table(FeatureSet):
             "features that are computed (handcrafted.source: audio, transfer.backbones)"
         )
 
+    def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
+        """Refuse to, as `require_audio` does."""
+        self.require_audio()
+
     def extract(self, clips: Sequence[Any]) -> dict[str, Any]:
         """Refuse to, as `require_audio` does."""
         self.require_audio()
-        raise AssertionError

