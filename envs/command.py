@@ -52,7 +52,7 @@ def arguments(target: str, given: Mapping[str, str]) -> list[str]:
         overlay = overlay or OWN_MUSIC
     if target == "predict":
         settings["predict"] = {"path": _existing("FILES", given.get("FILES", ""), Path.exists)}
-    overlays = [_existing("CONFIG", overlay, Path.is_file)] if overlay else []
+    overlays = [_readable(_existing("CONFIG", overlay, Path.is_file))] if overlay else []
     if settings:
         overlays.append(_written(settings))
     try:
@@ -61,7 +61,7 @@ def arguments(target: str, given: Mapping[str, str]) -> list[str]:
         sys.exit(f"ARGS={given['ARGS']}: can't be taken apart into arguments ({error})")
     return [
         *([] if target == "run" else [target]),
-        *("--cores", given.get("CORES") or "all"),
+        *("--cores", _cores(given.get("CORES") or "all")),
         *(["--configfile", *overlays] if overlays else []),
         *further,
     ]
@@ -76,6 +76,21 @@ def _existing(name: str, path: str, is_there: Callable[[Path], bool]) -> str:
         what = {"MUSIC": "folder", "FOLDER": "folder", "CONFIG": "file"}.get(name, "file or folder")
         sys.exit(f"{name}={path}: there is no such {what}")
     return expanded
+
+
+def _readable(overlay: str) -> str:
+    """Return the path of a file of settings; Snakemake wouldn't say where it isn't YAML."""
+    try:
+        yaml.safe_load(Path(overlay).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        sys.exit(f"CONFIG={overlay}: can't be read as YAML:\n{error}")
+    return overlay
+
+
+def _cores(given: str) -> str:
+    if given != "all" and not (given.isdecimal() and int(given)):
+        sys.exit(f"CORES={given}: expected how many cores to use, such as 4, or all")
+    return given
 
 
 def _written(settings: Mapping[str, object]) -> str:

@@ -5,7 +5,6 @@ import gc
 import os
 
 import imageio_ffmpeg
-from snakemake.exceptions import WorkflowError
 
 from genreflow import config as configuration, split_names
 from genreflow.audio import collect
@@ -38,11 +37,12 @@ patches.apply()
 
 
 def checked(function, *args, **kwargs):
-    """Call a function of the library; show its errors as Snakemake's own."""
+    """Call a function of the library; end with its errors, without places in the code."""
     try:
         return function(*args, **kwargs)
     except GenreflowError as error:
-        raise WorkflowError(str(error))
+        # Not an exception: Snakemake would wrap it into a traceback.
+        sys.exit(f"\n{error}\n")
 
 
 if workflow.is_main_process:
@@ -99,9 +99,7 @@ def read_listing():
 def require_corpus():
     """Stop with one clear line where the corpus isn't on disk yet."""
     if listing.problem:
-        # Not an exception: Snakemake would wrap the line into a traceback.
-        logger.error(listing.problem)
-        sys.exit(1)
+        sys.exit(f"\n{listing.problem}\n")
 
 
 listing, PLAN = read_listing()
@@ -124,8 +122,8 @@ def audio_to_predict(wildcards):
     """Return the files that are to be predicted, as far as Snakemake can hold their names."""
     path = config["predict"]["path"]
     if not path:
-        raise WorkflowError(
-            "what is to be predicted? Give a file, a folder or a list: --config predict=PATH"
+        sys.exit(
+            "\nGive a file, a folder or a list to predict: --config predict=PATH\n"
         )
     asked = checked(collect.asked_for, [path])
     return [str(path) for path in asked.files if readers.can_be_input(path)]

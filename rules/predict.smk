@@ -1,7 +1,7 @@
 rule export:
     """Put the best learner of the first split, or the one that is named, into a folder to take along."""
     input:
-        predictions=STAGES.candidate_predictions,
+        predictions=lambda wildcards: checked(STAGES.candidate_predictions, wildcards),
         members=STAGES.candidate_members,
         models=STAGES.candidate_models,
         images=layout.spectrograms,

@@ -30,6 +30,29 @@ class Unusable(GenreflowError):  # noqa: N818 (an outcome, not a fault)
     """
 
 
+def require_enough(
+    lost: Sequence[tuple[str, str]], total: int, limit: float, said: str, remedy: str
+) -> None:
+    """Raise GenreflowError if more than a share of so many tracks is lost, by `max_excluded`.
+
+    Parameters
+    ----------
+    lost
+        What each is called, and the reason.
+    said
+        What is wrong with them.
+    remedy
+        What else can be done than to raise the limit.
+    """
+    if len(lost) > limit * total:
+        first = "\n".join(f"  - {one}: {reason}" for one, reason in lost[:5])
+        raise GenreflowError(
+            f"{len(lost):,} of {total:,} tracks {said}, more than corpus.max_excluded, "
+            f"{limit:.0%}. The first:\n{first}\n{remedy}, or raise corpus.max_excluded if that "
+            "many may be missing."
+        )
+
+
 def printable(text: str, *, keep: str = "") -> str:
     """Return a text with escapes for what isn't printed: control characters, bytes of no text.
 

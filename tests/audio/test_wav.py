@@ -26,22 +26,18 @@ def test_a_wav_that_was_cut_off_is_refused(write, lost):
 
 
 @pytest.mark.parametrize(
-    ("form", "found"),
+    ("channels", "form", "found"),
     [
-        ({"rate": 44100}, "44100 Hz"),
-        ({"subtype": "PCM_24"}, "PCM_24"),
-        ({"subtype": "FLOAT"}, "FLOAT"),
+        (1, {"rate": 44100}, "44100 Hz"),
+        (1, {"subtype": "PCM_24"}, "PCM_24"),
+        (1, {"subtype": "FLOAT"}, "FLOAT"),
+        (2, {}, "2 channel"),
     ],
 )
-def test_another_form_is_refused(write, form, found):
+def test_another_form_is_refused(write, channels, form, found):
+    samples = np.stack([noise(1)] * channels, axis=1)
     with pytest.raises(GenreflowError, match=rf"7\.wav: expected 8000 Hz.*{found}"):
-        read_wav(write(noise(1), **form), sample_rate=RATE)
-
-
-def test_stereo_is_refused(write):
-    path = write(np.stack([noise(1), noise(1)], axis=1))
-    with pytest.raises(GenreflowError, match=r"7\.wav.*2 channel"):
-        read_wav(path, sample_rate=RATE)
+        read_wav(write(samples, **form), sample_rate=RATE)
 
 
 @pytest.mark.parametrize("form", ["FLAC", "AU", "VOC", "MAT5"])

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import imageio_ffmpeg
 import librosa
@@ -13,10 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 from genreflow.audio import formats
+from made.clips import DATA, WAV_SCRIPT, encode
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts/genreflow/audio/wav.sh"
-CLIPS = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data")) / "fma_clips"
+CLIPS = DATA / "fma_clips"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 RATE = 22050
 SECONDS = 3.0
@@ -38,18 +36,12 @@ def music(rate, channels=1, seconds=SECONDS):
     return sound + 1e-4 * rng.standard_normal(sound.shape)
 
 
-def encode(path, *arguments):
-    """Encode by ffmpeg what libsndfile can't write."""
-    subprocess.run([FFMPEG, "-v", "error", "-y", *arguments, path], check=True)
-    return path
-
-
 def run(
     source, wav, *, before="", ffmpeg=FFMPEG, cwd=None, log=None, options=formats.SAFE, **params
 ):
     """Run the script on a clip, as the rule does; return its exit status and its log."""
     log = log or wav.with_suffix(".log")
-    arguments = [SCRIPT, source, wav, *(PARAMS | params).values(), *options]
+    arguments = [WAV_SCRIPT, source, wav, *(PARAMS | params).values(), *options]
     command = f"{before}bash {shlex.join(map(str, arguments))} 2> {shlex.quote(str(log))}"
     done = subprocess.run(
         ["bash", "-c", command],
@@ -90,28 +82,19 @@ def wav(tmp_path):
     return folder / "7.wav"
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "au"])
-@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (48000, 1), (22050, 2)])
-def test_sound_is_that_of_librosa(tmp_path, wav, suffix, rate, channels):
+FORMS = [
+    *((suffix, *form, None) for suffix in ("mp3", "flac", "ogg", "wav", "au")
+      for form in ((44100, 2), (48000, 1), (22050, 2))),
+    *(("flac", rate, 2, None) for rate in (8000, 11025, 16000, 32000, 88200, 96000)),
+    *(("wav", 44100, 2, subtype) for subtype in ("PCM_U8", "PCM_24", "FLOAT")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("suffix", "rate", "channels", "subtype"), FORMS)
+def test_sound_is_that_of_librosa(tmp_path, wav, suffix, rate, channels, subtype):
     source = tmp_path / f"clip.{suffix}"
-    soundfile.write(source, music(rate, channels), rate)
+    soundfile.write(source, music(rate, channels), rate, subtype=subtype)
     assert run(source, wav) == (0, "")
-    assert_same_sound(wav, librosa.load(source, sr=RATE, mono=True, duration=2)[0])
-
-
-@pytest.mark.parametrize("rate", [8000, 11025, 16000, 32000, 88200, 96000])
-def test_any_rate_is_resampled(tmp_path, wav, rate):
-    source = tmp_path / "clip.flac"
-    soundfile.write(source, music(rate, 2), rate)
-    assert run(source, wav)[0] == 0
-    assert_same_sound(wav, librosa.load(source, sr=RATE, mono=True, duration=2)[0])
-
-
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT"])
-def test_any_sample_format_is_read(tmp_path, wav, subtype):
-    source = tmp_path / "clip.wav"
-    soundfile.write(source, music(44100, 2), 44100, subtype=subtype)
-    assert run(source, wav)[0] == 0
     assert_same_sound(wav, librosa.load(source, sr=RATE, mono=True, duration=2)[0])
 
 
@@ -138,18 +121,12 @@ def test_surround_sound_is_mixed_without_clipping(tmp_path, wav):
     assert 0.05 < np.abs(samples).max() <= 0.99
 
 
-def test_a_short_clip_keeps_its_length(tmp_path, wav):
+@pytest.mark.parametrize(("seconds", "most", "frames"), [(0.5, 44100, 11025), (3, 12345, 12345)])
+def test_a_short_clip_keeps_its_length_and_a_long_one_is_cut(tmp_path, wav, seconds, most, frames):
     source = tmp_path / "clip.wav"
-    soundfile.write(source, music(RATE, seconds=0.5), RATE)
-    assert run(source, wav)[0] == 0
-    assert soundfile.info(wav).frames == 11025
-
-
-def test_a_clip_is_cut_at_max_samples(tmp_path, wav):
-    source = tmp_path / "clip.wav"
-    soundfile.write(source, music(44100), 44100)
-    assert run(source, wav, max_samples=12345)[0] == 0
-    assert soundfile.info(wav).frames == 12345
+    soundfile.write(source, music(44100, seconds=seconds), 44100)
+    assert run(source, wav, max_samples=most)[0] == 0
+    assert soundfile.info(wav).frames == frames
 
 
 def test_a_picture_in_the_clip_is_no_sound(tmp_path, wav):
@@ -314,7 +291,7 @@ def test_a_huge_picture_costs_no_memory(tmp_path, wav):
         file.seek(10 + size)
         file.write((tmp_path / "sound.mp3").read_bytes())
     used = f'exec {sys.executable} -c "{PEAK}" '
-    script = [SCRIPT, source, wav, *PARAMS.values(), *formats.SAFE]
+    script = [WAV_SCRIPT, source, wav, *PARAMS.values(), *formats.SAFE]
     shown = subprocess.run(
         ["bash", "-c", used + shlex.join(["bash", *map(str, script)])],
         env={**os.environ, "FFMPEG": FFMPEG},

@@ -260,6 +260,20 @@ def test_a_process_that_dies_is_a_reason(predictor):
     assert "memory" in one.reason and "memory" in said[0]
 
 
+def test_processes_that_prepare_files_leave_the_cores_to_each_other():
+    code = """
+from genreflow.bundle import files
+from threadpoolctl import threadpool_info
+with files._pool(2) as pool:
+    found = pool.submit(threadpool_info).result()
+print({one["num_threads"] for one in found if one["user_api"] == "blas"})
+"""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OPENBLAS_NUM_THREADS": "3"}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "{1}"
+
+
 def test_exit_status_tells_whether_anything_was_predicted(bundled, music, capsys):
     bundle, one = str(bundled("cnn/crops")), ["--threads", "1"]
     assert predict.main([bundle, str(music / "bad.mp3"), *one]) == 1

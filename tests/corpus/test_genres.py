@@ -2,7 +2,6 @@
 
 import pytest
 from genreflow.corpus import genres
-from genreflow.corpus.tracks import Listing, Track
 from genreflow.errors import GenreflowError
 
 
@@ -85,41 +84,6 @@ def test_the_map_goes_on_from_name_to_name():
 def test_a_map_that_says_nothing_clear_is_refused(given, message):
     with pytest.raises(GenreflowError, match=message):
         genres.Map(given)
-
-
-def listing(**numbers):
-    tracks = [
-        Track(f"{genre}-{n}", f"{genre}/{n}.mp3", genre)
-        for genre, number in numbers.items()
-        for n in range(number)
-    ]
-    return Listing(tracks, [])
-
-
-def test_rare_genres_are_left_out_named_and_counted():
-    found = genres.without_rare(listing(Rock=5, Polka=2, Ska=1), 3)
-    assert {track.genre for track in found.tracks} == {"Rock"}
-    assert [track.track_id for track in found.left_out[genres.RARE]] == [
-        "Polka-0",
-        "Polka-1",
-        "Ska-0",
-    ]
-    assert "2 of the 3 tracks" in found.why["Polka-0"]
-    (note,) = found.notes
-    assert "'Polka' (2), 'Ska' (1)" in note and "corpus.min_tracks" in note
-
-
-def test_nothing_is_left_out_where_no_genre_is_rare():
-    assert genres.without_rare(listing(Rock=5, Polka=2), 2) == listing(Rock=5, Polka=2)
-
-
-def test_the_map_holds_for_all_kinds_of_corpora():
-    found = genres.mapped(
-        listing(Rock=1, Metal=1, Speech=2), genres.Map({"metal": "Rock", "speech": ""})
-    )
-    assert [track.genre for track in found.tracks] == ["Rock", "Rock"]
-    assert len(found.left_out[genres.MAPPED_OUT]) == 2
-    assert "'Speech'" in found.why["Speech-0"]
 
 
 def test_each_genre_lies_below_the_one_top_genre_of_its_tracks():

@@ -93,19 +93,14 @@ def test_the_genre_is_the_sub_folder(music, tmp_path):
 
 def test_levels_tell_artist_and_album(music):
     paths = ["Rock/Ash/One/a.mp3", "Folk/Ash/One/b.mp3", "Folk/Birch/c.mp3", "Folk/d.mp3"]
+    paths.append("Folk/Birch/One/e.mp3")
     tracks = by_name(music(*paths, levels=["genre", "artist", "album"]))
-    a, b, c, d = (tracks[f"{name}.mp3"] for name in "abcd")
+    a, b, c, d, e = (tracks[f"{name}.mp3"] for name in "abcde")
     assert (a.genre, a.artist, a.album) == ("Rock", "Ash", "One")
     assert a.artist_id == b.artist_id != c.artist_id
-    assert a.album_id == b.album_id != ""
+    assert a.album_id == b.album_id != e.album_id != ""
     assert (c.artist, c.album, c.album_id) == ("Birch", "", "")
     assert (d.genre, d.artist, d.artist_id) == ("Folk", "", "")
-
-
-def test_albums_of_one_name_by_two_artists_differ(music):
-    paths = ["Rock/Ash/Live/a.mp3", "Folk/Birch/Live/b.mp3"]
-    tracks = by_name(music(*paths, levels=["genre", "artist", "album"]))
-    assert tracks["a.mp3"].album_id != tracks["b.mp3"].album_id
 
 
 def test_the_genre_may_be_a_deeper_level(music):
@@ -181,9 +176,12 @@ def test_many_files_of_one_name_have_ids_of_their_own():
     assert len({shard_of(track_id, 512) for track_id in ids}) == 512
 
 
-def test_a_folder_that_is_not_there_is_named(listed):
-    with pytest.raises(GenreflowError, match=r"corpus\.audio: .*'no/such'.*sub-folder per genre"):
-        listed("folder", audio="no/such")
+@pytest.mark.parametrize(
+    ("kind", "layout"), [("folder", "sub-folder per genre"), ("tags", "tags name their genre")]
+)
+def test_a_folder_that_is_not_there_is_named(listed, kind, layout):
+    with pytest.raises(GenreflowError, match=rf"corpus\.audio: .*'no/such'.*{layout}"):
+        listed(kind, audio="no/such")
 
 
 @pytest.mark.parametrize(
@@ -317,6 +315,7 @@ def test_missing_files_and_rows_without_genre_are_counted(table):
     assert sorted(by_name(listing)) == ["a.mp3", "b.mp3"]
     assert [Path(track.path).name for track in listing.missing] == ["lost.mp3"]
     assert listing.without_genre == 1
+    assert any("line 4" in note for note in listing.notes)
 
 
 def test_ids_of_a_table_do_not_depend_on_its_order(table):
@@ -377,11 +376,6 @@ def test_a_table_that_is_no_text_is_refused(listed, tmp_path, content, message):
     (tmp_path / "tracks.csv").write_bytes(content)
     with pytest.raises(GenreflowError, match=rf"tracks\.csv.*{message}"):
         listed("table", table=str(tmp_path / "tracks.csv"))
-
-
-def test_rows_without_a_genre_are_named_by_their_lines(table):
-    listing = table("path,genre\na.mp3,Rock\nb.mp3,Folk\nc.mp3,\n")
-    assert any("line 4" in note for note in listing.notes)
 
 
 def test_a_table_finds_files_that_are_written_otherwise_on_disk(table, tmp_path):
@@ -513,13 +507,10 @@ def test_an_album_of_a_table_counts_with_its_artist(table):
     assert a == c != b
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_table_that_is_no_file_is_named(listed, tmp_path, there):
-    path = tmp_path / "folder.csv"
-    if there:
-        path.mkdir()
-    with pytest.raises(GenreflowError, match=r"folder\.csv"):
-        listed("table", table=str(path))
+def test_a_table_that_is_no_file_is_named(listed, tmp_path):
+    for name in ("gone.csv", "."):
+        with pytest.raises(GenreflowError, match=r"corpus\.table: there is no file"):
+            listed("table", table=str(tmp_path / name))
 
 
 # genres
@@ -534,8 +525,16 @@ def test_genres_of_any_corpus_are_mapped_and_rare_ones_left_out(music):
         "c.mp3": "Folk",
         "d.mp3": "Folk",
     }
-    out = {reason: [one.genre for one in own] for reason, own in listing.left_out.items()}
-    assert out == {"genre left out": ["Speech"], "rare genre": ["Ska"]}
+    out = {
+        reason: [(one.genre, listing.why[one.track_id]) for one in own]
+        for reason, own in listing.left_out.items()
+    }
+    assert out == {
+        "genre left out": [("Speech", "corpus.genre_map leaves 'Speech' out")],
+        "rare genre": [("Ska", "its genre has 1 of the 2 tracks that corpus.min_tracks asks for")],
+    }
+    (note,) = listing.notes
+    assert "'Ska' (1)" in note and "corpus.min_tracks" in note
 
 
 # fma

@@ -1,6 +1,4 @@
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +7,10 @@ from genreflow import split_names
 from genreflow.corpus import splits
 from genreflow.corpus.tracks import PARTS
 from genreflow.errors import GenreflowError
+from made.clips import DATA
 from made.random_tracks import corpus, reachable
 
-ROOT = Path(__file__).parents[2]
-LABELS = Path(os.environ.get("GENREFLOW_DATA", ROOT / "../shared/data")) / "fma_small_labels.csv"
+LABELS = DATA / "fma_small_labels.csv"
 UNREADABLE = ["99134", "108925", "133297", "98565", "98567", "98569"]
 
 

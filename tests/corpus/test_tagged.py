@@ -163,16 +163,6 @@ def test_a_library_of_one_genre_is_refused_with_what_was_left_out(tmp_path, list
         listed()
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path, listed):
-    with pytest.raises(GenreflowError, match=r"corpus\.audio: there is no folder"):
-        list_tracks(
-            Corpus(kind="tags", audio=str(tmp_path / "no")).model_dump(),
-            results=tmp_path,
-            seed=0,
-            audio_for="cnn/simple",
-        )
-
-
 # from run to run
 
 

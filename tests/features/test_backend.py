@@ -20,9 +20,6 @@ from made.networks import write_keras
 def test_bfloat16_where_the_processor_multiplies_in_it(tmp_path, flags, precision):
     (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\nbogomips : 4000\n")
     assert backend.processor_precision(tmp_path / "cpuinfo") == precision
-
-
-def test_float32_where_the_processor_is_not_known(tmp_path):
     assert backend.processor_precision(tmp_path / "none") == "float32"
 
 

@@ -72,12 +72,14 @@ def close(tmp_path):
     return built(tmp_path, keras.Sequential(layers), ["out"])
 
 
-def prepare(folder, backbone, engine="auto", images=IMAGES):
-    said = []
-    prepared = engines.prepare(
-        folder, backbone, images, engine=engine, threads=1, settings={"a": 1}, report=said.append
-    )
-    return prepared, said
+def prepare(folder, backbone, engine="auto"):
+    return engines.prepare(folder, backbone, IMAGES, engine=engine, threads=1, settings={"a": 1})
+
+
+def lines(capsys):
+    """Return what was said of the engines that were tried."""
+    said = capsys.readouterr().out.splitlines()
+    return [line for line in said if line.startswith("OpenVINO in")]
 
 
 def run(folder, images):
@@ -112,7 +114,7 @@ def test_openvino_in_float32_computes_what_keras_computes(backbone):
 
 @pytest.mark.parametrize("engine", ["auto", "openvino", "keras"])
 def test_whatever_runs_it_agrees_with_keras_after_the_disk(tmp_path, backbone, engine):
-    prepared, _ = prepare(tmp_path / "net", backbone, engine)
+    prepared = prepare(tmp_path / "net", backbone, engine)
     assert engines.describe(tmp_path / "net") == prepared
     assert prepared.engine == ("openvino" if engine == "auto" else engine)
     assert list(prepared.cuts) == CUTS
@@ -143,7 +145,7 @@ def test_batches_are_not_filled_up_where_that_changes_nothing(tmp_path, monkeypa
     inputs = keras.Input((*SHAPE, 1))
     outputs = keras.layers.MaxPooling2D(2, name="largest")(inputs)
     largest = built(tmp_path, keras.Model(inputs, outputs), ["largest"])
-    prepared, _ = prepare(tmp_path / "net", largest, engine)
+    prepared = prepare(tmp_path / "net", largest, engine)
     assert prepared.any_batch
     network = engines.load(tmp_path / "net", threads=1, padded=False)
     monkeypatch.delattr(engines, "_padded")
@@ -158,7 +160,7 @@ def test_batches_are_filled_up_where_features_depend_on_their_size(tmp_path):
     x = x - keras.ops.mean(x, axis=0, keepdims=True)
     outputs = keras.layers.Activation("linear", name="values")(x)
     dependent = built(tmp_path, keras.Model(inputs, outputs), ["values"])
-    prepared, _ = prepare(tmp_path / "net", dependent, "keras")
+    prepared = prepare(tmp_path / "net", dependent, "keras")
     assert not prepared.any_batch
     filled = engines.load(tmp_path / "net", threads=1)(IMAGES[:1])
     asked = engines.load(tmp_path / "net", threads=1, padded=False)(IMAGES[:1])
@@ -175,9 +177,10 @@ def test_the_fastest_precision_of_the_processor_is_tried_first():
 
 
 @pytest.mark.parametrize("network", ["cancelling", "close"])
-def test_bfloat16_is_refused_where_it_loses_the_features(tmp_path, request, network):
+def test_bfloat16_is_refused_where_it_loses_the_features(tmp_path, request, capsys, network):
     backbone = request.getfixturevalue(network)
-    prepared, said = prepare(tmp_path / "net", backbone)
+    prepared = prepare(tmp_path / "net", backbone)
+    said = lines(capsys)
     tried = engines.precisions()
     assert [tried[-1] in line for line in said] == [False] * (len(tried) - 1) + [True]
     assert (prepared.engine, prepared.precision) == ("openvino", "float32")
@@ -212,25 +215,25 @@ def test_agreement_is_the_least_cosine_of_any_track_as_classifiers_see_it():
     assert engines.agreement(one, np.where(one > 2, np.nan, one)) == 0
 
 
-def test_an_engine_that_computes_something_else_is_refused(tmp_path, backbone, monkeypatch):
+def test_an_engine_that_computes_something_else_is_refused(tmp_path, backbone, monkeypatch, capsys):
     foreign = built(tmp_path, convolutional(seed=2), CUTS).on_images(SHAPE)
     converted = engines.convert(foreign, CUTS)
     monkeypatch.setattr(engines, "convert", lambda *_: converted)
-    prepared, said = prepare(tmp_path / "net", backbone)
+    prepared = prepare(tmp_path / "net", backbone)
     assert (prepared.engine, prepared.precision) == ("keras", "float32")
-    assert len(said) == len(engines.precisions())
+    assert len(lines(capsys)) == len(engines.precisions())
     with pytest.raises(GenreflowError, match=r"less than the 0\.999.*engine to keras"):
         prepare(tmp_path / "net", backbone, "openvino")
 
 
-def test_keras_runs_what_openvino_does_not_know(tmp_path):
+def test_keras_runs_what_openvino_does_not_know(tmp_path, capsys):
     inputs = keras.Input((*SHAPE, 1))
     values = keras.ops.svd(keras.ops.squeeze(inputs, -1), compute_uv=False)
     outputs = keras.layers.Activation("linear", name="values")(values)
     backbone = built(tmp_path, keras.Model(inputs, outputs), ["values"])
-    prepared, said = prepare(tmp_path / "net", backbone)
+    prepared = prepare(tmp_path / "net", backbone)
     assert prepared.engine == "keras"
-    assert "can't convert the network" in said[0]
+    assert "can't convert the network" in capsys.readouterr().out
     found = run(tmp_path / "net", IMAGES)[0]
     expected = np.linalg.svd(IMAGES.astype(float), compute_uv=False)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=0.1)
@@ -247,7 +250,7 @@ def test_keras_takes_the_place_of_openvino_where_it_is_not_installed(
         run(tmp_path / "net", IMAGES)
     with pytest.raises(GenreflowError, match=r"not installed.*engine to keras or auto"):
         prepare(tmp_path / "net", backbone, "openvino")
-    prepared, _ = prepare(tmp_path / "net", backbone)
+    prepared = prepare(tmp_path / "net", backbone)
     assert prepared.engine == "keras"
     assert len(run(tmp_path / "net", IMAGES)) == len(CUTS)
 

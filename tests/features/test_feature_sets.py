@@ -25,7 +25,7 @@ from genreflow.features.feature_set import IMAGE, SOURCE, WAV, Part, Sound, know
 from genreflow.features.kinds.handcrafted import Handcrafted
 from genreflow.features.kinds.image_network import ImageNetwork
 from genreflow.features.kinds.onnx_network import Mel, OnnxBackbone, OnnxNetwork
-from made import clips
+from made import clips, networks
 from made.networks import sha256, write_filters, write_keras, write_patches, write_product
 from made.trained_corpus import AUDIT, CLIP, IMAGES, RATE
 
@@ -42,10 +42,8 @@ def handcrafted(folder):
 def keras_network(engine):
     def make(folder):
         network = write_keras(folder / "own.keras", IMAGES.shape)
-        pictures = preparation.trial_images(IMAGES)
-        quiet = {"weights": "own", "report": lambda _: None}
-        cuts = ["conv", "pool"]
-        preparation.prepare(folder / "net", pictures, network, cuts, engine=engine, **quiet)
+        pictures, cuts = preparation.trial_images(IMAGES), ["conv", "pool"]
+        networks.prepare(folder / "net", network, cuts, pictures, engine=engine)
         return [Part("keras", "net", cut, {"dtype": "float16"}, "net") for cut in cuts]
 
     return make

@@ -1,17 +1,12 @@
 """Tables of features that others made: which columns are features, and what is refused."""
 
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import feature_tables
-
-DATA = Path(os.environ.get("GENREFLOW_DATA", Path(__file__).parents[2] / "../shared/data"))
-PUBLISHED = DATA / "fma_features_mfcc_2000tracks.csv"
 
 KAGGLE = """filename,length,chroma_stft_mean,rms_var,tempo,label
 blues.00000.wav,661794,0.35,0.0028,123.04,blues
@@ -125,14 +120,6 @@ def test_decimals_may_have_commas(table):
 def test_what_is_wrong_with_a_table_is_named(table, text, message):
     with pytest.raises(GenreflowError, match=rf"features\.csv.*{message}"):
         table(text)
-
-
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="the shared data aren't here")
-def test_a_table_in_fmas_format_is_read_as_it_is():
-    found = feature_tables.read(PUBLISHED)
-    assert found.x.shape == (2000, 140)
-    assert found.columns[0] == "mfcc kurtosis 01"
-    assert (found.track_ids[0], found.paths, found.no_features) == ("2", [], {})
 
 
 def test_a_column_of_fmas_format_in_which_nothing_stands_is_left_out(table):

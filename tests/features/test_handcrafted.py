@@ -1,8 +1,6 @@
 """The hand-crafted features against librosa's functions, one after another."""
 
-import os
 import warnings
-from pathlib import Path
 
 import librosa
 import numpy as np
@@ -11,9 +9,8 @@ from genreflow.audio.decode import native
 from genreflow.errors import GenreflowError
 from genreflow.features import analysis, handcrafted
 from made import naive_features
-from made.clips import music
+from made.clips import DATA, music
 
-DATA = Path(os.environ.get("GENREFLOW_DATA", Path(__file__).parents[2] / "../shared/data"))
 pytestmark = [  # what librosa and scipy say about clips that are shorter than they expect
     pytest.mark.filterwarnings("ignore:n_fft"),
     pytest.mark.filterwarnings("ignore:Precision loss"),

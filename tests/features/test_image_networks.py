@@ -44,7 +44,7 @@ def test_the_cuts_of_the_study_have_the_sizes_and_parameters_that_it_prints(
     network, cut, size, parameters
 ):
     backbone = image_networks.build(network, [cut])
-    assert backbone.cuts == {cut: image_networks.Cut(size, parameters)}
+    assert backbone.cuts == {cut: {"size": size, "parameters": parameters}}
     # The network ends there: whatever comes after is gone.
     assert backbone.network.count_params() == parameters
     assert backbone.network.layers[-1].name == cut
@@ -120,8 +120,8 @@ def test_a_file_of_ones_own_has_its_own_size_and_channels(tmp_path, channels):
     model = small(channels, size=(20, 50))
     model.save(tmp_path / "own.keras")
     backbone = image_networks.build(str(tmp_path / "own.keras"), ["conv", "pool"])
-    assert backbone.cuts["conv"].size == 9 * 24 * 4
-    assert backbone.cuts["pool"] == image_networks.Cut(4, 9 * channels * 4 + 4)
+    assert backbone.cuts["conv"]["size"] == 9 * 24 * 4
+    assert backbone.cuts["pool"] == {"size": 4, "parameters": 9 * channels * 4 + 4}
     grey = keras.ops.image.resize(IMAGES[..., np.newaxis].astype(np.float32), (20, 50))
     layer = keras.Model(model.inputs, model.get_layer("pool").output)
     expected = layer.predict(np.repeat(grey, channels, axis=-1), verbose=0)

@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import os
 import shutil
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from genreflow.features.engines import openvino
 from genreflow.features.feature_set import Part, Sound
 from genreflow.features.kinds.onnx_network import OnnxBackbone, OnnxNetwork
 from made import clips
+from made.clips import DATA
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))
 PACKAGE = recipes.known()["musicnn"].package
 WHEEL = ROOT / "resources/packages" / PACKAGE.wheel
 SETTINGS = {

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import soxr
 from genreflow.errors import GenreflowError
-from genreflow.features import image_clips, matrices, shards, wav_clips
+from genreflow.features import matrices, shards, spectrograms, wav_clips
 from genreflow.features.feature_set import Part, Sound
 from genreflow.features.front_ends import MelPatches
 from genreflow.features.kinds.onnx_network import Mel
@@ -125,7 +125,7 @@ def test_features_that_are_not_finite_are_refused_with_the_track(tmp_path):
     eyes = write_product(tmp_path / "image.onnx", weights, ["b", 2, 2])
     features = feature_set(eyes, "embedding", input="image")
     pictures = {"t0": np.ones((2, 2), np.uint8)}
-    clips = image_clips.images(write_image_shard(tmp_path / "images.h5", pictures, (2, 2)))
+    clips = spectrograms.clips(write_image_shard(tmp_path / "images.h5", pictures, (2, 2)))
     with pytest.raises(GenreflowError, match="track t0: the features net/out are not finite"):
         shards.write(tmp_path / "0.h5", features, clips)
     with pytest.raises(GenreflowError, match="features net/out are not finite"):
@@ -151,7 +151,7 @@ def test_a_network_may_take_log_mel_images(tmp_path, shape):
     eyes = write_product(tmp_path / "image.onnx", weights, shape)
     pictures = RNG.integers(0, 256, (3, 8, 12), dtype=np.uint8)
     images = dict(zip("abc", pictures, strict=True))
-    clips = image_clips.images(write_image_shard(tmp_path / "images.h5", images, (8, 12)))
+    clips = spectrograms.clips(write_image_shard(tmp_path / "images.h5", images, (8, 12)))
     features = feature_set(eyes, "embedding", input="image")
     assert shards.write(tmp_path / "0.h5", features, clips) == 3
     expected = pictures.reshape(3, -1) @ weights

@@ -15,13 +15,9 @@ def test_images_to_try_engines_on_are_those_of_music():
 
 @pytest.mark.slow
 def test_what_a_network_was_made_of_is_kept(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (8, 16, 40), dtype=np.uint8)
-    prepared = preparation.prepare(
-        tmp_path / "net", images, "MobileNetV2", ["block_1_expand"], weights="random", seed=3
-    )
-    assert prepared.settings == {
-        "network": "MobileNetV2",
-        "weights": "random",
-        "seed": 3,
-        "preprocessing": "MobileNetV2",
-    }
+    planned = {"network": "MobileNetV2", "weights": "random", "preprocessing": "none", "seed": 3}
+    settings = planned | {"cuts": ["block_1_expand"], "engine": "auto"}
+    said = preparation.make(tmp_path / "net", settings, images=vars(IMAGES))
+    prepared = engines.describe(tmp_path / "net")
+    assert said.startswith(f"{prepared.engine} in {prepared.precision}")
+    assert prepared.settings == planned | {"preprocessing": "MobileNetV2"}

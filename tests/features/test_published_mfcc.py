@@ -1,16 +1,12 @@
 """Rock against Hip-Hop on FMA's own MFCC statistics: a number known from elsewhere."""
 
-import os
-from pathlib import Path
-
 import pytest
 from genreflow.config import complete
 from genreflow.features import feature_tables, table_rows
 from genreflow.learners import classifiers
 from genreflow.runtime.files import read_table
+from made.clips import DATA
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))
 TABLE = DATA / "fma_features_mfcc_2000tracks.csv"
 
 
@@ -20,14 +16,14 @@ def test_rbf_svm_on_the_official_split():
     labels = read_table(DATA / "fma_small_labels.csv").set_index("track_id")
     table = feature_tables.read(TABLE)
     rows = {track_id: row for row, track_id in enumerate(table.track_ids)}
-    chosen = table_rows.select(table, rows, [i for i in rows if i in labels.index])
-    assert len(chosen.left_out) == 10
-    rows = labels.loc[chosen.track_ids]
+    x, track_ids, left_out = table_rows.select(table, rows, [i for i in rows if i in labels.index])
+    assert len(left_out) == 10
+    rows = labels.loc[track_ids]
     result = classifiers.classify(
-        chosen.x,
+        x,
         rows["genre_top"],
         rows["split"],
-        chosen.track_ids,
+        track_ids,
         classifier="svm-rbf",
         grid=complete({})["classify"]["grids"]["svm-rbf"],
         folds=10,

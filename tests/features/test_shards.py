@@ -15,12 +15,12 @@ from genreflow.features import (
     handcrafted,
     image_networks,
     matrices,
-    preparation,
     shards,
     source_clips,
     spectrograms,
 )
 from genreflow.features.feature_set import Part
+from made import networks
 from made.networks import write_image_shard, write_keras
 
 SETTINGS = {"features": ["mfcc", "zcr"], "rates": "native", "duration": 2.0}
@@ -133,10 +133,7 @@ def prepared(tmp_path_factory):
             folder = tmp_path_factory.mktemp("network")
             network = write_keras(folder / f"{name}.keras", SHAPE, scale=scale)
             made[engine, scale, name] = str(folder / "prepared")
-            quiet = {"weights": "own", "report": lambda _: None}
-            preparation.prepare(
-                folder / "prepared", STACKED, network, list(CUTS), engine=engine, **quiet
-            )
+            networks.prepare(folder / "prepared", network, list(CUTS), STACKED, engine=engine)
         network = made[engine, scale, name]
         return Part("keras", "net", "", {"dtype": dtype}, network).feature_set()
 

@@ -1,7 +1,5 @@
-import os
 import shutil
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import h5py
 import librosa
@@ -11,9 +9,8 @@ import soundfile
 from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import LogMel, Settings, join, open_images, write_shard
 from made import clips
+from made.clips import DATA
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared" / "data"))
 STUDY = Settings(
     22050, 29.7, n_fft=2048, hop_length=512, n_mels=128, f_min=0, f_max=8000, invert=True
 )

@@ -8,7 +8,10 @@ import imageio_ffmpeg
 import numpy as np
 from genreflow.audio import formats
 
-WAV_SCRIPT = Path(__file__).parents[2] / "scripts/genreflow/audio/wav.sh"
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("GENREFLOW_DATA", ROOT.parent / "shared/data"))
+"""Real clips and tables, which not everybody has."""
+WAV_SCRIPT = ROOT / "scripts/genreflow/audio/wav.sh"
 RATE = 8000
 
 
@@ -27,6 +30,13 @@ def music(rate: int, seconds: float) -> np.ndarray:
     tone = sum(np.sin(k * phase) / k for k in (1, 2, 3, 5)) * np.exp(-3 * beat)
     noise = rng.standard_normal(len(time)) * (0.02 + np.exp(-40 * beat))
     return (0.3 * tone + 0.1 * noise).astype(np.float32)
+
+
+def encode(path, *arguments):
+    """Encode by ffmpeg what libsndfile can't write."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments, path]
+    subprocess.run(command, check=True)
+    return path
 
 
 def write_wav(source, target, *, rate, seconds):

@@ -1,11 +1,13 @@
 """Small networks, in Keras's format and in ONNX, and images for them."""
 
 import hashlib
+from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import onnx
+from genreflow.features import engines, image_networks
 from onnx import TensorProto, helper
 
 FLOAT = TensorProto.FLOAT
@@ -25,6 +27,14 @@ def write_keras(path, shape, *, scale=1 / 255, seed=1):
         ]
     ).save(path)
     return str(path)
+
+
+def prepare(folder, network, cuts, images, *, engine="auto"):
+    """Prepare a network in a .keras file, as the rule ``network`` does."""
+    name = Path(network).name
+    settings = {"network": name, "weights": name, "seed": 0, "preprocessing": "none"}
+    backbone = image_networks.build(str(network), cuts)
+    engines.prepare(folder, backbone, images, engine=engine, threads=1, settings=settings)
 
 
 def write_onnx(path, nodes, inputs, outputs, constants=()):

@@ -14,7 +14,7 @@ import soundfile
 from genreflow.audio import formats
 from genreflow.bundle import bundles
 from genreflow.config import complete
-from genreflow.features import backend, matrices, preparation, shards, spectrograms
+from genreflow.features import backend, matrices, shards, spectrograms
 from genreflow.features.feature_set import IMAGE, WAV, Planned
 from genreflow.features.kinds.handcrafted import Handcrafted
 from genreflow.features.kinds.image_network import ImageNetwork
@@ -23,6 +23,7 @@ from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, Layout
 from genreflow.learners import classifiers, cnn, ensembles, ffnn, training
 from genreflow.learners.learner import Learner
 from genreflow.learners.predictions import Entry
+from made import networks
 from made.images import SETTINGS, VARIANT
 from made.onnx_networks import write_onnx
 
@@ -163,8 +164,7 @@ class Corpus:
         with spectrograms.open_images(self.images) as file:
             some = file["images"][:8]
         place = self.layout.network(name)
-        quiet = {"weights": "own", "report": lambda _: None}
-        preparation.prepare(place, some, network, cuts, engine=engine, **quiet)
+        networks.prepare(place, network, cuts, some, engine=engine)
         return Planned(ImageNetwork(name, {"dtype": "float16"}, place), cuts)
 
     def _extract(self, planned):

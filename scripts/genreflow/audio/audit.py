@@ -113,8 +113,6 @@ def clip_length(
 
     Parameters
     ----------
-    audits
-        CSVs of what `audit` returned.
     sample_rate
         Of the WAVs [Hz].
     duration

@@ -83,20 +83,9 @@ def native(path: str | Path, *, duration: float | None = None) -> tuple[np.ndarr
 
 
 def first_channel(path: str | Path, *, seconds: float, rate: int) -> np.ndarray:
-    """Decode the beginning of a file's first channel, for a look at what the mix doesn't tell.
+    """Decode some seconds of a file's first channel, for a look at what the mix doesn't tell.
 
-    Parameters
-    ----------
-    path
-        The file.
-    seconds
-        How much of it.
-    rate
-        What it is resampled to [Hz].
-
-    Returns
-    -------
-    numpy.ndarray, shape (n,), float32
+    It is resampled to a rate [Hz] and float32, (n,).
 
     Raises
     ------

@@ -17,14 +17,7 @@ _WAV_SCRIPT = Path(__file__).with_name("wav.sh")
 
 
 def resampled(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Decode a whole file as the workflow decodes its tracks.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sample_rate
-        [Hz]
+    """Decode a whole file as the workflow decodes its tracks, at a rate [Hz].
 
     Returns
     -------

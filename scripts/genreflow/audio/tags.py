@@ -60,10 +60,8 @@ class Tags:
     compilation: bool = False
     problem: str = ""
 
-    @classmethod
-    def of_values(cls, values: Mapping[str, Any]) -> "Tags":
-        """Return the tags that `plain` gave."""
-        return cls(**{**values, "genres": tuple(values.get("genres", ()))})
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "genres", tuple(self.genres))  # a list, in JSON
 
     def plain(self) -> dict[str, Any]:
         """Return what there is as plain values."""
@@ -75,12 +73,7 @@ _DEADLY = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 
 
 def read(paths: Sequence[str]) -> list[Tags]:
-    """Read the tags of files, in their order.
-
-    Parameters
-    ----------
-    paths
-        Regular files. What can't be read has no tags, and says why.
+    """Read the tags of regular files, in their order; what can't be read has none, and says why.
 
     Raises
     ------
@@ -104,7 +97,7 @@ def _by_another_process(paths: Sequence[str]) -> list[Tags]:
             command, input=asked, capture_output=True, env=environment, check=False
         )
         whole = done.stdout[: done.stdout.rfind(b"\n") + 1].splitlines()
-        found += [Tags.of_values(json.loads(line)) for line in whole]
+        found += [Tags(**json.loads(line)) for line in whole]
         if len(found) < len(paths):
             if -done.returncode not in _DEADLY:
                 raise RuntimeError(f"tags can't be read: {done.stderr.decode(errors='replace')}")

@@ -12,18 +12,7 @@ FULL_SCALE = 32768
 
 
 def read_wav(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Read a 16-bit mono WAV.
-
-    Parameters
-    ----------
-    path
-        The WAV.
-    sample_rate
-        The rate that it must have [Hz].
-
-    Returns
-    -------
-    numpy.ndarray of int16, shape (n_samples,)
+    """Read a 16-bit mono WAV, which must have a rate [Hz], as int16, (n_samples,).
 
     Raises
     ------

@@ -148,10 +148,8 @@ def _unquoted(text: str) -> Iterator[str]:
 def playlist(path: Path) -> list[str]:
     """Return the files that a list names, as they are written there.
 
-    Parameters
-    ----------
-    path
-        A path a line, ``#`` begins a comment (.txt, .m3u, .m3u8); or ``File1=`` and a path (.pls).
+    It has a path a line, and ``#`` begins a comment (.txt, .m3u, .m3u8); or ``File1=`` and a path
+    (.pls).
 
     Raises
     ------

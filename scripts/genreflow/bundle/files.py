@@ -13,6 +13,7 @@ from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from genreflow.audio import collect
 from genreflow.bundle import bundles
@@ -115,7 +116,9 @@ def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
     # What both sides need is imported once, before they part.
     import_module("pandas")
     import_module("scipy.signal")
-    return ProcessPoolExecutor(jobs, mp_context=get_context("fork"))
+    # A process per core: threads of BLAS beside them would wait for each other, at twice the cost.
+    alone = partial(threadpool_limits, 1, user_api="blas")
+    return ProcessPoolExecutor(jobs, mp_context=get_context("fork"), initializer=alone)
 
 
 def predict_files(

@@ -15,11 +15,6 @@ from genreflow.features.feature_set import known_kinds
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a configuration with the defaults filled in, as plain nested mappings.
 
-    Parameters
-    ----------
-    config
-        Nested mapping of keys to values, as read from YAML.
-
     Raises
     ------
     GenreflowError

@@ -1,10 +1,7 @@
 """All keys of the configuration in words, for docs/configuration.md."""
 
-import ast
 import inspect
-import itertools
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -73,7 +70,6 @@ def _chapter(section: type[Section], place: str) -> Chapter:
     schema = section.model_json_schema()
     fields = {field.alias or name: (name, field) for name, field in section.model_fields.items()}
     own = {key: found for key, found in fields.items() if found[0] in section.__annotations__}
-    meanings = _meanings(section)
     decided_by = section.decided_by if section.decided_by in fields else ""
     return Chapter(
         place.rstrip("."),
@@ -84,9 +80,9 @@ def _chapter(section: type[Section], place: str) -> Chapter:
                 key,
                 _kind(schema["properties"][key]),
                 "" if field.is_required() or field.default is None else _json(field.default),
-                meanings[name],
+                " ".join(field.description.split()),
             )
-            for key, (name, field) in own.items()
+            for key, (_, field) in own.items()
             if not _is_section(_optional(field.annotation))
         ],
     )
@@ -94,26 +90,6 @@ def _chapter(section: type[Section], place: str) -> Chapter:
 
 def _json(default: Any) -> str:
     return json.dumps(int(default) if isinstance(default, float) and default % 1 == 0 else default)
-
-
-def _meanings(section: type[Section]) -> dict[str, str]:
-    """Return the text below each key of a section."""
-    described = {key: field.description for key, field in section.model_fields.items()}
-    if described and all(described.values()):
-        return described
-    module = ast.parse(inspect.getsource(sys.modules[section.__module__]))
-    (lines,) = [
-        node.body
-        for node in module.body
-        if isinstance(node, ast.ClassDef) and node.name == section.__name__
-    ]
-    return {
-        key.target.id: " ".join(text.value.value.split())
-        for key, text in itertools.pairwise(lines)
-        if isinstance(key, ast.AnnAssign)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-    }
 
 
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

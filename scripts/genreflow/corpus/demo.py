@@ -73,6 +73,8 @@ class _Entry:
 def tracks(*, genres: int, clips_per_genre: int, seed: int, source: str) -> list[Track]:
     """List the tracks of the demo corpus, by ascending id.
 
+    They are split 60/20/20 into training, validation and test, no artist in two of them.
+
     Parameters
     ----------
     genres
@@ -84,11 +86,6 @@ def tracks(*, genres: int, clips_per_genre: int, seed: int, source: str) -> list
         Non-negative. Another seed makes another corpus: ids, names, splits and music.
     source
         The folder in which ``fma_demo`` lies.
-
-    Returns
-    -------
-    list of Track
-        Split 60/20/20 into training, validation and test, no artist in two of them.
     """
     return [
         replace(entry.track, path=f"{source}/{entry.track.path}")
@@ -99,15 +96,8 @@ def tracks(*, genres: int, clips_per_genre: int, seed: int, source: str) -> list
 def write_metadata(tracks: Iterable[Track], path: str | Path) -> None:
     """Write tracks.csv in FMA's format: two header rows, then one with the index name alone.
 
-    Beside the tracks it lists some that a user of the subset ``small`` has to leave out, as
-    FMA's own does: tracks of the larger subsets, which have no file, and tracks without a genre.
-
-    Parameters
-    ----------
-    tracks
-        The tracks, as `tracks` gives them.
-    path
-        The file to write.
+    Beside the tracks it lists some that a user of the subset ``small`` has to leave out, as FMA's
+    own does: tracks of the larger subsets, which have no file, and tracks without a genre.
     """
     rows = [_row(track, subset="small") for track in tracks]
     rows += _rows_to_leave_out(first_id=1 + max(int(row["", "track_id"]) for row in rows))
@@ -123,25 +113,10 @@ def write_metadata(tracks: Iterable[Track], path: str | Path) -> None:
 def write_clips(
     tracks: Iterable[Track], *, genres: int, clips_per_genre: int, seed: int, threads: int = 1
 ) -> Iterator[Track]:
-    """Make the clips of tracks, each when its turn comes.
+    """Make the clips of tracks, each when its turn comes, and yield each track once it is written.
 
-    A clip's bytes follow from the seed and its track alone: they depend neither on the
-    other tracks asked for nor on their order.
-
-    Parameters
-    ----------
-    tracks
-        All tracks of the corpus or some of them, as `tracks` gives them.
-    genres, clips_per_genre, seed
-        As for `tracks`.
-    threads
-        How many clips are made at a time.
-
-    Yields
-    ------
-    Track
-        Each track, in the order given, once its file is written. Nothing is made before
-        the first is asked for.
+    A clip's bytes follow from the seed and its track alone: they depend neither on the other tracks
+    asked for nor on their order. All but the tracks and the threads is as for `tracks`.
 
     Raises
     ------
@@ -157,15 +132,7 @@ def write_clips(
 def audio_format(track_id: str, *, seed: int) -> tuple[int, int]:
     """Return a clip's sampling rate in Hz and its number of channels.
 
-    Parameters
-    ----------
-    track_id, seed
-        All that it depends on.
-
-    Returns
-    -------
-    tuple of int
-        Mostly 44100 and 2, but as in FMA some clips have another rate, some are mono.
+    Mostly 44100 and 2, but as in FMA some clips have another rate, some are mono.
     """
     rng = Random(f"format {seed} {track_id}")
     (rate,) = rng.choices((44_100, 48_000, 22_050), weights=(84, 9, 7))
@@ -302,10 +269,7 @@ def _row(track: Track, *, subset: str) -> dict[tuple[str, str], object]:
 
 def _rows_to_leave_out(*, first_id: int) -> list[dict[tuple[str, str], object]]:
     """Return rows for which there is no clip."""
-    kinds = [
-        (subset, genre) for subset in ("small", "medium", "large") for genre in (*GENRES[:2], "")
-    ]
-    absent = [kind for kind in kinds if kind[0] != "small" or not kind[1]]
+    larger = [(subset, genre) for subset in ("medium", "large") for genre in (*GENRES[:2], "")]
     return [
         _row(
             Track(
@@ -320,7 +284,7 @@ def _rows_to_leave_out(*, first_id: int) -> list[dict[tuple[str, str], object]]:
             ),
             subset=subset,
         )
-        for number, (subset, genre) in enumerate(absent)
+        for number, (subset, genre) in enumerate([("small", ""), *larger])
     ]
 
 

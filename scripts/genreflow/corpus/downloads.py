@@ -52,26 +52,17 @@ class UnreachableError(GenreflowError):
 
 
 def fetch(url: str, path: str | Path, *, digest: str, limit: float = LARGEST) -> Path:
-    """Download a file, going on where an earlier try ended, and check it.
+    """Download a file, going on where an earlier try ended, and check it; return its path.
 
     What has come lies in ``NAME.partial`` beside `path` until it is whole and checked. A file that
     is at `path` already is checked, not downloaded.
 
     Parameters
     ----------
-    url
-        Address (http or https).
-    path
-        Where the file shall be. Its folder is made if needed.
     digest
         Its hash as ``ALGORITHM:HEX``, for instance ``sha1:ade1...``.
     limit
         The file can't be larger [bytes]: what goes on for longer is something else.
-
-    Returns
-    -------
-    pathlib.Path
-        `path`.
 
     Raises
     ------
@@ -101,23 +92,10 @@ def fetch(url: str, path: str | Path, *, digest: str, limit: float = LARGEST) ->
     return path
 
 
-def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: int = 4) -> None:
+def unpack(archive: str | Path, folder: str | Path) -> None:
     """Unpack a zip archive that has been checked; what is there with the right size is left alone.
 
     Members with a suffix in `NEVER_UNPACKED` are left out.
-
-    Parameters
-    ----------
-    archive
-        The zip file; any compression that `zipfile` reads, BZIP2 among them.
-    folder
-        Where to unpack. It is made if needed.
-    checksums
-        Name of the member that lists the others, for instance ``fma_small/checksums``. It is
-        written last, so that its presence says that all others are there.
-    threads
-        How many members to unpack at once. Decompressing BZIP2 takes most of the time and
-        doesn't hold Python's lock.
 
     Raises
     ------
@@ -137,15 +115,13 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
                         shutil.copyfileobj(of, to, CHUNK)
                 return member.file_size
 
-            last = [member for member in members if member.filename == checksums]
-            others = [member for member in members if member.filename != checksums]
             with (
                 _bar(f"unpack {archive.name}", sum(m.file_size for m in members)) as bar,
-                ThreadPoolExecutor(threads) as pool,
+                # Decompressing BZIP2 takes most of the time and doesn't hold Python's lock.
+                ThreadPoolExecutor(4) as pool,
             ):
-                for batch in (others, last):
-                    for size in pool.map(extract, batch):
-                        bar.update(size)
+                for size in pool.map(extract, members):
+                    bar.update(size)
     except zipfile.BadZipFile as error:
         raise GenreflowError(
             f"{archive} is not a whole zip archive ({error}). Delete it and run again: it will be "
@@ -154,12 +130,9 @@ def unpack(archive: str | Path, folder: str | Path, *, checksums: str, threads: 
 
 
 def is_unpacked(folder: str | Path, *, checksums: str) -> bool:
-    """Tell whether an archive has been unpacked and nothing of it is missing since.
+    """Tell whether all of an archive is there, by a member that lists the others.
 
-    Parameters
-    ----------
-    folder, checksums
-        As given to `unpack`. The list's lines are: SHA-1, two spaces, path relative to the list.
+    The list's lines are: SHA-1, two spaces, path relative to the list.
     """
     listing = Path(folder) / checksums
     if not listing.is_file():

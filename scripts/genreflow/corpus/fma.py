@@ -26,16 +26,9 @@ SUBSETS = ("small", "medium", "large")
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One of the zip files in which FMA is distributed.
+    """One of the zip files in which FMA is distributed: its SHA-1, and about how large it is [GiB].
 
-    Attributes
-    ----------
-    name
-        File name below the base address; without its suffix, the folder it unpacks to.
-    sha1
-        Its SHA-1, as the data set's authors publish it.
-    gib
-        About how large it is, in GiB.
+    Its name, without the suffix, is that of the folder it unpacks to.
     """
 
     name: str
@@ -82,21 +75,10 @@ def fetch(
     url: str,
     archives: Mapping[str, Archive] = ARCHIVES,
 ) -> None:
-    """Download, check and unpack FMA's metadata and the clips of a subset.
+    """Download, check and unpack FMA's metadata and the clips of a subset, if any.
 
-    What is there already is left alone; what was broken off goes on where it ended. An archive is
-    deleted once it is unpacked.
-
-    Parameters
-    ----------
-    folder
-        Where the archives' folders shall lie.
-    subset
-        One of `SUBSETS`; None for the metadata alone.
-    url
-        Address of the folder that holds the archives.
-    archives
-        The archives by "metadata" and subset.
+    What is there already is left alone; what was broken off goes on where it ended. An archive,
+    below the address, is deleted once it is unpacked.
 
     Raises
     ------
@@ -118,25 +100,19 @@ def fetch(
             digest=f"sha1:{archive.sha1}",
             limit=1.1 * archive.gib * 2**30,  # it is rounded
         )
-        downloads.unpack(path, folder, checksums=archive.checksums)
+        downloads.unpack(path, folder)
         path.unlink(missing_ok=True)
 
 
 def read_tracks(
     metadata_csv: str | Path, audio_folder: str | Path, subset: str, *, level: str = "top"
 ) -> Listing:
-    """Read the tracks of a subset from FMA's ``tracks.csv``.
+    """Read the tracks of a subset from FMA's ``tracks.csv``, beside which lies ``genres.csv``.
+
+    Whether the clips are in the folder, as ``000/000002.mp3`` and so on, is not looked at.
 
     Parameters
     ----------
-    metadata_csv
-        FMA's ``tracks.csv``: two header rows, then a row that holds only the index name. Beside
-        it lies ``genres.csv``, the tree of genres.
-    audio_folder
-        The folder that holds ``000/000002.mp3`` and so on; whether the clips are there is not
-        looked at.
-    subset
-        One of `SUBSETS`.
     level
         Which genre a track has. "top": its top-level one, which half of ``large`` lacks. "leaf":
         its most specific one, and with it the top-level one above it as ``top_genre``. A genre
@@ -238,12 +214,7 @@ class Tree:
         return cls(parents, called, {one: titles[top] for one, top in above.items()})
 
     def leaves(self, text: str) -> Sequence[str]:
-        """Return the ids of a track's genres that none of its others lies below.
-
-        Parameters
-        ----------
-        text
-            As ``tracks.csv`` has them: ``[21, 12]``.
+        """Return the ids of a track's genres, as ``[21, 12]``, that none of its others lies below.
 
         Raises
         ------

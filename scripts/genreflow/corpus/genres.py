@@ -34,11 +34,8 @@ _NONE_KEYS = frozenset(map(names.rough_key, _NONE.split(","))) | {""}
 class Map:
     """What genres are called, by the names that they are given: `corpus.genre_map`.
 
-    Parameters
-    ----------
-    given
-        FROM: TO. Names are compared as `names.key` does. A TO that is a FROM itself is mapped on;
-        one that is empty leaves out.
+    Names are compared as `names.key` does. A target that is given another one itself is mapped on;
+    one that is empty leaves out.
 
     Raises
     ------
@@ -80,25 +77,12 @@ def _end(key: str, direct: Mapping[str, str]) -> str:
 
 
 def of_tag(values: Iterable[str], renamed: Map) -> tuple[list[str], bool]:
-    """Part what a tag names into genres.
+    """Part the values of a tag into genres, and tell whether the map left something out.
 
     A value that the map knows is taken as a whole, and so are names such as "Hip-Hop/Rap" that
     shops give one genre. Others are parted at commas, semicolons, slashes, backslashes and bars; a
-    number is that of ID3v1. Names such as "Other" stand for none.
-
-    Parameters
-    ----------
-    values
-        The values of the tag.
-    renamed
-        What genres are called.
-
-    Returns
-    -------
-    genres
-        Each once, in the order of the tag.
-    mapped_out
-        Whether the map left something out.
+    number is that of ID3v1. Names such as "Other" stand for none. Each genre comes once, in the
+    order of the tag.
     """
     found: dict[str, str] = {}
     mapped_out = False

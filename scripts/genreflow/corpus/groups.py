@@ -14,19 +14,11 @@ KINDS = ("artist", "album")
 
 
 def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
-    """Give a number to each group of rows that share a value, directly or by way of others.
+    """Give a number, from 0 as they come, to each group of rows that share a value.
 
-    Parameters
-    ----------
-    spaces
-        For each set of columns, the values of every row in them. Values are compared within a set:
-        the artist "7" is not the album "7", but what is a duplicate of "7" is joined with
-        the track "7". "" joins nothing.
-
-    Returns
-    -------
-    list of int
-        The group of each row, numbered from 0 as they come.
+    They may do so by way of others. Each space has the values of every row in some columns. Values
+    are compared within a space: the artist "7" is not the album "7", but what is a duplicate of "7"
+    is joined with the track "7". "" joins nothing.
     """
     parent: list[int] = []
 
@@ -49,20 +41,11 @@ def joined(spaces: Iterable[Iterable[tuple[str, ...]]]) -> list[int]:
 
 
 def components(tracks: pd.DataFrame) -> np.ndarray:
-    """Find the groups of tracks that are joined by artists, albums or identical audio.
+    """Find the groups of tracks joined by artists, albums or identical audio: their numbers from 0.
 
-    Two tracks that share an artist, an album or their audio are in one group, and so are all
-    that can be reached from them in such steps. What is unknown ("") joins nothing.
-
-    Parameters
-    ----------
-    tracks
-        Columns ``track_id``, ``artist_id``, ``album_id``, ``duplicate_of``, all strings.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (tracks,)
-        The number of each track's group, from 0.
+    Two tracks that share an artist, an album or their audio are in one group, and so are all that
+    can be reached from them in such steps. What is unknown ("") joins nothing. The columns
+    ``track_id``, ``artist_id``, ``album_id``, ``duplicate_of`` are strings.
     """
     return _joined_by(tracks, [("artist_id",), ("album_id",), ("track_id", "duplicate_of")])
 
@@ -104,18 +87,7 @@ def shared_with_training(split: pd.DataFrame, tracks: pd.DataFrame) -> dict[str,
 
 
 def recordings(tracks: pd.DataFrame) -> np.ndarray:
-    """Find the groups of tracks with identical audio.
-
-    Parameters
-    ----------
-    tracks
-        Columns ``track_id`` and ``duplicate_of``, both strings.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (tracks,)
-        The number of each track's group, from 0.
-    """
+    """Find the groups of tracks with identical audio, as `components` does."""
     return _joined_by(tracks, [("track_id", "duplicate_of")])
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from genreflow.audio.collect import SYSTEM, describe
 from genreflow.corpus.genres import NO_GENRE
 from genreflow.corpus.tracks import UNHEARD, Listing, Track, read_listing
-from genreflow.errors import GenreflowError
+from genreflow.errors import require_enough
 from genreflow.runtime.files import read_table, write_csv, write_json
 
 NOT_LOOKED_AT = "not looked at"
@@ -22,10 +22,13 @@ def manifest(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide the listed tracks into those that can be used and those left out.
 
+    Duplicates stand in both tables: a split leaves them out only where they cross its parts. Where
+    the same audio has several genres, nobody knows which is right, and none is used. What the
+    listing leaves out for its genre doesn't count for `max_excluded`. Files that were not looked at
+    have no id.
+
     Parameters
     ----------
-    listing
-        What the corpus lists.
     audit
         One row per track with a file: track_id, frames, sha256, reason, detail, as
         `audio.audit` gives them. None where audio isn't looked at: all tracks can be used, and
@@ -38,10 +41,6 @@ def manifest(
     tracks, excluded : pandas.DataFrame
         The tracks to be used, with the audio's length in samples and ``duplicate_of``: the
         first track with exactly the same audio; and the tracks left out with reason and detail.
-        Duplicates stand in both tables: a split leaves them out only where they cross its parts.
-        Where the same audio has several genres, nobody knows which is right, and none is used.
-        What the listing leaves out for its genre doesn't count for `max_excluded`. Files
-        that were not looked at have no id.
 
     Raises
     ------
@@ -62,9 +61,10 @@ def manifest(
     )
     usable = tracks["reason"] == ""
     bad = pd.concat([tracks[~usable], missing])
-    total = len(tracks) + len(missing)
-    if len(bad) > max_excluded * total:
-        raise GenreflowError(_too_many(bad, total, max_excluded))
+    counts = ", ".join(f"{n} {reason}" for reason, n in bad["reason"].value_counts().items())
+    lost = [(one.path, f"{one.reason} ({one.detail})") for one in bad.itertuples()]
+    said = f"can't be used ({counts})"
+    require_enough(lost, len(tracks) + len(missing), max_excluded, said, "Mend the files")
     good = tracks[usable].copy()
     contradicts = good.groupby("sha256")["genre"].transform("nunique") > 1
     contradicting = _contradicting(good[contradicts])
@@ -112,18 +112,6 @@ def _passed_over(files: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["track_id", "path", "genre", "reason", "detail"])
 
 
-def _too_many(bad: pd.DataFrame, total: int, max_excluded: float) -> str:
-    counts = ", ".join(f"{n} {reason}" for reason, n in bad["reason"].value_counts().items())
-    examples = "\n".join(
-        f"  - {row.path}: {row.reason} ({row.detail})" for row in bad.head(5).itertuples()
-    )
-    return (
-        f"{len(bad)} of {total} tracks can't be used ({counts}), which is more than "
-        f"corpus.max_excluded, {max_excluded:.0%}. The first:\n{examples}\n"
-        "Mend the files, or raise corpus.max_excluded if that many may be missing."
-    )
-
-
 def write_manifest(
     listing: str | Path,
     audits: Iterable[str | Path],
@@ -133,25 +121,10 @@ def write_manifest(
     excluded: str | Path,
     summary: str | Path,
 ) -> str:
-    """Write the manifest from a listing and the audits of all shards.
+    """Write the manifest from a listing and the audits of all shards; return its counts in a line.
 
-    Parameters
-    ----------
-    listing
-        The listing, as `corpus.tracks.write_listing` writes it.
-    audits
-        CSV of each shard's audit; none where audio isn't looked at.
-    max_excluded
-        As for `manifest`.
-    tracks, excluded
-        The CSVs to write.
-    summary
-        The JSON of counts to write.
-
-    Returns
-    -------
-    str
-        The counts in a line.
+    There are no audits where audio isn't looked at. Tracks and those excluded are written as CSV,
+    the summary of counts as JSON.
     """
     listed = read_listing(listing)
     audited = [read_table(path) for path in audits]

@@ -15,17 +15,8 @@ from genreflow.errors import GenreflowError, printable
 def of_tags(corpus: Mapping[str, Any], *, results: str | Path) -> str:
     """Read the tags below `corpus.audio`, and say what a corpus of kind `tags` would be.
 
-    Parameters
-    ----------
-    corpus
-        The section `corpus` of the configuration, complete, of whatever kind.
-    results
-        Folder of this corpus's results, in which tags are kept.
-
-    Returns
-    -------
-    str
-        Lines without control characters, whatever the tags hold.
+    The configured corpus may be of any kind. Tags are kept below the results. Whatever they hold,
+    the lines have no control characters.
 
     Raises
     ------

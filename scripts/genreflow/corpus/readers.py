@@ -11,7 +11,6 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,10 @@ from genreflow.layout import Layout
 def list_tracks(
     corpus: Mapping[str, Any], *, results: str | Path, seed: int, audio_for: str
 ) -> Listing:
-    """List the tracks of the configured corpus.
+    """List the tracks of the configured corpus; the seed is that of the demo corpus.
 
     Parameters
     ----------
-    corpus
-        The section `corpus` of the configuration, complete.
-    results
-        Folder of this corpus's results, in which the demo corpus is made.
-    seed
-        Seed of the demo corpus.
     audio_for
         A learner that needs audio; "" if none does: then no file that FMA or a table names is
         looked for.
@@ -268,13 +261,13 @@ def _table(corpus: Mapping[str, Any], results: Path, seed: int, audio_for: str) 
     lookup = Lookup()
     path = Path(lookup.find("", corpus["table"]))
     base = Path(lookup.find("", corpus["audio"]) if corpus["audio"] else path.parent)
-    table = tables.read(path, audio_for=audio_for)
-    _refuse_twice(path, table.rows)
-    labelled = [(line, row) for line, row in table.rows if row["genre"]]
+    rows, encoding = tables.read(path, audio_for=audio_for)
+    _refuse_twice(path, rows)
+    labelled = [(line, row) for line, row in rows if row["genre"]]
     find = lookup.find if audio_for else os.path.join
     tracks = [_track_of_row(row, f"{path}, line {line}", base, find) for line, row in labelled]
-    said = list(_said_of_table(path, table, labelled))
-    without_genre = len(table.rows) - len(tracks)
+    said = list(_said_of_table(path, encoding, rows))
+    without_genre = len(rows) - len(tracks)
     if not audio_for:
         return Listing(_sorted(tracks), [], without_genre, notes=said)
     listing = _parted(_sorted(tracks), without_genre)
@@ -303,15 +296,13 @@ def _refuse_twice(table: Path, rows: list[tuple[int, dict[str, str]]]) -> None:
 
 
 def _said_of_table(
-    path: Path, table: tables.Table, labelled: list[tuple[int, dict[str, str]]]
+    path: Path, encoding: str, rows: list[tuple[int, dict[str, str]]]
 ) -> Iterator[str]:
-    if table.encoding.startswith("Windows"):
-        yield f"{path} is not in UTF-8: read as {table.encoding}."
-    lines = {line for line, _ in table.rows} - {line for line, _ in labelled}
-    if lines:
-        listed = ", ".join(map(str, sorted(lines)[:5]))
+    if encoding.startswith("Windows"):
+        yield f"{path} is not in UTF-8: read as {encoding}."
+    if lines := [str(line) for line, row in rows if not row["genre"]]:
         more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
-        yield f"{path}: left out for want of a genre: line {listed}{more}."
+        yield f"{path}: left out for want of a genre: line {', '.join(lines[:5])}{more}."
 
 
 def _said_of_names(
@@ -348,15 +339,7 @@ def _track_of_row(
 
 
 def _sorted(tracks: Iterable[Track]) -> list[Track]:
-    """Sort by id and refuse an id that stands for two tracks."""
-    ordered = sorted(tracks, key=lambda track: (len(track.track_id), track.track_id))
-    for one, other in pairwise(ordered):
-        if one.track_id == other.track_id:
-            raise GenreflowError(
-                f"two tracks have the id {one.track_id!r}: {one.path} and {other.path}. "
-                "Every track needs an id of its own."
-            )
-    return ordered
+    return sorted(tracks, key=lambda track: (len(track.track_id), track.track_id))
 
 
 _READERS = {"demo": _demo, "fma": _fma, "folder": _folder, "tags": _tags, "table": _table}

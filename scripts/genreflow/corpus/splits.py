@@ -104,15 +104,7 @@ def make(
 
 
 def summary(split: pd.DataFrame, tracks: pd.DataFrame) -> str:
-    """Say in a line how large the parts are, and how far test is independent of training.
-
-    Parameters
-    ----------
-    split
-        What `make` returns.
-    tracks
-        As for `groups.components`.
-    """
+    """Say in a line how large the parts are, and how far test is independent of training."""
     part = tracks["track_id"].map(split.set_index("track_id")["part"])
     sizes = ", ".join(f"{(part == one).sum()} {one}" for one in PARTS)
     count = groups.shared_with_training(split, tracks)
@@ -221,23 +213,7 @@ def _allocate(
     random by the shares; then a local search moves single groups. As the allocation is fair, a
     large group gets into each part about as often as its share says, which an order by size would
     not give (scikit-learn's StratifiedGroupKFold has one, and knows equal shares only). The best of
-    several tries is taken.
-
-    Parameters
-    ----------
-    genre
-        Of each track.
-    group : numpy.ndarray of int, shape (tracks,)
-        Of each track.
-    shares
-        Of each part; positive, their sum is 1.
-    rng
-        What the allocation is drawn from.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape (tracks,)
-        The number of each track's part, from 0.
+    several tries is taken. Returned is the number of each track's part, from 0.
     """
     genre_number, genres = pd.factorize(genre, sort=True)
     unique, group_number = np.unique(group, return_inverse=True)
@@ -270,8 +246,9 @@ def _local_search(
 ) -> tuple[float, np.ndarray]:
     """Move single groups, the most useful first, until no move brings the counts nearer.
 
-    The distance is Pearson's chi-squared of the counts against those the shares ask for,
-    summed over parts and genres; a part that lacks a genre outweighs everything else.
+    The distance is Pearson's chi-squared of the counts against those the shares ask for, summed
+    over parts and genres; a part that lacks a genre outweighs everything else. The distance that is
+    left is returned, and the groups after the moves.
 
     Parameters
     ----------
@@ -281,13 +258,6 @@ def _local_search(
         Groups of each kind in each part.
     shares : numpy.ndarray, shape (parts,)
         The share of each part.
-
-    Returns
-    -------
-    float
-        The distance that is left.
-    numpy.ndarray of int, shape (kinds, parts)
-        The groups after the moves.
     """
     allocated = allocated.copy()
     total = allocated.sum(axis=1) @ kinds

@@ -98,26 +98,10 @@ def _phase(count: np.ndarray, turns: float) -> np.ndarray:
 def render(
     genre: str, *, seed: int, artist: int, clip: int, rate: int, channels: int, seconds: float
 ) -> np.ndarray:
-    """Render a clip; the same arguments give the same samples.
+    """Render a clip, float32 (samples, channels) between -1 and 1, the same for the same arguments.
 
-    Parameters
-    ----------
-    genre
-        A key of `STYLES`.
-    seed, artist, clip
-        Non-negative; the artist's preferences come from `seed` and `artist`, everything else
-        from `seed` and `clip`.
-    rate
-        Sampling rate in Hz.
-    channels
-        1 or 2.
-    seconds
-        Duration of the clip.
-
-    Returns
-    -------
-    numpy.ndarray, shape=(samples, channels), dtype=float32
-        Between -1 and 1.
+    The artist's preferences come from `seed` and `artist`, everything else from `seed` and `clip`,
+    which are non-negative; the genre is a key of `STYLES`, the rate is in Hz.
     """
     taste = _Taste.of(seed=seed, artist=artist, clip=clip)
     style = _style(genre, taste)

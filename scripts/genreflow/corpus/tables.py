@@ -124,23 +124,7 @@ def sheet(
     return Sheet(path, text, encoding, separator, line, cells, canonical(cells))
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of tracks.
-
-    Attributes
-    ----------
-    rows
-        The line that each begins in, and its cells by `COLUMNS`; "" for a column that isn't there.
-    encoding
-        What it is written in.
-    """
-
-    rows: list[tuple[int, dict[str, str]]]
-    encoding: str
-
-
-def read(path: str | Path, *, audio_for: str = "") -> Table:
+def read(path: str | Path, *, audio_for: str = "") -> tuple[list[tuple[int, dict[str, str]]], str]:
     """Read a table of tracks.
 
     Parameters
@@ -150,6 +134,13 @@ def read(path: str | Path, *, audio_for: str = "") -> Table:
         of headers.
     audio_for
         A learner that needs the paths; "" if none does: a track_id is enough then.
+
+    Returns
+    -------
+    rows : list of (int, dict)
+        The line that each begins in, and its cells by `COLUMNS`; "" for a column that isn't there.
+    encoding : str
+        What it is written in.
 
     Raises
     ------
@@ -167,7 +158,7 @@ def read(path: str | Path, *, audio_for: str = "") -> Table:
             "no learner but those on features from a table (feature_tables)"
         )
     rows = ((line, _by_column(found, line, cells, audio_for)) for line, cells in found.rows())
-    return Table(list(rows), found.encoding)
+    return list(rows), found.encoding
 
 
 def _first_line(text: str) -> tuple[int, str]:

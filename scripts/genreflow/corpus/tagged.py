@@ -22,19 +22,9 @@ _FORM = 1
 
 
 def read(paths: Sequence[str], kept: str | Path) -> list[Tags]:
-    """Read the tags of files, but for those that were read before and haven't changed since.
+    """Read the tags of files in their order, but for those that were kept and haven't changed.
 
-    Parameters
-    ----------
-    paths
-        Regular files.
-    kept
-        The file in which tags are kept. Where it can't be written, the next run reads them again.
-
-    Returns
-    -------
-    list of Tags
-        In the order of the paths.
+    Where they can't be kept, the next run reads them again.
     """
     reader = f"tinytag {version('tinytag')}, {_FORM}"
     known = _known(Path(kept), reader)
@@ -54,7 +44,7 @@ def read(paths: Sequence[str], kept: str | Path) -> list[Tags]:
         with suppress(OSError), atomic(kept) as part:
             text = json.dumps({"reader": reader, "files": entries}, ensure_ascii=True)
             part.write_text(text, encoding="ascii")
-    return [Tags.of_values(values) for _, values in entries.values()]
+    return [Tags(**values) for _, values in entries.values()]
 
 
 def _known(kept: Path, reader: str) -> dict[str, list[Any]]:
@@ -77,14 +67,7 @@ def _state(path: str) -> list[int]:
 def labelled(listing: Listing, found: Sequence[Tags], corpus: Mapping[str, Any]) -> Listing:
     """Give the tracks of a listing what their tags say; leave out those without one genre.
 
-    Parameters
-    ----------
-    listing
-        Files, as tracks without a genre.
-    found
-        The tags of its tracks.
-    corpus
-        The section `corpus` of the configuration: `genre_map` and `several_genres`.
+    What counts of the configuration are `corpus.genre_map` and `corpus.several_genres`.
     """
     renamed = genres.Map(corpus["genre_map"])
     first = corpus["several_genres"] == "first"

@@ -19,17 +19,9 @@ BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}
 def configure(*, threads: int, seed: int, precision: str = "float32") -> None:
     """Set up Keras for a reproducible run on a number of threads.
 
-    Call it before anything else uses Keras. On TensorFlow, operations are deterministic: with
-    the same seed and the same number of threads, training ends with the same weights.
-
-    Parameters
-    ----------
-    threads
-        Processor threads to use.
-    seed
-        Seed of Python, NumPy and the backend.
-    precision
-        ``float32``, ``mixed_bfloat16``, ``mixed_float16``, or ``auto``: `processor_precision`.
+    Call it before anything else uses Keras. On TensorFlow, operations are deterministic: with the
+    same seed and the same number of threads, training ends with the same weights. The precision is
+    ``float32``, ``mixed_bfloat16``, ``mixed_float16``, or ``auto``: `processor_precision`.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -44,18 +36,10 @@ def configure(*, threads: int, seed: int, precision: str = "float32") -> None:
 
 
 def processor_precision(cpuinfo: str | Path = "/proc/cpuinfo") -> str:
-    """Return the precision in which this processor trains fastest.
+    """Return the precision in which this processor trains fastest, by what Linux tells of it.
 
-    Parameters
-    ----------
-    cpuinfo
-        Where Linux tells what the processor can do.
-
-    Returns
-    -------
-    str
-        ``mixed_bfloat16`` if it multiplies in bfloat16; elsewhere that would be emulated, so
-        ``float32``, also where there is no such file.
+    It is ``mixed_bfloat16`` if it multiplies in bfloat16; elsewhere that would be emulated, so
+    ``float32``, also where there is no such file.
     """
     try:
         words = set(Path(cpuinfo).read_text().split())

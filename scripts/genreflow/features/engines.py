@@ -107,19 +107,15 @@ def prepare(
     engine: str,
     threads: int,
     settings: dict[str, Any],
-    report: Callable[[str], None] = print,
 ) -> Prepared:
-    """Choose what runs a network and write it down for `load`.
+    """Choose what runs a network and write it down for `load`; say what each engine tried gives.
 
     OpenVINO is tried in the precisions of the processor, the fastest first, and taken if the
-    `agreement` of its features of some images with Keras's is above `AGREEMENT`.
+    `agreement` of its features of some images with Keras's is above `AGREEMENT`. ``network.json``
+    is written last.
 
     Parameters
     ----------
-    folder
-        Where the network shall be, with ``network.json``, which is written last.
-    backbone
-        The network.
     images : uint8, shape (n, n_mels, n_frames)
         What the engines are compared on; a few are enough, at most `BATCH_SIZE` are used.
     engine
@@ -128,8 +124,6 @@ def prepare(
         Of OpenVINO; Keras's are set by `features.backend.configure`.
     settings
         Kept with the network.
-    report
-        Called with a line of text on each engine tried.
 
     Raises
     ------
@@ -141,10 +135,8 @@ def prepare(
     expected = by_keras(whole)(images)
     converted, why = None, ""
     if engine != "keras":
-        converted, why = _converted(whole, list(backbone.cuts), report)
-    precision, found = _first_to_agree(
-        converted, images, expected, list(backbone.cuts), threads, report
-    )
+        converted, why = _converted(whole, list(backbone.cuts))
+    precision, found = _first_to_agree(converted, images, expected, list(backbone.cuts), threads)
     if converted and not precision:
         why = f"it agrees with Keras less than the {AGREEMENT} that are asked for"
     if precision:
@@ -161,7 +153,7 @@ def prepare(
     prepared = Prepared(
         engine="openvino" if precision else "keras",
         precision=precision or "float32",
-        cuts={name: asdict(cut) for name, cut in backbone.cuts.items()},
+        cuts=backbone.cuts,
         image_shape=images.shape[1:],
         agreement=found,
         settings=settings,
@@ -172,9 +164,7 @@ def prepare(
     return prepared
 
 
-def _converted(
-    whole: Any, cuts: list[str], report: Callable[[str], None]
-) -> "tuple[openvino.Model | None, str]":
+def _converted(whole: Any, cuts: list[str]) -> "tuple[openvino.Model | None, str]":
     """Convert a Keras model to OpenVINO if that can be; else say why not."""
     if openvino is None:
         return None, "not installed"
@@ -184,7 +174,7 @@ def _converted(
         if any(words in str(error) for words in DISK):
             raise  # it is no fault of the network's
         why = f"it can't convert the network: {in_a_line(error)}"
-        report(f"OpenVINO: {why}")
+        print(f"OpenVINO: {why}")
         return None, why
 
 
@@ -194,14 +184,13 @@ def _first_to_agree(
     expected: Batch,
     cuts: Sequence[str],
     threads: int,
-    report: Callable[[str], None],
 ) -> tuple[str | None, dict[str, float]]:
     """Return the fastest precision in which OpenVINO agrees, if any, and how far each cut does."""
     for precision in precisions() if converted else []:
         run = by_openvino(converted, precision=precision, threads=threads)
         pairs = zip(cuts, run(images), expected, strict=True)
         found = {cut: agreement(*pair) for cut, *pair in pairs}
-        report(
+        print(
             f"OpenVINO in {precision}: agreement with Keras, which is to be above {AGREEMENT}: "
             + ", ".join(f"{cut} {value:.7f}" for cut, value in found.items())
         )
@@ -247,10 +236,6 @@ def load(folder: str | Path, *, threads: int, padded: bool = True) -> Run:
 
     Parameters
     ----------
-    folder
-        As given to `prepare`.
-    threads
-        As for `prepare`.
     padded
         Whether batches are filled up to `BATCH_SIZE`, so that a track's features are the same, bit
         by bit, whatever is beside it. If not, they still are where they would differ
@@ -291,14 +276,7 @@ def _require_ir(path: Path) -> None:
 
 
 def by_keras(whole: Any, *, padded: bool = True) -> Run:
-    """Return a function that runs a model of `Backbone.on_images` by Keras.
-
-    Parameters
-    ----------
-    whole : keras.Model
-    padded
-        As for `load`.
-    """
+    """Return what runs a model of `Backbone.on_images` by Keras; padded is as for `load`."""
     import keras
 
     def run(images: np.ndarray) -> Batch:
@@ -309,16 +287,9 @@ def by_keras(whole: Any, *, padded: bool = True) -> Run:
 
 
 def convert(whole: Any, cuts: list[str]) -> "openvino.Model":
-    """Convert a Keras model to OpenVINO.
+    """Convert a Keras model, as `Backbone.on_images` returns it, to OpenVINO.
 
     It goes by a SavedModel on the disk: from a model in memory OpenVINO can't on Python 3.13.
-
-    Parameters
-    ----------
-    whole : keras.Model
-        As `Backbone.on_images` returns it.
-    cuts
-        Names of its outputs.
     """
     import keras
     import tensorflow as tf
@@ -346,18 +317,9 @@ def _save_openvino(model: "openvino.Model", path: Path) -> None:
 def by_openvino(
     model: "openvino.Model", *, precision: str, threads: int, padded: bool = True
 ) -> Run:
-    """Return a function that runs a model by OpenVINO.
+    """Return what runs a model by OpenVINO, as `convert` returns it; padded is as for `load`.
 
-    Parameters
-    ----------
-    model
-        As `convert` returns it.
-    precision
-        ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
-    threads
-        Processor threads to use.
-    padded
-        As for `load`.
+    The precision is ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
     """
     sized = model.clone()
     number = BATCH_SIZE if padded else openvino.Dimension(1, BATCH_SIZE)

@@ -246,15 +246,7 @@ class Part:
     network: str = ""
 
     def feature_set(self, *, threads: int = 1, folder: str = "") -> FeatureSet:
-        """Return what computes the columns.
-
-        Parameters
-        ----------
-        threads
-            Processor threads to use.
-        folder
-            What the network's path is relative to.
-        """
+        """Return what computes the columns; the network's path is relative to the folder."""
         network = f"{folder}/{self.network}" if folder and self.network else self.network
         return known_kinds()[self.kind](self.name, self.settings, network, threads)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,14 +78,12 @@ def read(path: str | Path) -> FeatureTable:
     path = Path(path)
     if path.suffix.lower() in (".parquet", ".pq"):
         return _of_frame(path, _read_parquet(path), lambda row: f"row {row + 1}")
-    if fma_tables.is_in_format(path):
-        ids, columns, values = fma_tables.read(path)
-        named = fma_tables.names(columns)
-        empty = np.isnan(values).all(axis=0)
-        kept = [name for name, none in zip(named, empty, strict=True) if not none]
-        no_features = {name: "empty" for name, none in zip(named, empty, strict=True) if none}
-        values = values[:, ~empty] if empty.any() else values
-        return FeatureTable(path, ids, [], kept, values, no_features, lambda n: f"row {n + 5}")
+    if columns := fma_tables.header(path):
+        frame = _parsed(path, path, [0], len(columns) + 1, skiprows=4)
+        frame = frame.set_axis(["track_id", *columns], axis="columns")
+        table = _of_frame(path, frame, lambda row: f"row {row + 5}")
+        del table.no_features["track_id"]
+        return table
     sheet = tables.sheet(path, (tables.TRACK,), key="feature_tables")
 
     def place(row: int) -> str:
@@ -129,31 +128,48 @@ def _spread(column: pd.Series) -> pd.Series | pd.DataFrame:
 def _read_csv(sheet: tables.Sheet) -> pd.DataFrame:
     """Read a CSV of any size by pandas, which is lenient: what it takes otherwise is refused."""
     keys = [number for number, name in enumerate(sheet.columns) if name in tables.TRACK]
-    others = set(range(len(sheet.columns))) - set(keys)
     try:
-        frame = pd.read_csv(
+        frame = _parsed(
+            sheet.path,
             BytesIO(sheet.text.encode()),
+            keys,
+            len(sheet.header),
             sep=sheet.separator,
-            header=None,
             skiprows=sheet.line,
             skipinitialspace=True,
-            low_memory=False,
             decimal=_decimal(sheet),
-            dtype=dict.fromkeys(keys, str),
-            na_values=dict.fromkeys(others, NOTHING),
-            keep_default_na=False,  # a track may be called "None"
         )
-    except pd.errors.EmptyDataError:
-        raise GenreflowError(f"{sheet.path}: has a header but no track") from None
-    except ValueError as error:  # pandas' own errors are of this kind
-        deque(sheet.rows(), maxlen=0)
-        raise GenreflowError(f"{sheet.path}: {error}") from None
-    if frame.shape[1] != len(sheet.header):
-        deque(sheet.rows(), maxlen=0)
+    except GenreflowError:
+        deque(sheet.rows(), maxlen=0)  # which names the line
+        raise
     frame[keys] = frame[keys].apply(lambda column: column.str.strip())
     unnamed = frame[(frame[keys] == "").all(axis="columns")]
     frame = frame.drop(index=unnamed.index[unnamed.drop(columns=keys).isna().all(axis="columns")])
     return frame.set_axis(sheet.header, axis="columns")
+
+
+def _parsed(
+    path: Path, source: Path | BytesIO, keys: Sequence[int], width: int, **settings: Any
+) -> pd.DataFrame:
+    """Parse rows of so many cells; those of the keys are texts."""
+    others = set(range(width)) - set(keys)
+    try:
+        frame = pd.read_csv(
+            source,
+            header=None,
+            low_memory=False,
+            dtype=dict.fromkeys(keys, str),
+            na_values=dict.fromkeys(others, NOTHING),
+            keep_default_na=False,  # a track may be called "None"
+            **settings,
+        )
+    except pd.errors.EmptyDataError:
+        raise GenreflowError(f"{path}: has a header but no track") from None
+    except ValueError as error:  # pandas' own errors are of this kind
+        raise GenreflowError(f"{path}: {error}") from None
+    if frame.shape[1] != width:
+        raise GenreflowError(f"{path}: its rows have {frame.shape[1]} cells, its header {width}")
+    return frame
 
 
 def _decimal(sheet: tables.Sheet) -> str:

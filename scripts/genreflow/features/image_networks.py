@@ -3,6 +3,7 @@
 import inspect
 import math
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from genreflow.errors import GenreflowError, nearest_first
+from genreflow.errors import GenreflowError, in_a_line, nearest_first
 from genreflow.features import backend
-from genreflow.features import weights as weight_files
 
 RANDOM = "random"
 """What stands in place of a weights file for weights that were never trained."""
@@ -30,22 +30,6 @@ PREPROCESSING: dict[str, Callable[[Any], Any]] = {
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What is known of a cut.
-
-    Attributes
-    ----------
-    size
-        Dimensions of its features.
-    parameters
-        Of the network up to this layer.
-    """
-
-    size: int
-    parameters: int
-
-
-@dataclass(frozen=True)
 class Backbone:
     """A network that ends at its deepest cut.
 
@@ -54,25 +38,21 @@ class Backbone:
     network
         From preprocessed images (n, height, width, channels) to one output a cut.
     cuts
-        In the order of the outputs.
+        In the order of the outputs: ``size``, the dimensions of the features, and ``parameters``,
+        those of the network up to this layer.
     preprocess
         From grey levels (n, height, width, channels) to what the network wants.
     """
 
     network: keras.Model
-    cuts: dict[str, Cut]
+    cuts: dict[str, dict[str, int]]
     preprocess: Callable[[Any], Any]
 
     def on_images(self, shape: tuple[int, int]) -> keras.Model:
         """Return the network with everything before and after it in one model.
 
-        The image is resized bilinearly to the network's size, repeated over the channels and
-        preprocessed; each cut is flattened.
-
-        Parameters
-        ----------
-        shape
-            Of the log-mel images (n_mels, n_frames).
+        The image, of a shape (n_mels, n_frames), is resized bilinearly to the network's size,
+        repeated over the channels and preprocessed; each cut is flattened.
 
         Returns
         -------
@@ -90,7 +70,7 @@ class Backbone:
         return keras.Model(
             images,
             [
-                ops.reshape(ops.cast(output, "float32"), (-1, cut.size))
+                ops.reshape(ops.cast(output, "float32"), (-1, cut["size"]))
                 for output, cut in zip(outputs, self.cuts.values(), strict=True)
             ],
         )
@@ -139,7 +119,7 @@ def build(
 
 def _cut(
     whole: keras.Model, cuts: Sequence[str], network: str
-) -> tuple[keras.Model, dict[str, Cut]]:
+) -> tuple[keras.Model, dict[str, dict[str, int]]]:
     require_layers(_layers(whole), cuts, network)
     outputs, known = [], {}
     for name in cuts:
@@ -149,7 +129,8 @@ def _cut(
                 f"{network}: the output of layer {name} has no fixed size; choose another layer"
             )
         size = math.prod(output.shape[1:])
-        known[name] = Cut(size, keras.Model(whole.inputs, output).count_params())
+        parameters = keras.Model(whole.inputs, output).count_params()
+        known[name] = {"size": size, "parameters": parameters}
         outputs.append(output)
     return keras.Model(whole.inputs, outputs), known
 
@@ -202,34 +183,39 @@ def _outline(network: str, *, top: bool) -> keras.Model:
 
 def _application(network: str, cuts: Sequence[str], weights: str | Path, seed: int) -> keras.Model:
     top = needs_top(network, cuts)
-    if weights != RANDOM:
-        top = _file_has_top(network, weights, [True] if top else [False, True])
+    if weights == RANDOM:
+        return _random(network, seed, top=top)
+    problems = []
+    for included in dict.fromkeys((top, True)):  # a file of the whole network serves lower cuts too
+        whole = _random(network, seed, top=included)
+        try:
+            # Keras warns of groups that older files lack; a layer without its weights is an error.
+            with warnings.catch_warnings(action="ignore"):
+                whole.load_weights(weights)
+            return whole
+        except (OSError, ValueError) as error:
+            problems.append(error)
+    if isinstance(problems[0], OSError):
+        raise GenreflowError(
+            f"{weights}: not a whole file of Keras weights ({problems[0]}); get it again"
+        )
+    raise GenreflowError(
+        f"{weights} does not hold the weights of {network}: {in_a_line(problems[0])}. Give the "
+        "file of this network, or choose the network that the file is of"
+    )
+
+
+def _random(network: str, seed: int, *, top: bool) -> keras.Model:
     make, shape = _maker(network), _outline(network, top=True).input_shape[1:]
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
-    whole = make(weights=None, include_top=top, input_shape=shape)
-    if weights != RANDOM:
-        whole.load_weights(weights)
-    return whole
-
-
-def _file_has_top(network: str, path: str | Path, choices: list[bool]) -> bool:
-    """Tell whether a weights file is of the whole network or of the one without its top."""
-    found = {top: weight_files.difference(_outline(network, top=top), path) for top in choices}
-    fitting = [top for top, differs in found.items() if differs is None]
-    if not fitting:
-        nearest = max(found.values(), key=lambda differs: differs.place)
-        raise GenreflowError(weight_files.foreign(path, network, nearest))
-    return fitting[0]
+    return make(weights=None, include_top=top, input_shape=shape)
 
 
 def from_file(path: str | Path) -> keras.Model:
-    """Load a network from a ``.keras`` file, which can't run code.
+    """Load a functional or sequential model with one image as input from a ``.keras`` file.
 
-    Parameters
-    ----------
-    path
-        A functional or sequential model with one image as input.
+    It can't run code.
 
     Raises
     ------

@@ -26,12 +26,8 @@ _FURTHER = 1.2, 10e6
 def fetch_all(files: Sequence[Mapping[str, str]], *, table: str | Path = PUBLISHED) -> None:
     """Download what a run needs of networks from elsewhere; what is there is checked.
 
-    Parameters
-    ----------
-    files
-        As `genreflow.plan.plan.downloads` returns them.
-    table
-        The published files, for whoever has a copy of them elsewhere.
+    The files are as `genreflow.plan.plan.downloads` returns them; the table is of the published
+    ones, for whoever has a copy of them elsewhere.
 
     Raises
     ------

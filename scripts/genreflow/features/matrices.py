@@ -45,18 +45,8 @@ def write_matrix(
 ) -> None:
     """Write a feature matrix as HDF5, whatever its features are.
 
-    Parameters
-    ----------
-    path
-        The HDF5 file, with the datasets ``x``, ``track_id`` and ``column``.
-    x : numpy.ndarray, shape (tracks, columns), float32
-        Finite values.
-    track_ids
-        The track of each row.
-    columns
-        The name of each column.
-    attributes
-        The settings that made it: texts, numbers, or lists of them.
+    The datasets are ``x``, float32 (tracks, columns), ``track_id`` and ``column``; the attributes
+    are the settings that made it: texts, numbers, or lists of them.
 
     Raises
     ------
@@ -79,14 +69,8 @@ def write_blocks(
 ) -> None:
     """Write a feature matrix that need not fit in memory; see `write_matrix`.
 
-    Parameters
-    ----------
-    path, track_ids, columns, attributes
-        As for `write_matrix`.
-    blocks : each of shape (some tracks, columns)
-        The rows, in the order of `track_ids`.
-    dtype
-        Of the file, ``float32`` or ``float16``; `read_matrix` returns float32 from either.
+    The blocks, each (some tracks, columns), are in the order of the tracks. The dtype is that of
+    the file, ``float32`` or ``float16``; `read_matrix` returns float32 from either.
 
     Raises
     ------
@@ -187,14 +171,7 @@ def labelled(split: str | Path, tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_split(matrix: str | Path, split: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame, list[str]]:
-    """Return the features of a split's tracks.
-
-    Parameters
-    ----------
-    matrix
-        A feature matrix.
-    split
-        Columns track_id and part, and any others.
+    """Return the features of the tracks of a split, with the columns track_id, part and any others.
 
     Returns
     -------

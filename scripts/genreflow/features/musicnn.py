@@ -62,21 +62,10 @@ class _Graph:
 def make(
     folder: str | Path, settings: Mapping[str, Any], *, network: str = "", **unused: Any
 ) -> str:
-    """Make the network of a recipe, for the rule ``network``.
+    """Make the network of a recipe in a folder, for the rule ``network``; say what it is made of.
 
-    Parameters
-    ----------
-    folder
-        Where it shall be.
-    settings
-        recipe, its name; sha256 of the checkpoint.
-    network
-        The wheel that holds it, where its package isn't installed.
-
-    Returns
-    -------
-    str
-        What was made, for people.
+    The settings are recipe, its name, and the sha256 of the checkpoint; the network is the wheel
+    that holds it, where its package isn't installed.
 
     Raises
     ------
@@ -110,12 +99,7 @@ def read(data: bytes, index: bytes) -> dict[str, np.ndarray]:
 
 
 def build(variables: Variables) -> onnx.ModelProto:
-    """Return the network.
-
-    Parameters
-    ----------
-    variables
-        Of the checkpoint, by name.
+    """Return the network of the variables of a checkpoint, by name.
 
     Returns
     -------

@@ -35,16 +35,7 @@ def installed(name: str, version: str, file: str) -> Path | None:
 
 
 def read(name: str, version: str, members: Sequence[str], *, wheel: str | Path) -> list[bytes]:
-    """Read files of a package.
-
-    Parameters
-    ----------
-    name, version
-        The package.
-    members
-        The files, as places within the package.
-    wheel
-        Where the package is if it isn't installed.
+    """Read files of a package, by their places within it; from its wheel if it isn't installed.
 
     Raises
     ------
@@ -65,16 +56,7 @@ def read(name: str, version: str, members: Sequence[str], *, wheel: str | Path) 
 
 
 def fetch(path: str | Path, *, package: str, sha256: str) -> None:
-    """Get a wheel by pip, by name and hash; one that is there is checked.
-
-    Parameters
-    ----------
-    path
-        Where it shall be; its name is that of the wheel.
-    package
-        With its version: ``NAME==VERSION``.
-    sha256
-        Of the wheel.
+    """Get the wheel of ``NAME==VERSION`` by pip, by name and hash; one that is there is checked.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Preparing image networks: building them, and choosing what runs them for a whole corpus."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,72 +21,20 @@ def make(
     settings: Mapping[str, Any],
     *,
     images: Mapping[str, Any],
-    network: str = "",
     weights: str = "",
     threads: int = 1,
+    **unused: Any,
 ) -> str:
-    """Prepare the network of a feature set, for the rule ``network``.
+    """Prepare the network of a feature set in a folder, for the rule ``network``; say what runs it.
 
     Parameters
     ----------
-    folder
-        Where it shall be.
     settings
         As `features.kinds.image_network` plans it.
     images
         The fields of `features.spectrograms.Settings`.
-    network
-        Not used: a file of a network is named in the settings, too.
     weights
-        The file of the weights; "" for none.
-    threads
-        Processor threads.
-
-    Returns
-    -------
-    str
-        What runs it, for people.
-    """
-    backend.configure(threads=threads, seed=settings["seed"])
-    pictures = trial_images(spectrograms.Settings(**images))
-    prepared = prepare(folder, pictures, weights_file=weights or None, threads=threads, **settings)
-    slower = f", which is slower than OpenVINO ({prepared.why})" if prepared.why else ""
-    return f"{prepared.engine} in {prepared.precision}{slower}"
-
-
-def prepare(
-    folder: str | Path,
-    images: np.ndarray,
-    network: str,
-    cuts: Sequence[str],
-    *,
-    weights: str,
-    weights_file: str | Path | None = None,
-    preprocessing: str = "none",
-    seed: int = 0,
-    engine: str = "auto",
-    threads: int = 1,
-    report: Callable[[str], None] = print,
-) -> engines.Prepared:
-    """Build a backbone and choose what runs it, for all shards of a corpus.
-
-    Call `features.backend.configure` before.
-
-    Parameters
-    ----------
-    folder
-        Where the network shall be: what `features.kinds.image_network` runs.
-    images : uint8, shape (n, n_mels, n_frames)
-        What the engines are compared on; `trial_images` makes some.
-    network, cuts, preprocessing, seed
-        As for `features.image_networks.build`.
-    weights
-        What tables call them: ``random``, ``imagenet``, or another name.
-    weights_file
-        Where they are, if they aren't random and `network` isn't a ``.keras`` file, which holds
-        its own.
-    engine, threads, report
-        As for `features.engines.prepare`.
+        The file of the weights; "" where they are random, or in the network's own file.
 
     Raises
     ------
@@ -95,44 +43,38 @@ def prepare(
     """
     from genreflow.features import image_networks
 
-    own = network.endswith(".keras")
+    network, seed, preprocessing = (settings[key] for key in ("network", "seed", "preprocessing"))
+    backend.configure(threads=threads, seed=seed)
     backbone = image_networks.build(
         network,
-        cuts,
-        weights=weights_file or image_networks.RANDOM,
+        settings["cuts"],
+        weights=weights or image_networks.RANDOM,
         seed=seed,
         preprocessing=preprocessing,
     )
-    settings = {
-        "network": Path(network).name,
-        "weights": Path(network).name if own else weights,
-        "seed": seed,
-        "preprocessing": preprocessing if own else network,
-    }
-    return engines.prepare(
+    own = network.endswith(".keras")
+    prepared = engines.prepare(
         folder,
         backbone,
-        images,
-        engine=engine,
+        trial_images(spectrograms.Settings(**images)),
+        engine=settings["engine"],
         threads=threads,
-        settings=settings,
-        report=report,
+        settings={
+            "network": Path(network).name,
+            "weights": Path(network).name if own else settings["weights"],
+            "seed": seed,
+            "preprocessing": preprocessing if own else network,
+        },
     )
+    slower = f", which is slower than OpenVINO ({prepared.why})" if prepared.why else ""
+    return f"{prepared.engine} in {prepared.precision}{slower}"
 
 
 def trial_images(settings: spectrograms.Settings) -> np.ndarray:
     """Return images of synthetic music, on which engines can be compared before there is a corpus.
 
-    So a backbone needn't be prepared again for another corpus, or for one more clip.
-
-    Parameters
-    ----------
-    settings
-        Of the corpus's images.
-
-    Returns
-    -------
-    numpy.ndarray of uint8, shape (n, n_mels, n_frames)
+    So a backbone needn't be prepared again for another corpus, or for one more clip. They are
+    uint8, (n, n_mels, n_frames).
     """
     log_mel = spectrograms.LogMel(settings)
     images = []

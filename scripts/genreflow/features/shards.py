@@ -5,7 +5,6 @@ for each output of the feature set. Its attributes tell what made it, and why tr
 """
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from genreflow.errors import GenreflowError, Unusable
+from genreflow.errors import GenreflowError, Unusable, require_enough
 from genreflow.features import matrices
 from genreflow.features.feature_set import Clips, FeatureSet, Part
 from genreflow.runtime import hdf5
@@ -31,21 +30,9 @@ _ONLY = "features"
 
 
 def write(path: str | Path, features: FeatureSet, clips: Clips) -> int:
-    """Write the features of a shard's tracks, those of all outputs from one pass.
+    """Write the features of a shard's tracks, those of all outputs from one pass; return how many.
 
-    Parameters
-    ----------
-    path
-        The HDF5 file. Tracks that have no such features have no row; ``left_out`` says why.
-    features
-        What computes them.
-    clips
-        As `FeatureSet.clips` yields them.
-
-    Returns
-    -------
-    int
-        How many tracks have features.
+    Tracks that have no such features have no row; ``left_out`` says why.
 
     Raises
     ------
@@ -157,28 +144,21 @@ def gather(
     used: Collection[str] = (),
     max_excluded: float = 1,
 ) -> int:
-    """Join shards of features into one matrix.
+    """Join shards of a feature set into one matrix; return how many tracks have features.
 
     Parameters
     ----------
-    shards
-        As `write` writes them, all of the same feature set.
     output
         Which output; "" for the only one.
     matrix
-        The feature matrix to write, as `features.matrices.read_matrix` reads it. Its attribute
-        ``parts`` tells where its columns come from, ``about`` what else is known of them.
+        The feature matrix to write. Its attribute ``parts`` tells where its columns come from,
+        ``about`` what else is known of them.
     left_out
         The CSV to write of the tracks without features: track_id, reason.
     used
         The tracks that can be used, as far as their audio goes.
     max_excluded
         The largest share of those that may lack the features.
-
-    Returns
-    -------
-    int
-        How many tracks have features.
 
     Raises
     ------
@@ -187,10 +167,10 @@ def gather(
         `max_excluded` of the tracks lack it.
     """
     known, track_ids, reasons = _shared(shards)
-    lacking = [reasons[track_id] for track_id in used if track_id in reasons]
-    if len(lacking) > max_excluded * len(used):
-        raise GenreflowError(_too_many(json.loads(known["part"])["name"], lacking, len(used)))
     part = replace(Part(**json.loads(known["part"])), output=output)
+    lost = [(track_id, reasons[track_id]) for track_id in used if track_id in reasons]
+    said, remedy = f"have no features {part.name}", "Mend the files, leave out learners on these"
+    require_enough(lost, len(used), max_excluded, said, remedy)
     size = _size(shards, output)
     features = part.feature_set()
     matrices.write_blocks(
@@ -203,17 +183,6 @@ def gather(
     )
     write_reasons(left_out, reasons)
     return len(track_ids)
-
-
-def _too_many(name: str, lacking: Sequence[str], total: int) -> str:
-    counts = Counter(lacking).most_common(3)
-    return (
-        f"{len(lacking)} of {total} tracks have no features {name}, a larger share than "
-        "corpus.max_excluded. The reasons:\n"
-        + "".join(f"  - {number} tracks: {reason}\n" for reason, number in counts)
-        + "Mend the files, raise corpus.max_excluded if that many may be missing, or leave out the "
-        "learners on these features."
-    )
 
 
 def _blocks(shards: Sequence[str | Path], output: str) -> Iterator[np.ndarray]:
@@ -271,19 +240,9 @@ def _shared(shards: Sequence[str | Path]) -> tuple[dict[str, Any], list[str], di
 
 
 def join(paths: Sequence[str | Path], path: str | Path) -> int:
-    """Put feature matrices side by side, of the tracks that all of them have.
+    """Put matrices side by side, of the tracks that all of them have; return how many columns.
 
-    Parameters
-    ----------
-    paths
-        Feature matrices.
-    path
-        The feature matrix to write. Its attributes are those of all, in the order of the columns.
-
-    Returns
-    -------
-    int
-        How many columns there are.
+    The attributes are those of all, in the order of the columns.
     """
     parts = [matrices.read_matrix(matrix) for matrix in paths]
     common = set(parts[0].track_ids).intersection(*(part.track_ids for part in parts))

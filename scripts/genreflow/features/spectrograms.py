@@ -17,6 +17,7 @@ import numpy as np
 
 from genreflow.audio.wav import FULL_SCALE, read_wav
 from genreflow.errors import GenreflowError
+from genreflow.features.feature_set import Clips
 from genreflow.features.mel import MelSpectrogram
 from genreflow.runtime import hdf5
 from genreflow.runtime.files import atomic
@@ -77,14 +78,8 @@ class LogMel:
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self.power = MelSpectrogram(
-            sample_rate=settings.sample_rate,
-            n_fft=settings.n_fft,
-            hop_length=settings.hop_length,
-            n_mels=settings.n_mels,
-            f_min=settings.f_min,
-            f_max=settings.f_max,
-        )
+        keys = ("sample_rate", "n_fft", "hop_length", "n_mels", "f_min", "f_max")
+        self.power = MelSpectrogram(**{key: getattr(settings, key) for key in keys})
 
     def image(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the image of a clip and how many of its columns aren't repeated.
@@ -119,21 +114,9 @@ def repeated(image: np.ndarray, frames: int) -> np.ndarray:
 def write_shard(
     path: str | Path, tracks: Collection[tuple[str, str, str]], settings: Settings
 ) -> int:
-    """Write the images of a shard's tracks.
+    """Write the images of tracks, each given by its id, genre and WAV; return how many have one.
 
-    Parameters
-    ----------
-    path
-        The HDF5 file.
-    tracks
-        Track id, genre and WAV of each. A WAV without frames has no image.
-    settings
-        What the images depend on.
-
-    Returns
-    -------
-    int
-        How many images were written.
+    A WAV without frames has no image.
     """
     log_mel = LogMel(settings)
     kept: list[tuple[str, str, int]] = []
@@ -165,19 +148,7 @@ def _write_labels(file: h5py.File, labels: list[tuple[str, str, int]]) -> None:
 
 
 def join(path: str | Path, shards: Sequence[str | Path]) -> int:
-    """Join shards into one virtual dataset, which refers to them by relative paths.
-
-    Parameters
-    ----------
-    path
-        The HDF5 file, with the same datasets as a shard.
-    shards
-        The shards, all made with the same settings.
-
-    Returns
-    -------
-    int
-        How many images there are.
+    """Join shards into one virtual dataset with relative paths; return how many images there are.
 
     Raises
     ------
@@ -239,6 +210,16 @@ def open_images(path: str | Path) -> Iterator[h5py.File]:
     with hdf5.opened(path, "a file of log-mel images", needed) as file:
         _require_sources(file["images"], Path(path))
         yield file
+
+
+def clips(shard: str | Path) -> Clips:
+    """Yield the images of a shard, read eight at a time."""
+    with open_images(shard) as file:
+        track_ids = file["track_id"].asstr()[:].tolist()
+        for start in range(0, len(track_ids), 8):
+            block = file["images"][start : start + 8]
+            for track_id, image in zip(track_ids[start : start + 8], block, strict=True):
+                yield track_id, lambda image=image: image
 
 
 def _require_sources(images: h5py.Dataset, path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -12,37 +12,11 @@ import numpy as np
 from genreflow import names
 from genreflow.audio.formats import SUFFIXES
 from genreflow.corpus.tracks import Track
-from genreflow.errors import GenreflowError
+from genreflow.errors import GenreflowError, require_enough
 from genreflow.features import feature_tables, matrices
 from genreflow.features.feature_set import Part
 from genreflow.features.feature_tables import FeatureTable
 from genreflow.runtime.files import write_reasons
-
-
-@dataclass
-class Rows:
-    """The rows of tracks.
-
-    Attributes
-    ----------
-    table
-        The table.
-    of
-        The row of each track that has one, by its id.
-    """
-
-    table: FeatureTable
-    of: dict[str, int] = field(default_factory=dict)
-
-    def give(self, track_id: str, row: int) -> None:
-        """Give a track its row; refuse a second one."""
-        first = self.of.setdefault(track_id, row)
-        if first != row:
-            place = self.table.place
-            raise GenreflowError(
-                f"{self.table.path}: two rows are of track {track_id}, {place(first)} and "
-                f"{place(row)}: take one out"
-            )
 
 
 def match(table: FeatureTable, tracks: Sequence[Track]) -> dict[str, int]:
@@ -62,44 +36,56 @@ def match(table: FeatureTable, tracks: Sequence[Track]) -> dict[str, int]:
     GenreflowError
         If two rows are of one track, or none is of any.
     """
-    rows = Rows(table)
     wanted = {track.track_id for track in tracks}
-    for row, written in enumerate(table.track_ids):
-        # As pandas writes a column of numbers in which one is lacking.
-        track_id = written if written in wanted else written.removesuffix(".0")
-        if track_id in wanted:
-            rows.give(track_id, row)
+    # As pandas writes a column of numbers in which one is lacking.
+    ids = (one if one in wanted else one.removesuffix(".0") for one in table.track_ids)
+    rows = _given(table, ((one, row) for row, one in enumerate(ids) if one in wanted))
+    if rows:
+        return rows
     called = table.paths or table.track_ids
-    if not rows.of:
-        _match_paths(rows, called, tracks)
-    if not rows.of:
-        known = [track.path or track.track_id for track in tracks]
-        raise GenreflowError(
-            f"{table.path}: none of its {len(called):,} rows is of a track of the corpus. The "
-            f"table has {_some(called)}; the corpus has {_some(known)} with the ids "
-            f"{_some(track.track_id for track in tracks)}"
-        )
-    return rows.of
+    if rows := _given(table, _by_paths(called, tracks)):
+        return rows
+    known = [track.path or track.track_id for track in tracks]
+    raise GenreflowError(
+        f"{table.path}: none of its {len(called):,} rows is of a track of the corpus. The "
+        f"table has {_some(called)}; the corpus has {_some(known)} with the ids "
+        f"{_some(track.track_id for track in tracks)}"
+    )
 
 
-def _match_paths(rows: Rows, called: Sequence[str], tracks: Sequence[Track]) -> None:
+def _given(table: FeatureTable, pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Give tracks their rows; refuse a second one."""
+    rows: dict[str, int] = {}
+    for track_id, row in pairs:
+        first = rows.setdefault(track_id, row)
+        if first != row:
+            raise GenreflowError(
+                f"{table.path}: two rows are of track {track_id}, {table.place(first)} and "
+                f"{table.place(row)}: take one out"
+            )
+    return rows
+
+
+def _by_paths(called: Sequence[str], tracks: Sequence[Track]) -> Iterator[tuple[str, int]]:
     """Match by whole paths first, then by what is unique of names, then without their endings."""
     written = dict(enumerate(map(_folders, called)))
     files = {track.track_id: _folders(track.path or track.track_id) for track in tracks}
     by_name = defaultdict(list)
     for track_id, path in files.items():
         by_name[path[-1]].append(track_id)
+    found = []
     for row, path in written.items():
         same = [one for one in by_name[path[-1]] if _is_end(path, files[one])]
         if len(same) == 1:
-            rows.give(same[0], row)
+            found.append((same[0], row))
+    yield from found
     for how in (lambda path: path[-1], lambda path: _stem(path[-1])):
-        taken = set(rows.of.values())
-        left = _unique(how, {row: path for row, path in written.items() if row not in taken})
-        lacking = _unique(how, {one: path for one, path in files.items() if one not in rows.of})
-        for name, track_id in lacking.items():
-            if name in left:
-                rows.give(track_id, left[name])
+        for track_id, row in found:
+            files.pop(track_id, None)
+            written.pop(row, None)
+        left, lacking = _unique(how, written), _unique(how, files)
+        found = [(track_id, left[name]) for name, track_id in lacking.items() if name in left]
+        yield from found
 
 
 def _folders(path: str) -> tuple[str, ...]:
@@ -131,36 +117,19 @@ def _some(written: Iterable[str]) -> str:
     return ", ".join(first[:3]) + (", ..." if len(first) > 3 else "")
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The rows of a table that a corpus needs.
-
-    Attributes
-    ----------
-    x : numpy.ndarray, shape (tracks, columns), float32
-        Finite values only.
-    track_ids
-        The track of each row, in the order in which they were asked for.
-    left_out
-        For each other track that was asked for, why it has no row.
-    """
-
-    x: np.ndarray
-    track_ids: list[str]
-    left_out: dict[str, str]
-
-
-def select(table: FeatureTable, row_of: Mapping[str, int], wanted: Sequence[str]) -> Selection:
+def select(
+    table: FeatureTable, row_of: Mapping[str, int], wanted: Sequence[str]
+) -> tuple[np.ndarray, list[str], dict[str, str]]:
     """Take the rows of the wanted tracks, and list those without a row of finite values.
 
-    Parameters
-    ----------
-    table
-        As `feature_tables.read` returns it.
-    row_of
-        As `match` returns it.
-    wanted
-        The ids of the corpus's tracks.
+    Returns
+    -------
+    x : numpy.ndarray, shape (tracks, columns), float32
+        Finite values only.
+    track_ids : list of str
+        The track of each row, in the order in which they were asked for.
+    left_out : dict of str to str
+        For each other track that was asked for, why it has no row.
 
     Raises
     ------
@@ -187,7 +156,7 @@ def select(table: FeatureTable, row_of: Mapping[str, int], wanted: Sequence[str]
             f"{table.path}: no row of finite values for any of the {len(wanted):,} tracks of the "
             f"corpus. The first: {next(iter(left_out.values()))}"
         )
-    return Selection(x[[row_of[track_id] for track_id in kept]], kept, left_out)
+    return x[[row_of[track_id] for track_id in kept]], kept, left_out
 
 
 def labels(x: np.ndarray, genres: Sequence[str]) -> np.ndarray:
@@ -221,14 +190,10 @@ def write_matrix(
     matrix: str | Path,
     left_out: str | Path,
 ) -> list[str]:
-    """Take a corpus's features from a table.
+    """Take a corpus's features from a table; say what came of it, in lines.
 
     Parameters
     ----------
-    source
-        As for `feature_tables.read`.
-    tracks
-        Of the corpus.
     part
         Where the columns come from.
     max_excluded
@@ -240,11 +205,6 @@ def write_matrix(
         The CSV to write of the tracks without features: track_id, reason; and, without an id, of
         the columns that are no features.
 
-    Returns
-    -------
-    list of str
-        What came of it, in lines.
-
     Raises
     ------
     GenreflowError
@@ -252,48 +212,40 @@ def write_matrix(
     """
     table = feature_tables.read(source)
     row_of = match(table, tracks)
-    chosen = select(table, row_of, [track.track_id for track in tracks])
-    if len(chosen.left_out) > max_excluded * len(tracks):
-        raise GenreflowError(_too_many(source, chosen, len(tracks), max_excluded))
-    columns, x, no_features = _without_labels(table, chosen, tracks)
+    x, track_ids, left = select(table, row_of, [track.track_id for track in tracks])
+    lost = [(f"track {track_id}", why) for track_id, why in left.items()]
+    said = f"have no whole row in {source}"
+    remedy = "Use the table of this corpus, compute the features"
+    require_enough(lost, len(tracks), max_excluded, said, remedy)
+    genre_of = {track.track_id: track.genre for track in tracks}
+    found = labels(x, [genre_of[track_id] for track_id in track_ids])
+    columns, no_features = _without_labels(table, found)
     attributes = {"parts": json.dumps([asdict(part)]), "about": json.dumps([{}])}
-    matrices.write_matrix(matrix, x, chosen.track_ids, columns, attributes)
-    reasons, rows = dict(chosen.left_out), len(table.x)
+    matrices.write_matrix(
+        matrix, x[:, ~found] if found.any() else x, track_ids, columns, attributes
+    )
+    rows = len(table.x)
     lines = [
-        f"{len(columns):,} features of {len(chosen.track_ids):,} of {len(tracks):,} tracks; "
+        f"{len(columns):,} features of {len(track_ids):,} of {len(tracks):,} tracks; "
         f"{rows - len(row_of):,} of {rows:,} rows are of no track"
     ]
+    if left:
+        lines.append(f"{len(left):,} tracks have none ({left_out})")
     if no_features:
         named = feature_tables.said_of_columns(no_features)
-        reasons[""] = f"columns of {Path(source).name} that are no features: {named}"
-        lines.append(reasons[""])
-    if chosen.left_out:
-        lines.append(f"{len(chosen.left_out):,} tracks have none ({left_out})")
-    write_reasons(left_out, reasons)
+        left[""] = f"columns of {Path(source).name} that are no features: {named}"
+        lines.insert(1, left[""])
+    write_reasons(left_out, left)
     return [f"{part.name}: {line}" for line in lines]
 
 
-def _without_labels(
-    table: FeatureTable, chosen: Selection, tracks: Sequence[Track]
-) -> tuple[list[str], np.ndarray, dict[str, str]]:
-    """Return the features, their values, and why other columns are none."""
-    genre_of = {track.track_id: track.genre for track in tracks}
-    found = labels(chosen.x, [genre_of[track_id] for track_id in chosen.track_ids])
+def _without_labels(table: FeatureTable, found: np.ndarray) -> tuple[list[str], dict[str, str]]:
+    """Return the features without labels that were found, and why other columns are none."""
     columns = [name for name, is_label in zip(table.columns, found, strict=True) if not is_label]
     said = "the same for all tracks of a genre, as a label is"
-    names_of_labels = [name for name in table.columns if name not in set(columns)]
-    no_features = table.no_features | dict.fromkeys(names_of_labels, said)
+    labelled = [name for name in table.columns if name not in set(columns)]
+    no_features = table.no_features | dict.fromkeys(labelled, said)
     if not columns:
         named = feature_tables.said_of_columns(no_features)
         raise GenreflowError(f"{table.path}: none of its columns can be features: {named}")
-    return columns, chosen.x[:, ~found] if found.any() else chosen.x, no_features
-
-
-def _too_many(source: str | Path, chosen: Selection, total: int, limit: float) -> str:
-    first = islice(chosen.left_out.items(), 10)
-    listed = "\n".join(f"  - track {track_id}: {reason}" for track_id, reason in first)
-    return (
-        f"{source}: {len(chosen.left_out):,} of the corpus's {total:,} tracks have no whole row in "
-        f"it, more than corpus.max_excluded, {limit:.0%}. The first:\n{listed}\n"
-        "Use the table of this corpus, compute the features, or raise corpus.max_excluded."
-    )
+    return columns, no_features

@@ -93,9 +93,9 @@ class ImageNetwork(FeatureSet):
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
         """Yield the images of a shard."""
-        from genreflow.features import image_clips
+        from genreflow.features import spectrograms
 
-        return image_clips.images(*files)
+        return spectrograms.clips(*files)
 
     @property
     def uses_keras(self) -> bool:
@@ -150,14 +150,9 @@ class ImageNetwork(FeatureSet):
 
 
 def weights_file(network: Mapping[str, Any], folder: str) -> str:
-    """Return the file of the weights that settings of a network name; "" if there is none.
+    """Return the file of the weights of a network, with the keys network and weights; "" for none.
 
-    Parameters
-    ----------
-    network
-        With the keys network and weights.
-    folder
-        Where downloads are kept.
+    Downloads are kept in the folder.
     """
     name, weights = network["network"], network["weights"]
     if weights == "random" or name.endswith(".keras"):

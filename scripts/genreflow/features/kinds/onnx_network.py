@@ -213,10 +213,10 @@ class OnnxNetwork(FeatureSet):
 
     def clips(self, tracks: Sequence[str], files: Sequence[str], *, sample_rate: int) -> Clips:
         """Yield the images of a shard, or the audio of the WAVs."""
-        from genreflow.features import image_clips, wav_clips
+        from genreflow.features import spectrograms, wav_clips
 
         if self.needs == IMAGE:
-            return image_clips.images(*files)
+            return spectrograms.clips(*files)
         return wav_clips.wavs(zip(tracks, files, strict=True), sample_rate=sample_rate)
 
     @property
