@@ -33,14 +33,6 @@ def test_bins_by_hand():
     assert calibration.error(table) == pytest.approx(expected)
 
 
-def test_what_is_calibrated_has_no_error_and_what_is_too_sure_has_its_excess():
-    rng = np.random.default_rng(0)
-    confidence = rng.uniform(0.5, 1, 200_000)
-    for excess in (0, 0.2):
-        table = calibration.bins(confidence, rng.random(200_000) < confidence - excess)
-        assert calibration.error(table) == pytest.approx(excess, abs=0.005)
-
-
 def test_reliability_is_over_all_seeds_of_a_learner_on_a_split():
     frames = [drawn_predictions(seed, sharpness=3) for seed in (1, 2)]
     entries = [Entry("a", "official", seed, frame) for seed, frame in enumerate(frames)]
@@ -79,11 +71,3 @@ class TestThreshold:
     def test_of_who_is_always_or_never_right(self, right, expected):
         confidence = np.linspace(0.3, 0.9, 20)
         assert calibration.threshold(confidence, np.full(20, bool(right))) == expected
-
-    def test_is_where_calibrated_probabilities_cross_one_half(self):
-        rng = np.random.default_rng(1)
-        confidence = rng.uniform(0.2, 1, 20000)
-        assert calibration.threshold(confidence, rng.random(20000) < confidence) == (
-            pytest.approx(0.5, abs=0.06)
-        )
-        assert calibration.threshold(np.array([0.123456]), np.array([True])) == 0.1234

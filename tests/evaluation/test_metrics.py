@@ -139,11 +139,6 @@ class TestComparison:
         assert row["test_accuracy"] != pytest.approx(row["fold_mean"])
         assert math.isnan(row["validation_accuracy"])
 
-    def test_one_repeat_has_a_spread_over_folds_only(self):
-        row = only_row(cross_validation(1, 5))
-        assert row["fold_sd"] > 0
-        assert math.isnan(row["repeat_sd"]) and math.isnan(row["seed_sd"])
-
     def test_rows_are_sorted_by_split_then_accuracy(self):
         hits = itertools.product(("official", "lowest-ids"), (("low", 0.0), ("high", 1.0)))
         entries = [

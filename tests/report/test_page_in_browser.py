@@ -94,15 +94,6 @@ def test_tables_sort_by_keyboard(page):
     assert page.run(sorts) == ["ascending", None]
 
 
-def test_empty_cells_stay_last(page):
-    unfold_all(page)
-    table, button = "#costs .sortable", "#costs thead th:nth-child(5) button"
-    page.click(button)
-    assert column(page, table, 4) == ["000002", ""]
-    page.click(button)
-    assert column(page, table, 4) == ["000002", ""]
-
-
 def test_learners_are_filtered_by_words(page):
     visible = """return [...document.querySelectorAll(arguments[0])]
         .filter(element => element.checkVisibility()).map(element => element.textContent)"""

@@ -97,23 +97,20 @@ def model_of(
     NotPossible
         If the model couldn't be made of its data.
     """
+    import yaml
+
     path = fitted.model(learner["model"])
     outcomes.require(path)
     parts = shards.parts_of(layout.features(learner["matrix"])) if learner["matrix"] else []
     features = tuple(replace(part, network=networks.get(part.name, "")) for part in parts)
     for part in features:
         part.feature_set().require_audio()
-    searched = _winner(Path(layout.winner(fitted.split, fitted.learner)))
+    winner, searched = Path(layout.winner(fitted.split, fitted.learner)), {}
+    outcomes.require(winner)
+    if winner.exists():
+        searched = yaml.safe_load(winner.read_text(encoding="utf-8"))
     prediction = {key: searched.get(key, value) for key, value in learner["prediction"].items()}
     return BundledModel(learner["name"], path, features, **prediction)
-
-
-def _winner(path: Path) -> dict[str, Any]:
-    """Return the settings that a search found, if there was one."""
-    import yaml
-
-    outcomes.require(path)
-    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def export(
@@ -374,18 +371,15 @@ def _check_members(bundle: Bundle) -> None:
             "export the bundle anew"
         )
     for name, expected in bundle.members.items():
-        _check_member(bundle.folder / name, expected)
-
-
-def _check_member(path: Path, expected: str) -> None:
-    try:
-        found = sha256(path)
-    except OSError as error:
-        raise GenreflowError(
-            f"{path}: the bundle lacks this member ({error.strerror}); get the bundle again"
-        ) from None
-    if found != expected:
-        raise GenreflowError(
-            f"{path} has the SHA-256 {found}, expected {expected}: it was changed or is not whole. "
-            "Get the bundle again"
-        )
+        path = bundle.folder / name
+        try:
+            found = sha256(path)
+        except OSError as error:
+            raise GenreflowError(
+                f"{path}: the bundle lacks this member ({error.strerror}); get the bundle again"
+            ) from None
+        if found != expected:
+            raise GenreflowError(
+                f"{path} has the SHA-256 {found}, expected {expected}: it was changed or is not "
+                "whole. Get the bundle again"
+            )

@@ -38,20 +38,10 @@ def predict(
 ) -> Predictions:
     """Predict files, folders and lists by a bundle.
 
-    Parameters
-    ----------
-    bundle
-        Its folder.
-    paths
-        As for `audio.collect.asked_for`; `hop`, `whole` and `report` are as for `predict_files`.
-    threads, jobs
-        Processor threads to use, and other processes that decode and make images or hand-crafted
-        features; 0 for none.
-
-    Raises
-    ------
-    GenreflowError
-        If the bundle can't be used, or there is nothing to predict.
+    `bundle` is its folder, `paths` are as for `audio.collect.asked_for`; `hop`, `whole` and
+    `report` are as for `predict_files`. So many other processes as there are `jobs` decode and make
+    images or hand-crafted features; 0 for none. GenreflowError is raised if the bundle can't be
+    used, or there is nothing to predict.
     """
     asked = collect.asked_for(paths)
     files = asked.files
@@ -132,17 +122,10 @@ def predict_files(
 ) -> list[Prediction]:
     """Predict files, and go on where one can't be used.
 
-    Parameters
-    ----------
-    predictor, paths
-        What predicts, and audio files.
-    hop, whole
-        As for `Predictor.predict`.
-    prepared
-        For each path what returns its clips, or raises GenreflowError, as `prepare` does; None to
-        prepare each when it is its turn.
-    report
-        Called with a line of text on each file; those that can't be used have a reason.
+    Paths are of audio files; `hop` and `whole` are as for `Predictor.predict`. For each path there
+    may be what returns its `prepared` clips, or raises GenreflowError, as `prepare` does; without,
+    each is prepared when it is its turn. `report` is called with a line of text on each file; those
+    that can't be used have a reason.
     """
     if prepared is None:
         prepared = (

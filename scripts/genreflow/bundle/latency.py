@@ -99,12 +99,9 @@ def measure(
         Audio files, each with at least one clip.
     images
         Log-mel images of the corpus, whose attributes tell how they are made.
-    threads
-        Processor threads to use.
-    ensembles
-        The members of each ensemble, by their names.
-    seeds
-        Of how many networks an ensemble takes the mean, by learner; of others it takes one.
+    ensembles, seeds
+        The members of each ensemble, and of how many networks an ensemble takes the mean, by
+        learner; of others it takes one.
     report
         Called with a line of text on each step.
 

@@ -24,12 +24,8 @@ def bins(confidence: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
     A reliability diagram's numbers: C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration
     of modern neural networks", ICML 2017, section 2.
 
-    Parameters
-    ----------
-    confidence : (n,) float
-        The largest probability of each prediction, in (0, 1].
-    correct : (n,) bool
-        Whether it is right.
+    `confidence` is the largest probability of each prediction, float (n,) in (0, 1], and `correct`
+    whether it is right, bool (n,).
 
     Returns
     -------

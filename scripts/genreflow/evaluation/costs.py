@@ -12,13 +12,8 @@ from genreflow.errors import GenreflowError
 def by_rule(paths: Iterable[str | Path], *, folder: str | Path) -> pd.DataFrame:
     """Add up what the jobs of each rule cost.
 
-    Parameters
-    ----------
-    paths
-        Benchmark files: ``FOLDER/RULE.tsv`` or ``FOLDER/RULE/WILDCARDS.tsv``. A job that was
-        repeated has a line for each time; each counts as a job.
-    folder
-        The folder of the benchmark files.
+    Benchmark files are ``FOLDER/RULE.tsv`` or ``FOLDER/RULE/WILDCARDS.tsv``, or GenreflowError is
+    raised. A job that was repeated has a line for each time; each counts as a job.
 
     Returns
     -------
@@ -27,11 +22,6 @@ def by_rule(paths: Iterable[str | Path], *, folder: str | Path) -> pd.DataFrame:
         which may have run side by side), longest [s], longest_job (its wildcards, "" for a rule
         without), peak_mb (resident memory [MiB] of the largest job, NaN where none could be
         measured).
-
-    Raises
-    ------
-    GenreflowError
-        If a file is no benchmark file below the folder.
     """
     rows = [row for path in paths for row in _jobs(Path(path), Path(folder))]
     jobs = pd.DataFrame(rows, columns=["rule", "job", "seconds", "peak_mb"])

@@ -26,10 +26,7 @@ OURS = "this run"
 def standing(comparison: pd.DataFrame) -> pd.DataFrame:
     """Put the best of each kind of learner among published results.
 
-    Parameters
-    ----------
-    comparison
-        What `evaluation.metrics.comparison` returned, of FMA small.
+    `comparison` is what `evaluation.metrics.comparison` returned, of FMA small.
 
     Returns
     -------

@@ -84,8 +84,7 @@ def preprocessing(x: np.ndarray, *, pca: float | None = None, threads: int = 1) 
     """Fit the steps before the classifier: the scaler, and PCA if asked for.
 
     `x` are features (n, d) float32 of the tracks to learn from, not scaled, and `pca` the share of
-    the variance, in (0, 1), that the components kept must explain; None for no PCA, which takes so
-    many threads.
+    the variance, in (0, 1), that the components kept must explain; None for no PCA.
     """
     if pca is None:
         return Pipeline([("scaler", StandardScaler().fit(x))])

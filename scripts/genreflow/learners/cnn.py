@@ -28,19 +28,11 @@ class ImageBatches(training.Batches):
     disk when it is its turn, by a thread of its own. Crops depend on the seed, the epoch and the
     batch alone.
 
-    Parameters
-    ----------
-    images
-        Datasets of shape (n, n_mels, n_frames), uint8, one behind another.
-    rows, labels
-        Which of their rows to use, counted over all datasets, and the class of each.
-    memory
-        Bytes that the images may take.
-    crop, crop_starts
-        Length of a crop [frames]; None for whole images. Where crops start [frames]: each image has
-        all of these, one behind another; None draws a place for each image and epoch.
-    **settings
-        batch_size, shuffle_seed: of `training.Batches`.
+    `images` are datasets of shape (n, n_mels, n_frames), uint8, one behind another; `rows` are
+    those to use, counted over all of them, and `labels` the class of each. `memory` is how many
+    bytes the images may take. Crops have a length of `crop` frames; None for whole images. They
+    start at `crop_starts`, one behind another; None draws a place for each image and epoch. The
+    settings are batch_size and shuffle_seed of `training.Batches`.
     """
 
     def __init__(

@@ -82,7 +82,7 @@ class Classifier(LoadedLearner):
 class Network(LoadedLearner):
     """A ``.keras`` file; Keras must be configured before (`features.backend.configure`).
 
-    Length and number of the crops of an image that it predicts by are 0 for whole images.
+    It predicts by so many `crops` of an image, `crop_frames` long; 0 for whole images.
     """
 
     def __init__(self, path: Path, *, crop_frames: int = 0, crops: int = 1):

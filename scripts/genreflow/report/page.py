@@ -89,26 +89,21 @@ def write(
 
     Parameters
     ----------
-    path
-        The HTML file.
-    files
-        Of the results folder, known by their places as `Layout` has them. The comparison, the
-        manifest, the splits and the predictions must be there; of tables, figures, benchmarks and
-        images those that are given are shown. Others are ignored.
-    results
-        The folder of the corpus. The page refers to wav/TRACK.wav in it, relative to itself, if
-        images are given: without, no audio was looked at.
+    path, results, files
+        The HTML file, the folder of the corpus, and files in it, known by their places as `Layout`
+        has them. The comparison, the manifest, the splits and the predictions must be there; of
+        tables, figures, benchmarks and images those that are given are shown. Others are ignored.
+        The page refers to wav/TRACK.wav, relative to itself, if images are given: without, no audio
+        was looked at.
     config, versions, commit
         Of the run, of what made the results, and of the workflow's code ("" if unknown). Of the
         configuration the page shows what `provenance.shareable` leaves.
     limits, losses
         Sentences on what the numbers are worth, to be read first, and on what was left out; those
         of `limits.counted` come between by themselves.
-    marks
-        As for `learners.predictions.marked`: how the tables call the learners.
-    about
-        By the name of a learner the feature matrix that it takes, and what people call that
-        (features): what a map of the tracks is made from, if the matrix is among the files.
+    marks, about
+        As for `learners.predictions.marked`; by the name of a learner the feature matrix that it
+        takes, and what people call that (features), from which a map of the tracks is made.
 
     Returns
     -------
