@@ -4,6 +4,7 @@
 # Snakemake imports some of these late.
 import imageio_ffmpeg
 import nbformat
+import packaging.version
 import pandas
 import smart_open
 import snakemake.cli
@@ -13,5 +14,5 @@ from genreflow.plan import stages
 from genreflow.report import ending
 from genreflow.runtime import digest, terminal
 
-for _script in digest.PACKAGE.parent.glob("*.py"):
-    digest.closure(_script)
+for _file in digest.PACKAGE.parent.rglob("*.py"):
+    digest.closure(_file)
