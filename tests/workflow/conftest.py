@@ -23,7 +23,7 @@ TINY = {
         "kind": "folder",
         "audio": "audio",
         "levels": ["genre", "artist"],
-        "shards": 3,
+        "shards": 2,
         "min_duration": 0.5,
     },
     "splits": ["grouped"],
