@@ -1,5 +1,6 @@
 import ctypes
 import fcntl
+import gc
 import os
 import pickle
 import shutil
@@ -31,7 +32,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Set up Keras before any test uses it: TensorFlow takes its threads once a process."""
+    """Set up Keras before any test uses it: TensorFlow takes its threads once a process.
+
+    And look for no garbage in what stays, all modules and tests, as Keras does for each session.
+    """
+    gc.freeze()
     if "keras" in sys.modules:
         from genreflow.features import backend
 

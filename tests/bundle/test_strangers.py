@@ -92,7 +92,10 @@ def test_a_keras_model_cant_run_code(bundled, tmp_path, poison):
     assert not mark.exists()
 
 
-def test_a_skops_model_cant_run_code(bundled, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "file"), [(LOGISTIC, "models/1/model.skops"), ("ensemble/mean", "combiner.skops")]
+)
+def test_a_skops_file_cant_run_code(bundled, tmp_path, name, file):
     mark = tmp_path / "ran"
 
     class Poison:
@@ -100,10 +103,11 @@ def test_a_skops_model_cant_run_code(bundled, tmp_path):
             return os.system, (f"touch {mark}",)
 
     def dump(path):
-        skops.io.dump({"pipeline": Poison(), "inverse_temperature": None}, path)
+        content = {"pipeline": Poison(), "inverse_temperature": None, "members": Poison()}
+        skops.io.dump(content, path)
 
-    bundle = poisoned(bundled(LOGISTIC), tmp_path / "bundle", dump)
-    with pytest.raises(GenreflowError, match=r"model\.skops: not loaded.*run code"):
+    bundle = poisoned(bundled(name), tmp_path / "bundle", dump, file)
+    with pytest.raises(GenreflowError, match=rf"{file}: not loaded.*run code"):
         Predictor(bundle)
     assert not mark.exists()
 

@@ -3,9 +3,7 @@
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from multiprocessing import get_context
 
 import harness
 import numpy as np
@@ -25,7 +23,7 @@ TINY = {
         "kind": "folder",
         "audio": "audio",
         "levels": ["genre", "artist"],
-        "shards": 3,
+        "shards": 2,
         "min_duration": 0.5,
     },
     "splits": ["grouped"],
@@ -165,25 +163,12 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def in_process(_own_cache):
-    """Call a function in a new process in which Snakemake is imported already.
-
-    A plan takes half a second so, not the four of the command line, and no plan sees the
-    modules, the working folder or the loggers of another.
-    """
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["snakemake.cli", "pandas", "imageio_ffmpeg"])
-    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
-        yield lambda function, *args: pool.submit(function, *args).result(timeout=600)
-
-
-@pytest.fixture(scope="session")
-def plan(in_process):
+def plan(_own_cache):
     """Return the jobs that a run with some configuration would do."""
 
     def planned(workdir, changes=None, *, base=TINY, root=harness.ROOT, targets=()):
         config = merged(base, changes or {})
-        return in_process(harness.plan, workdir, config, root, targets)
+        return harness.in_new_process(harness.plan, workdir, config, root, targets)
 
     return planned
 

@@ -8,13 +8,18 @@ import json
 import logging
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import forkserver, get_context
 from pathlib import Path
+from unittest import mock
 
 import yaml
 
@@ -79,22 +84,73 @@ def rules_of(jobs):
     return {rule for rule, *_ in jobs}
 
 
-def command(*args, root=ROOT):
+def options(*args, root=ROOT):
     profile = ("--profile", root / "profiles" / "default")
-    program = (sys.executable, "-m", "snakemake", "-s", root / "Snakefile", "--cores", "2")
-    return [str(part) for part in (*program, *profile, *args)]
+    return [str(part) for part in ("-s", root / "Snakefile", "--cores", "2", *profile, *args)]
+
+
+def command(*args, root=ROOT):
+    return [sys.executable, "-m", "snakemake", *options(*args, root=root)]
 
 
 def snakemake(workdir, *args, root=ROOT, env=None):
     """Run the workflow as a user does; stdout, stderr and returncode come back."""
-    return subprocess.run(
-        command(*args, root=root),
-        cwd=workdir,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        env=os.environ | (env or {}),
-    )
+    return in_new_process(_command_line, workdir, options(*args, root=root), root, env=env)
+
+
+def called(workdir, *args):
+    """Run this checkout's workflow elsewhere with nothing but these arguments."""
+    return in_new_process(_command_line, workdir, ["-s", str(ROOT / "Snakefile"), *args], ROOT)
+
+
+def in_new_process(function, *args, env=None):
+    """Call a function in a new process in which Snakemake is imported already.
+
+    It takes some tenths of a second so, not the three of a new Python, and sees the working folder,
+    the environment and the loggers of no other.
+    """
+    given = [os.environ | (env or {})]
+    with ProcessPoolExecutor(1, _forks(), _set_environment, given) as pool:
+        return pool.submit(function, *args).result(timeout=1800)
+
+
+@functools.cache
+def _forks():
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["preloaded"])
+    path = os.pathsep.join(map(str, (ROOT / "scripts", Path(__file__).parent)))
+    with mock.patch.dict(os.environ, PYTHONPATH=path):
+        forkserver.ensure_running()
+    return context
+
+
+def _set_environment(given):
+    os.environ.clear()
+    os.environ.update(given)
+
+
+def _command_line(workdir, arguments, root):
+    _leave_library_to(root)
+    os.chdir(workdir)
+    sys.argv[1:] = arguments
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        os.dup2(out.fileno(), sys.stdout.fileno())
+        os.dup2(err.fileno(), sys.stderr.fileno())
+        try:
+            runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        said = [file.seek(0) or file.read() for file in (out, err)]
+    return subprocess.CompletedProcess(arguments, code, *said)
+
+
+def _leave_library_to(root):
+    """Forget the library of this checkout if the workflow is that of another one."""
+    if Path(root) != ROOT:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "genreflow"]:
+            del sys.modules[name]
 
 
 def copy_code(target):
@@ -204,10 +260,11 @@ class _Jobs(logging.Handler):
 
 @contextlib.contextmanager
 def _workflow(workdir, config, root):
-    """Give Snakemake's API of the workflow; it runs in a process of its own."""
+    """Give Snakemake's API of the workflow, in a process of its own."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
 
+    _leave_library_to(root)
     quiet = OutputSettings(dryrun=True, enable_file_logging=False)
     with SnakemakeApi(quiet) as api:
         yield api.workflow(

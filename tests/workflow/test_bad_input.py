@@ -32,12 +32,6 @@ def folder_of(**corpus):
     return merged(TINY, {"corpus": corpus})
 
 
-def table_of(workdir, text):
-    (workdir / "tracks.csv").write_text(text)
-    corpus = {"name": "tiny", "kind": "table", "table": "tracks.csv", "audio": "."}
-    return merged({key: TINY[key] for key in TINY if key != "corpus"}, {"corpus": corpus})
-
-
 def test_missing_folder_leaves_the_results(finished):
     before = harness.made_files(finished)
     refused(finished, folder_of(audio="nowhere"), "corpus.audio", "'nowhere'", "sub-folder")
@@ -49,10 +43,6 @@ def test_missing_folder_leaves_the_results(finished):
     ("changes", "words"),
     [
         ({"spectrogram": {"n_mel": 3}}, ["spectrogram.n_mel: no such key", "did you mean n_mels?"]),
-        ({"spectrograms": {}}, ["spectrograms: no such key", "did you mean spectrogram?"]),
-        ({"seed": "one"}, ["seed", "a whole number", "'one'"]),
-        ({"corpus": {"kind": "foldr"}}, ["corpus.kind", "did you mean folder?"]),
-        ({"splits": ["groupd"]}, ["splits", "groupd", "grouped"]),
         (
             {"classify": {"features": {"tiny/pol": ["all"]}}},
             ["classify.features", "tiny/pol", "did you mean tiny/pool?"],
@@ -61,29 +51,6 @@ def test_missing_folder_leaves_the_results(finished):
 )
 def test_wrong_configuration_names_the_key(corpus, tmp_path, changes, words):
     refused(harness.copied(corpus, tmp_path / "work"), merged(TINY, changes), *words)
-
-
-def test_one_genre(tmp_path):
-    write_clip(tmp_path / "audio/Waltz/0.wav", seed=1, frequency=300)
-    refused(tmp_path, folder_of(), "one genre", "'Waltz'", "at least two genres")
-
-
-def test_no_audio(tmp_path):
-    (tmp_path / "audio" / "Waltz").mkdir(parents=True)
-    (tmp_path / "audio" / "Waltz" / "notes.txt").write_text("no music")
-    refused(tmp_path, folder_of(), "audio", "one sub-folder per genre", ".mp3")
-
-
-def test_table_without_genre(tmp_path):
-    config = table_of(tmp_path, "path,gender\na.wav,Waltz\n")
-    refused(tmp_path, config, "tracks.csv", "no column 'genre'", "path, gender")
-
-
-def test_two_tracks_with_one_id(tmp_path):
-    for name in "abc":
-        write_clip(tmp_path / f"{name}.wav", seed=1, frequency=300)
-    text = "track_id,path,genre\n7,a.wav,Waltz\n7,b.wav,Techno\n8,c.wav,Techno\n"
-    refused(tmp_path, table_of(tmp_path, text), "id '7'", "a.wav", "b.wav")
 
 
 @pytest.mark.parametrize("text", ["path,genre\na.mp3,Rock\n", "\0\1\2", ""])

@@ -49,12 +49,12 @@ def text_of(jobs, edges):
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_jobs_and_rules_are_the_committed_ones(name, plan, in_process, corpus, fma):
+def test_jobs_and_rules_are_the_committed_ones(name, plan, corpus, fma):
     """To renew them, run with GENREFLOW_RENEW=1 and look at what changed."""
     workdir = fma if name == "fma_small" else harness.copied(corpus, fma / "work")
     config = CONFIGURATIONS[name]
     jobs = plan(workdir, base=config)
-    text = text_of(jobs, in_process(harness.rule_graph, workdir, config, ROOT))
+    text = text_of(jobs, harness.in_new_process(harness.rule_graph, workdir, config, ROOT))
     committed = PLANS / f"{name}.txt"
     if os.environ.get("GENREFLOW_RENEW"):
         committed.write_text(text)
@@ -158,8 +158,9 @@ def test_plan_of_one_file_holds_what_it_needs(plan, fresh):
 
 
 @pytest.fixture(scope="module")
-def rules(in_process, tmp_path_factory):
-    return in_process(harness.describe_rules, tmp_path_factory.mktemp("rules"), DEMO, ROOT)
+def rules(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("rules")
+    return harness.in_new_process(harness.describe_rules, workdir, DEMO, ROOT)
 
 
 GATHER = {"all", "wavs"}

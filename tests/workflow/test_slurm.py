@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.slurm]
 FEWER = merged(
     TINY,
     {
-        "corpus": {"shards": 2},
         "cnn": {"run": ["simple"]},
         "ffnn": {"units": []},
         "transfer": {"run": []},
