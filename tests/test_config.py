@@ -213,6 +213,10 @@ def test_an_unknown_key_is_named_with_the_nearest_at_every_depth(place, near):
     assert found[0].endswith(f"; did you mean {near}?")
 
 
+def test_a_key_of_an_earlier_version_is_refused_with_its_name_of_now():
+    assert "inference: is called latency now" in problems(at("inference.clips", 1))
+
+
 def test_unknown_keys_are_tried_in_every_section():
     tops = {chapter.name.split(".NAME")[0] for chapter in CHAPTERS if chapter.name}
     tried = [place for place, _ in UNKNOWN]

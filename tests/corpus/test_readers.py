@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from genreflow.corpus import demo
+from genreflow.corpus import demo, readers
 from genreflow.corpus.readers import list_tracks, track_id_of
-from genreflow.corpus.tracks import shard_of
+from genreflow.corpus.tracks import Track, shard_of
 from genreflow.errors import GenreflowError
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -610,3 +610,9 @@ def test_the_demo_corpus_is_listed_before_it_is_made(listed, tmp_path):
     assert not (tmp_path / "results").exists()
     ids = [int(track.track_id) for track in listing.tracks]
     assert ids == sorted(set(ids))
+
+
+def test_an_id_that_stands_for_two_tracks_is_refused_with_their_files():
+    tracks = [Track("2", path, genre="Rock") for path in ("a.mp3", "b.mp3")]
+    with pytest.raises(GenreflowError, match=r"two tracks have the id '2': a\.mp3 and b\.mp3"):
+        readers._sorted(tracks)

@@ -59,6 +59,9 @@ class Section(BaseModel):
     decided_by: ClassVar[str] = ""
     """The key whose value decides which other keys there are."""
 
+    renamed: ClassVar[dict[str, str]] = {}
+    """Keys of earlier versions, with their names of now."""
+
     @model_validator(mode="wrap")
     @classmethod
     def _in_plain_words(cls, given: Any, validate: Callable[[Any], Self]) -> Self:
@@ -89,6 +92,8 @@ def _told(error: Any, section: type[Section]) -> str:
     key = section.decided_by
     where = f" where {key} is {section.model_fields[key].default}" if key else ""
     if kind == "extra_forbidden":
+        if place[-1] in section.renamed:
+            return f"is called {section.renamed[place[-1]]} now"
         known = section.all_keys()
         own = [name for name in known if name.replace("-", "_") in section.__annotations__]
         near = nearest(place[-1], known, f"; known here: {', '.join(own)}")

@@ -5,7 +5,7 @@ library that computes: every job of a run reads the configuration again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -59,6 +59,8 @@ def _known_splits(names: list[str]) -> list[str]:
 
 class Configuration(Section):
     """All sections, in the order in which they are checked: each may look at those before it."""
+
+    renamed: ClassVar = {"inference": "latency"}
 
     corpus: Corpus = Corpus()
     splits: Annotated[Set[str], Field(min_length=1), AfterValidator(_known_splits)] = ["official"]

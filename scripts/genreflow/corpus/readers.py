@@ -11,6 +11,7 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -333,7 +334,15 @@ def _track_of_row(
 
 
 def _sorted(tracks: Iterable[Track]) -> list[Track]:
-    return sorted(tracks, key=lambda track: (len(track.track_id), track.track_id))
+    """Sort by id and refuse an id that stands for two tracks."""
+    ordered = sorted(tracks, key=lambda track: (len(track.track_id), track.track_id))
+    for one, other in pairwise(ordered):
+        if one.track_id == other.track_id:
+            raise GenreflowError(
+                f"two tracks have the id {one.track_id!r}: {one.path} and {other.path}. "
+                "Every track needs an id of its own."
+            )
+    return ordered
 
 
 _READERS = {"demo": _demo, "fma": _fma, "folder": _folder, "tags": _tags, "table": _table}
