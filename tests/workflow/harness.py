@@ -116,6 +116,7 @@ def in_new_process(function, *args, env=None):
 
 @functools.cache
 def _forks():
+    """Return what forks a process that has imported all of `preloaded`."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["preloaded"])
     path = os.pathsep.join(map(str, (ROOT / "scripts", Path(__file__).parent)))
@@ -140,6 +141,9 @@ def _command_line(workdir, arguments, root):
             runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
         except SystemExit as end:
             code = end.code
+            if isinstance(code, str):  # which Python shows when it ends
+                print(code, file=sys.stderr)
+                code = 1
         sys.stdout.flush()
         sys.stderr.flush()
         said = [file.seek(0) or file.read() for file in (out, err)]
