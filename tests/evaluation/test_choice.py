@@ -95,9 +95,12 @@ def test_tables_mark_what_is_chosen_and_go_on_where_nothing_is(tmp_path, made):
     assert chosen is None and "it diverged" in why
 
 
-def test_of_a_cross_validation_its_first_fold_chooses(tmp_path, made):
+def test_all_folds_of_a_cross_validation_choose_and_the_first_is_taken(tmp_path, made):
     folds = [made("cnn/a", hits, split=f"cv-1x2-r1-f{n}") for n, hits in ((1, 7), (2, 5))]
     folds += [made("cnn/b", hits, split=f"cv-1x2-r1-f{n}") for n, hits in ((1, 5), (2, 9))]
     chosen, by = marked(folds, folder=tmp_path, split="cv-1x2-r1-f1")
-    assert chosen == ("cv-1x2", "cnn/a")
-    assert by == "the best on validation of the fold cv-1x2-r1-f1"
+    assert (chosen, by) == (("cv-1x2", "cnn/b"), "the best on validation")
+    assert choose(folds, folder=tmp_path) == folds[2]
+    assert choose(folds, folder=tmp_path, name="cnn/a") == folds[0]
+    outcomes.write_reason(folds[3], "it diverged")
+    assert choose(folds, folder=tmp_path) == folds[0]

@@ -23,13 +23,16 @@ def choose(
 ) -> Path:
     """Choose the learner to predict with, by the validation part alone.
 
-    The learner with the highest validation accuracy, a mean over its seeds; of equals the one
-    with the lowest log loss there; then its seed by the same.
+    The learner with the highest validation accuracy, a mean over its seeds and, in a
+    cross-validation, over the folds: ten tracks of one fold would leave too much to chance. Of
+    equals it is the one with the lowest log loss there; then its seed on the first fold by the
+    same.
 
-    `predictions` are the predictions.csv of the learners on one split, with all their seeds;
-    `folder` is that of the corpus's results, below which the place of each tells learner, split and
-    seed. `name` is that of the learner that is wanted, "" for the best. Learners that learned from
-    the validation part are `seen`: they are chosen by name only.
+    `predictions` are the predictions.csv of the learners on one split or all folds of a
+    cross-validation, with all their seeds; `folder` is that of the corpus's results, below which
+    the place of each tells learner, split and seed. `name` is that of the learner that is wanted,
+    "" for the best. Learners that learned from the validation part are `seen`: they are chosen by
+    name only.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def choose(
     ------
     GenreflowError
         If there is nothing to choose from, no learner has that name, a file is of another split
-        than the first, or no track is in the validation part.
+        than the first (or of none of its folds), or no track is in the validation part.
     NotPossible
         If the one that is named couldn't be made of its data. The best is one of those that could.
     """
@@ -49,7 +52,7 @@ def choose(
     if name in reasons:
         raise NotPossible(f"{name} can't be made of these data: {reasons[name]}")
     entries = [entry for entry in entries if entry.learner not in reasons]
-    splits = sorted({entry.split for entry in entries})
+    splits = sorted({split_names.family(entry.split) for entry in entries})
     if len(splits) > 1:
         raise GenreflowError(
             f"learners on the splits {', '.join(splits)} can't be ranked against each other: "
@@ -68,13 +71,10 @@ def choose(
             "there is no learner that validation can tell anything about: name the one to predict "
             "with"
         )
-    own = {name: learners[name]} if name else learners
-    if name and len(own[name]) == 1:
-        return Path(own[name][0].predictions)
-    scores = {learner: [_score(entry) for entry in seeds] for learner, seeds in own.items()}
-    best = max(scores, key=lambda learner: tuple(np.mean(scores[learner], axis=0)))
-    seed = max(range(len(scores[best])), key=scores[best].__getitem__)
-    return Path(own[best][seed].predictions)
+    best = name or max(learners, key=lambda one: _mean_score(learners[one]))
+    first = min(entry.split for entry in learners[best])
+    seeds = [entry for entry in learners[best] if entry.split == first]
+    return Path((max(seeds, key=_score) if len(seeds) > 1 else seeds[0]).predictions)
 
 
 def marked(
@@ -88,7 +88,7 @@ def marked(
     """Say what `choose` takes, for tables that must be made whatever it says.
 
     `predictions` are those of all learners on all splits, `split` that on which a learner is
-    chosen, the rest as for `choose`.
+    chosen, or one of its folds, the rest as for `choose`.
 
     Returns
     -------
@@ -97,16 +97,18 @@ def marked(
     by : str
         By what it is chosen, or why there is none.
     """
-    layout = Layout(folder)
-    own = [path for path in predictions if layout.parse(path).split == split]
+    layout, family = Layout(folder), split_names.family(split)
+    own = [path for path in predictions if split_names.family(layout.parse(path).split) == family]
     try:
         best = layout.parse(choose(own, folder=folder, name=name, seen=seen))
     except GenreflowError as error:
         return None, str(error)
-    family = split_names.family(split)
-    fold = "" if family == split else f" of the fold {split}"
-    by = "as predict.learner asks" if name else f"the best on validation{fold}"
+    by = "as predict.learner asks" if name else "the best on validation"
     return (family, best.learner), by
+
+
+def _mean_score(entries: Sequence[Entry]) -> tuple[float, ...]:
+    return tuple(np.mean([_score(entry) for entry in entries], axis=0))
 
 
 def _score(entry: Entry) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.features.kinds.image_network import weights_file
 from genreflow.learners.learner import Learner
@@ -258,9 +259,14 @@ class Stages(ClipStages):
         return [there[named]] if named else list(there.values())
 
     def candidate_predictions(self, wildcards: Any) -> list[str]:
-        """Return the predictions by which a learner is chosen."""
+        """Return the predictions by which a learner is chosen: of all folds, unless it is named."""
         self.require_corpus()
-        return self.plan.predictions(self.candidates, self.plan.splits[:1])
+        first, *others = self.plan.splits
+        if not self.plan.config["predict"]["learner"]:
+            family = split_names.family(first)
+            folds = [first, *(one for one in others if split_names.family(one) == family)]
+            return self.plan.predictions(self.candidates, folds)
+        return self.plan.predictions(self.candidates, [first])
 
     def candidate_members(self, wildcards: Any) -> list[str]:
         """Return the predictions of all members of the ensembles that may be bundled."""
