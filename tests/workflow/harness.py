@@ -19,8 +19,8 @@ import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import forkserver, get_context
 from pathlib import Path
-from unittest import mock
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +120,8 @@ def _forks():
     context = get_context("forkserver")
     context.set_forkserver_preload(["preloaded"])
     path = os.pathsep.join(map(str, (ROOT / "scripts", Path(__file__).parent)))
-    with mock.patch.dict(os.environ, PYTHONPATH=path):
+    with pytest.MonkeyPatch.context() as given:
+        given.setenv("PYTHONPATH", path)
         forkserver.ensure_running()
     return context
 

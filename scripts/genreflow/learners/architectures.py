@@ -43,8 +43,10 @@ def simple(
         ``resized``: the image is resized bilinearly to 128 x 128, convolutions are unpadded,
         pooling is 2. ``full-time``: the image keeps its time axis, convolutions are padded,
         pooling is 2 along frequency and 5 along time.
-    filters, kernel_size
-        Number of kernels of each convolution, and height and width of every kernel.
+    filters
+        Number of kernels of each convolution.
+    kernel_size
+        Height and width of every kernel.
     dropout
         Share of the units dropped before the last layer.
     momentum
@@ -84,35 +86,57 @@ def residual(
     describe the clip, as in the networks of Kong et al. (PANNs, TASLP 2020). So a clip's genre
     doesn't depend on when something happens, and images may have any width.
 
-    `width` is the number of kernels of the first stage, `depth` that of residual blocks of each;
-    `dropout` and `momentum` are as for `simple`.
+    Parameters
+    ----------
+    width
+        Kernels of the first stage.
+    depth
+        Residual blocks of a stage.
+    stages
+        Number of stages.
+    dropout
+        Share of the units dropped before the last layer.
+    momentum
+        Of the moving averages of batch normalisation; see `simple`.
     """
     image = keras.Input((shape[0], None, 1), name="image")
     x = layers.Rescaling(2 / GREY_LEVELS, offset=-1, name="rescaling")(image)
-    x = layers.ReLU()(_convolution(x, width, (5, 9), momentum=momentum, strides=(2, 4)))
+    x = _convolution(x, width, (5, 9), momentum=momentum, strides=(2, 4), name="stem")
+    x = layers.ReLU(name="stem_relu")(x)
     for stage in range(stages):
-        x = layers.MaxPooling2D(2, padding="same")(x)
-        for _ in range(depth):
-            x = _block(x, width * 2**stage, momentum=momentum)
-    x = layers.AveragePooling2D((x.shape[1], 1))(x)
-    mean, maximum = layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)
+        x = layers.MaxPooling2D(2, padding="same", name=f"pool_{stage + 1}")(x)
+        for block in range(depth):
+            name = f"block_{stage + 1}_{block + 1}"
+            x = _block(x, width * 2**stage, momentum=momentum, name=name)
+    x = layers.AveragePooling2D((x.shape[1], 1), name="frequencies")(x)
+    mean = layers.GlobalAveragePooling2D(name="mean")(x)
+    maximum = layers.GlobalMaxPooling2D(name="maximum")(x)
     x = layers.Concatenate(name="clip")([mean, maximum])
     return _ended("residual", image, x, n_genres, dropout)
 
 
 def _convolution(
-    x: Any, kernels: int, size: Any, *, momentum: float, strides: tuple[int, int] = (1, 1)
+    x: Any,
+    kernels: int,
+    size: int | tuple[int, int],
+    *,
+    momentum: float,
+    name: str,
+    strides: int | tuple[int, int] = 1,
 ) -> Any:
-    x = layers.Conv2D(kernels, size, strides=strides, padding="same", use_bias=False)(x)
-    return layers.BatchNormalization(momentum=momentum)(x)
+    x = layers.Conv2D(
+        kernels, size, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    return layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
 
 
-def _block(x: Any, kernels: int, *, momentum: float) -> Any:
-    y = layers.ReLU()(_convolution(x, kernels, 3, momentum=momentum))
-    y = _convolution(y, kernels, 3, momentum=momentum)
+def _block(x: Any, kernels: int, *, momentum: float, name: str) -> Any:
+    y = _convolution(x, kernels, 3, momentum=momentum, name=f"{name}_1")
+    y = layers.ReLU(name=f"{name}_1_relu")(y)
+    y = _convolution(y, kernels, 3, momentum=momentum, name=f"{name}_2")
     if x.shape[-1] != kernels:
-        x = layers.Conv2D(kernels, 1, use_bias=False)(x)
-    return layers.ReLU()(layers.Add()([x, y]))
+        x = layers.Conv2D(kernels, 1, use_bias=False, name=f"{name}_shortcut")(x)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 
 def finetuned(
@@ -130,10 +154,16 @@ def finetuned(
 
     Images are resized to what the network takes.
 
-    The new last layer stands on the layer `cut`, averaged over its places if it has some.
-    `trainable_from` is the lowest layer that is trained; "" trains the new last layer alone. The
-    network, weights and preprocessing are as for `features.image_networks.build`, `dropout` is as
-    for `simple`.
+    Parameters
+    ----------
+    network, weights, preprocessing
+        As for `features.image_networks.build`.
+    cut
+        The layer that the new last layer stands on, averaged over its places if it has some.
+    trainable_from
+        The lowest layer that is trained; "" trains the new last layer alone.
+    dropout
+        Share of the units dropped before the last layer.
 
     Raises
     ------
