@@ -171,6 +171,14 @@ class TestByArtist:
         assert significance.permutation_p(ahead) == pytest.approx(binomtest(3, 14).pvalue)
         assert significance.permutation_p(np.zeros(5, int)) == 1
 
+    def test_of_hundreds_of_artists_is_that_of_drawn_signs(self):
+        rng = np.random.default_rng(0)
+        ahead = rng.integers(-2, 4, 300)
+        ahead = ahead - (ahead.sum() - 50) // 300
+        sums = rng.choice([-1, 1], (20000, 300)) @ ahead
+        drawn = np.mean(np.abs(sums) >= abs(ahead.sum()))
+        assert significance.permutation_p(ahead) == pytest.approx(drawn, abs=0.01)
+
     def test_tracks_of_an_artist_count_together(self):
         good, bad = np.ones(40, bool), np.arange(40) >= 12
         entries = [named(good, "good"), named(bad, "bad")]

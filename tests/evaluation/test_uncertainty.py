@@ -87,6 +87,19 @@ class TestInterval:
         right, artists = np.tile([0.0, 1.0], 20), np.repeat(np.arange(20), 2)
         assert uncertainty.interval(right, artists) == wilson(0.5, 40)
 
+    def test_agrees_with_a_bootstrap_where_artists_are_many(self):
+        right, artists = drawn_corpus(400, 0.7, 0.3, np.random.default_rng(3))
+        sums, sizes = np.bincount(artists, right), np.bincount(artists)
+
+        def accuracy(sums, sizes, axis):
+            return sums.sum(axis) / sizes.sum(axis)
+
+        settings = {"paired": True, "method": "BCa", "n_resamples": 2000, "rng": 0}
+        found = stats.bootstrap((sums, sizes), accuracy, **settings).confidence_interval
+        ours, of_tracks = uncertainty.interval(right, artists), uncertainty.interval(right)
+        assert ours == pytest.approx(found, abs=0.004)
+        assert ours[1] - ours[0] > 1.4 * (of_tracks[1] - of_tracks[0])
+
     @pytest.mark.parametrize(("artists", "accuracy"), [(16, 0.7), (16, 0.9), (50, 0.5)])
     def test_holds_the_truth_as_often_as_it_says(self, artists, accuracy):
         """benchmarks/coverage.py draws more of more kinds."""

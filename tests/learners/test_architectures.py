@@ -89,6 +89,21 @@ def test_probabilities_are_float32_at_every_precision(precision):
     assert model.get_layer("conv_1").compute_dtype == precision.removeprefix("mixed_")
 
 
+@pytest.mark.parametrize(
+    ("filters", "kernel_size", "parameters"),
+    [([32, 128, 192, 96], 6, 1_705_160), ([64, 64, 64, 96], 4, 250_472)],
+    ids=["tuned", "tuned, augmented"],
+)
+def test_the_tuned_networks_of_the_study(filters, kernel_size, parameters):
+    model = architectures.simple(
+        (128, 1280),
+        8,
+        **{**STUDY, "filters": filters, "kernel_size": kernel_size},
+        geometry="resized",
+    )
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters
+
+
 @pytest.mark.parametrize("architecture", architectures.ARCHITECTURES)
 def test_the_configuration_has_the_settings_of_each_architecture(architecture):
     (section,) = [kind for kind in Variant.__subclasses__() if kind().architecture == architecture]

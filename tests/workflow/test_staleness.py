@@ -508,6 +508,29 @@ def rules_that_use(workdir, scripts):
     return harness.with_followers(workdir, *(rule for rule in rules if rule.split("/")[0] in ran))
 
 
+@pytest.mark.slow
+def test_new_content_leaves_other_shards_untouched(finished):
+    clip = "audio/Techno/artist-1/3.wav"
+    track_id = track_of(finished, clip)
+    shard = shard_of(track_id, TINY["corpus"]["shards"])
+    write_clip(finished / clip, seed=99, frequency=500)
+    results = finished / "results" / "tiny"
+    watched = [
+        *results.glob("wav/*"),
+        *results.glob("spectrograms/*"),
+        *results.glob("corpus/audit/*"),
+    ]
+    before = {path: path.stat().st_mtime_ns for path in watched}
+    targets = ("results/tiny/spectrograms.h5", "results/tiny/corpus/tracks.csv")
+    run = harness.snakemake(finished, *targets, "--configfile", "tiny.yaml")
+    assert run.returncode == 0, run.stderr
+    assert {path for path in watched if path.stat().st_mtime_ns != before[path]} == {
+        results / "wav" / f"{track_id}.wav",
+        results / "spectrograms" / f"{shard}.h5",
+        results / "corpus" / "audit" / f"{shard}.csv",
+    }
+
+
 @pytest.fixture
 def edit(tmp_path):
     """Return a function that edits files of a new checkout."""

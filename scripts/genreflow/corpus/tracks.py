@@ -16,9 +16,8 @@ PARTS = ("training", "validation", "test")
 class Track:
     """One clip of a corpus, as its source lists it; "" is what isn't known."""
 
-    track_id: (
-        str  # unique in the corpus; safe as a file name (letters, digits, ``_``, ``-``, ``.``)
-    )
+    # Unique in the corpus; safe as a file name (letters, digits, ``_``, ``-``, ``.``).
+    track_id: str
     path: str  # the audio file; it may not be known where no learner needs it
     genre: str
     split: str = ""  # what the corpus itself says: one of `PARTS`
