@@ -48,7 +48,7 @@ rule classify:
         "../envs/genreflow.yaml"
     threads: config["classify"]["threads"]
     resources:
-        mem_mb=6000,
+        mem_mb=STAGES.classifier_memory,
         runtime=1440,
     params:
         classify=STAGES.classifier,

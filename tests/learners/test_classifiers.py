@@ -118,7 +118,7 @@ def test_the_searches_of_svms_are_those_of_plain_scikit_learn(
     [
         ("logistic-regression", LogisticRegression(max_iter=1000)),
         ("lda", LinearDiscriminantAnalysis(solver="lsqr")),
-        ("gradient-boosting", HistGradientBoostingClassifier(random_state=3)),
+        ("gradient-boosting", HistGradientBoostingClassifier(max_bins=63, random_state=3)),
         (
             "mlp",
             MLPClassifier(

@@ -127,6 +127,18 @@ def test_images_wait_for_their_length_only_where_it_is_found(stages):
     assert found.wav.split()[:3] == stages.wav.split()[:3]
 
 
+def test_an_svm_is_given_memory_for_its_squares():
+    tracks = [Track(f"{genre}{n}", "x.mp3", genre) for genre in "ab" for n in range(9000)]
+    settings = {"split": {"test": 0.1, "validation": 0.1}, "classify": {"threads": 3}}
+    stages = Stages(Plan.of(complete(CONFIG | settings), tracks))
+    of_svm = of(split="grouped", classifier="svm-rbf")
+    # Of the 14,400 to learn from, the square itself and a cut of it for each thread.
+    squares = 4 * 14_400**2 * 8 / 1e6
+    assert stages.classifier_memory(of_svm, 1) == 6000 + int(squares)
+    assert stages.classifier_memory(of_svm, 2) == 2 * (6000 + int(squares))
+    assert stages.classifier_memory(of(split="grouped", classifier="mlp"), 1) == 6000
+
+
 def test_learners_are_known_by_what_they_take_and_leave(stages):
     plan = stages.plan
     joined = plan.learners["classify/joined/both/all/lda"]

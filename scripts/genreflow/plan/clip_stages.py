@@ -244,9 +244,9 @@ class ClipStages:
         """Return the threads that a shard's pass takes."""
         return self.plan.config["transfer"]["threads"] if self.network(wildcards) else 1
 
-    def memory(self, wildcards: Any) -> int:
-        """Return the memory that a shard's pass, or a table, takes [MB]."""
-        return self._found(wildcards).memory_mb
+    def memory(self, wildcards: Any, attempt: int) -> int:
+        """Return the memory that a shard's pass, or a table, gets at an attempt [MB]."""
+        return self._found(wildcards).memory_mb * attempt
 
     def module(self, wildcards: Any) -> str:
         """Return the module of the kind of a feature set, or of that of a matrix, as a path."""

@@ -246,7 +246,7 @@ def _too_large(config: Config, learner: Learner, families: Sequence[str], genres
     if not learner.classifier:
         return ""
     sizes = [
-        estimators.square(learner.classifier, _learned_from(config, family, genres), 0)
+        estimators.square(learner.classifier, learned_from(config, family, genres), 0)
         for family in families
     ]
     least = min(sizes) * (1 - config["corpus"]["max_excluded"])
@@ -259,7 +259,7 @@ def _too_large(config: Config, learner: Learner, families: Sequence[str], genres
     )
 
 
-def _learned_from(config: Config, family: str, genres: Genres) -> float:
+def learned_from(config: Config, family: str, genres: Genres) -> float:
     """Estimate the number of tracks that classifiers learn from on a split."""
     fit_on, share = config["classify"]["fit_on"], config["split"]["validation"]
     if family == "official" and genres.own_validation:

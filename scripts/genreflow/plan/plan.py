@@ -153,6 +153,11 @@ class Plan:
         )
 
     @cached_property
+    def genres(self) -> feasibility.Genres:
+        """The tracks of each genre."""
+        return feasibility.Genres.of(list(self.tracks.values()))
+
+    @cached_property
     def shards(self) -> dict[str, list[Track]]:
         """The tracks of each shard that has some."""
         found = defaultdict(list)

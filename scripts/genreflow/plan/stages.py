@@ -12,7 +12,10 @@ from typing import Any
 from genreflow import split_names
 from genreflow.errors import GenreflowError
 from genreflow.features.kinds.image_network import weights_file
+from genreflow.learners import estimators
 from genreflow.learners.learner import Learner
+from genreflow.limits import MAX_TRACKS
+from genreflow.plan import feasibility
 from genreflow.plan.clip_stages import ClipStages
 
 TRAINING = ("batch_size", "epochs", "monitor", "patience")
@@ -142,6 +145,18 @@ class Stages(ClipStages):
             "class_weight": None if weight == "none" else weight,
             "seed": self.plan.config["seed"],
         }
+
+    def classifier_memory(self, wildcards: Any, attempt: int) -> int:
+        """Return the memory that the fit of a classifier gets at an attempt [MB].
+
+        `classifiers.classify` refuses what would need more than `MAX_TRACKS` rows.
+        """
+        family = split_names.family(wildcards.split)
+        tracks = feasibility.learned_from(self.plan.config, family, self.plan.genres)
+        rows = min(estimators.square(wildcards.classifier, tracks, 0), MAX_TRACKS)
+        # All threads share the square, and each has a fold's cut out of it.
+        squares = 1 + self.plan.config["classify"]["threads"]
+        return (6000 + int(8e-6 * rows**2 * squares)) * attempt
 
     def shares(self, wildcards: Any) -> list[float]:
         """Return the shares of variance for which components of features are asked."""

@@ -6,7 +6,10 @@ from typing import Any
 from genreflow.learners.fitted import Fixed, Object, Rows, columns
 
 TITLE = "Gradient boosting"
-GRID = {"learning_rate": [0.05, 0.1], "max_leaf_nodes": [7, 31]}
+GRID = {"max_leaf_nodes": [7, 31]}
+
+# A quarter of scikit-learn's, for a fit takes a third to a quarter of the time and is as accurate.
+BINS = 63
 
 TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 
@@ -15,7 +18,7 @@ def make(seed: int) -> Any:
     """Return the unfitted classifier."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(random_state=seed)
+    return HistGradientBoostingClassifier(max_bins=BINS, random_state=seed)
 
 
 def fitted(genres: int, dimensions: int) -> dict[str, Any]:
