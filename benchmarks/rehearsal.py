@@ -74,13 +74,12 @@ STAGES_OF_METADATA: Mapping[str, Sequence[str]] = {
 def settings_of(given: argparse.Namespace) -> dict:
     """Return what is other than in the configuration: where the corpus is, epochs, threads."""
     corpus = {"name": NAME, "audio": "fma", "shards": -(-given.tracks // 125)}
-    settings = {"corpus": corpus, "classify": {"threads": given.cores}}
+    settings = {"corpus": corpus, "classify": {"threads": 1}}
     if given.metadata:
         table = {"table": "fma/fma_metadata/features.csv"}
         return settings | {"corpus": corpus | {"subset": given.metadata}, "handcrafted": table}
     return settings | {
         "cnn": {"variants": {"residual": {"epochs": given.epochs}}, "threads": given.cores},
-        "transfer": {"threads": given.cores},
     }
 
 
