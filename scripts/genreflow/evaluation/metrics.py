@@ -250,7 +250,6 @@ def confusion(entries: Iterable[Entry]) -> pd.DataFrame:
 _SHOWN = {
     "title": ("Learner", markdown.escape),
     "learner": ("Name", markdown.escape),
-    "genre": ("Genre", markdown.escape),
     "test": ("Test accuracy, % (95 % interval)", str),
     "chosen": ("Used for predictions", lambda chosen: "yes" if chosen else ""),
     "reason": ("Why it couldn't be made", markdown.escape),
@@ -262,9 +261,6 @@ _SHOWN = {
     "top_genre_accuracy": ("Top genre right, %", markdown.percent),
     "log_loss": ("Log loss, nat", lambda value: f"{value:.3f}"),
     "calibration_error": ("Calibration error, %", markdown.percent),
-    "recall": ("Recall, %", markdown.percent),
-    "precision": ("Precision, %", markdown.percent),
-    "f1": ("F1, %", markdown.percent),
     "validation_accuracy": ("Validation, %", markdown.percent),
     "training_accuracy": ("Training, %", markdown.percent),
     "seed_sd": ("SD over seeds, points", markdown.percent),
@@ -277,28 +273,25 @@ _SHOWN = {
     "tracks": ("Test tracks", str),
     "groups": ("Artists", lambda count: f"{count:.0f}"),
     "interval": ("Interval", markdown.escape),
-    "support": ("Test tracks", str),
 }
 
 _BY_NAME = {"learner": ("Learner", markdown.escape)}
 
 
 def to_markdown(table: pd.DataFrame, *, note: str = "") -> str:
-    """Write a table of `comparison` or `recall` for reading, as `markdown.by_split`.
+    """Write a table of `comparison` for reading, as `markdown.by_split`.
 
     Shares are in percent, to one decimal; published ones to two. Columns that a split leaves empty
     aren't shown. Names are escaped.
     """
-    if "test_accuracy" in table:
-        shown = made(table)
-        ends = zip(shown["test_accuracy"], shown["test_low"], shown["test_high"], strict=True)
-        test = [
-            f"{markdown.percent(own)} ({markdown.interval(*interval)})" for own, *interval in ends
-        ]
-        table = table.assign(test=pd.Series(test, index=shown.index, dtype=object))
-    if "chosen" in table:
-        table = table.assign(chosen=table["chosen"].astype(object).where(table["chosen"]))
+    shown = made(table)
+    ends = zip(shown["test_accuracy"], shown["test_low"], shown["test_high"], strict=True)
+    test = [f"{markdown.percent(own)} ({markdown.interval(*interval)})" for own, *interval in ends]
+    table = table.assign(
+        test=pd.Series(test, index=shown.index, dtype=object),
+        chosen=table["chosen"].astype(object).where(table["chosen"]),
+    )
     columns = _SHOWN
-    if "title" not in table or (table["title"] == table["learner"]).all():
-        table, columns = table.drop(columns="title", errors="ignore"), _SHOWN | _BY_NAME
+    if (table["title"] == table["learner"]).all():
+        table, columns = table.drop(columns="title"), _SHOWN | _BY_NAME
     return markdown.by_split(table, lambda rows: markdown.table(rows, columns), note)
