@@ -9,16 +9,15 @@ with logged(snakemake.log[0]):
 
     params, images = snakemake.params, snakemake.input.images
     backend.configure(threads=snakemake.threads, seed=params.seed)
-    with spectrograms.open_images(images) as file:
-        invert = bool(file.attrs["invert"])
+    settings = spectrograms.read_settings(images)
     split = read_table(snakemake.input.split)
-    changes = augmentation.examples(params.online, invert=invert, seed=params.seed)
+    changes = augmentation.examples(params.online, invert=settings.invert, seed=params.seed)
     galleries.gallery(
         galleries.online(
             images, split["track_id"][split["part"] == PARTS[0]], changes, seed=params.seed
         ),
         snakemake.output[0],
-        settings=galleries.settings_of(images),
+        settings=settings,
         title=f"Augmentation while training, {snakemake.wildcards.split}",
         note=params.note,
     )

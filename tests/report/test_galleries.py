@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from genreflow.errors import GenreflowError
-from genreflow.features.spectrograms import Settings, join
+from genreflow.features.spectrograms import Settings, join, read_settings
 from genreflow.learners.masked_copies import write_copies
 from genreflow.report import galleries
 from made.drawings import cut, texts
@@ -178,7 +178,7 @@ class TestCopies:
         assert {image.shape[1] for _, image in rows["Hip-Hop 31"]} == {SHAPE[1] // 2}
 
     def test_can_be_drawn_with_the_settings_of_the_images(self, images, shards, tmp_path):
-        settings = galleries.settings_of(shards[0])
+        settings = read_settings(shards[0])
         assert settings == SETTINGS
         words = draw(tmp_path / "a.svg", galleries.copies(images, shards), settings=settings)
         assert words.count("copy 2") == 3

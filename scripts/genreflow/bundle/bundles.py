@@ -159,6 +159,7 @@ def export(
         If a file is missing or damaged, or `folder` holds something else than a bundle.
     """
     from genreflow.bundle import card
+    from genreflow.features import spectrograms
     from genreflow.learners.predictions import genres_of, marked, read_predictions
 
     table = read_predictions(chosen.predictions)
@@ -168,7 +169,7 @@ def export(
     with _replaced(folder) as part:
         bundled = [_add_model(part, number, model) for number, model in enumerate(models, start=1)]
         resampled = any(model.needs - {SOURCE} for model in bundled)
-        settings = image_settings(images) if resampled else None
+        settings = asdict(spectrograms.read_settings(images)) if resampled else None
         if combiner is not None:
             _copy(Path(combiner), part / COMBINER)
         bundle = Bundle(
@@ -282,27 +283,12 @@ def _networks(folder: Path, parts: Sequence[Part], credits: Mapping[str, str]) -
     return dict(sorted(found.items()))
 
 
-def image_settings(images: str | Path) -> dict[str, Any]:
-    """Return the fields of `features.spectrograms.Settings` that images were made with.
-
-    Raises
-    ------
-    GenreflowError
-        If their file isn't whole.
-    """
-    from dataclasses import fields
-
-    from genreflow.features import spectrograms
-
-    with spectrograms.open_images(images) as file:
-        found = {key: value.item() for key, value in file.attrs.items()}
-    return {known.name: found[known.name] for known in fields(spectrograms.Settings)}
-
-
 def _longest_features(models: Sequence[BundledModel], images: str | Path) -> float:
     """Return how much of the source audio is looked at [s]; as much as an image if none says."""
+    from genreflow.features import spectrograms
+
     sets = [part.feature_set() for model in models for part in model.features]
-    return max(one.seconds for one in sets) or image_settings(images)["duration"]
+    return max(one.seconds for one in sets) or spectrograms.read_settings(images).duration
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -157,7 +157,7 @@ def _shared(
     shared = _Shared()
     needs = {one for model in read for one in model.needs}
     if needs - {SOURCE}:
-        settings = spectrograms.Settings(**bundles.image_settings(images))
+        settings = spectrograms.read_settings(images)
         rate, length = settings.sample_rate, settings.max_samples
         decode = partial(resampled, sample_rate=rate)
         wavs, shared.decoding[WAV] = _timed(decode, paths)

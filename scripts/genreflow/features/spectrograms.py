@@ -9,7 +9,7 @@ file.
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import h5py
@@ -196,6 +196,13 @@ def open_images(path: str | Path) -> Iterator[h5py.File]:
     with hdf5.opened(path, "a file of log-mel images", needed) as file:
         _require_sources(file["images"], Path(path))
         yield file
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Return the settings that images were made with; raise GenreflowError as `open_images`."""
+    with open_images(path) as file:
+        # Copies have further attributes.
+        return Settings(**{field.name: file.attrs[field.name].item() for field in fields(Settings)})
 
 
 def clips(shard: str | Path) -> Clips:

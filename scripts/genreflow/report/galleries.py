@@ -6,7 +6,6 @@ shrunk to what can be seen, so that a gallery stays small however long the clips
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from textwrap import fill
 
@@ -119,13 +118,6 @@ def online(
         label: [(name, levels[place, ..., 0]) for name, levels in shown.items()]
         for place, label in enumerate(chosen["genre"] + " " + chosen["track_id"])
     }
-
-
-def settings_of(images: str | Path) -> Settings:
-    """Return the settings with which images were made; GenreflowError if the file has none."""
-    with open_images(images) as file:
-        # Copies have further attributes.
-        return Settings(**{field.name: file.attrs[field.name].item() for field in fields(Settings)})
 
 
 def gallery(
