@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from genreflow.audio import formats
 from made.clips import DATA, WAV_SCRIPT, encode
+from made.tagged import seven_bits
 
 CLIPS = DATA / "fma_clips"
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -280,14 +281,10 @@ def test_a_huge_picture_costs_no_memory(tmp_path, wav):
     """An ID3 tag may be 256 MB; sparse, this one takes no room on the disk."""
     soundfile.write(tmp_path / "sound.mp3", music(44100), 44100)
     size = 2**28 - 2**20
-
-    def number(value):  # 7 bits a byte
-        return bytes((value >> shift) & 127 for shift in (21, 14, 7, 0))
-
-    picture = b"APIC" + number(size - 10) + b"\0\0" + b"\0image/png\0\x03\0"
+    picture = b"APIC" + seven_bits(size - 10) + b"\0\0" + b"\0image/png\0\x03\0"
     source = tmp_path / "clip.mp3"
     with source.open("wb") as file:
-        file.write(b"ID3\x04\0\0" + number(size) + picture)
+        file.write(b"ID3\x04\0\0" + seven_bits(size) + picture)
         file.seek(10 + size)
         file.write((tmp_path / "sound.mp3").read_bytes())
     used = f'exec {sys.executable} -c "{PEAK}" '

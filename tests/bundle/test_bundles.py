@@ -19,7 +19,7 @@ from genreflow.layout import Layout
 from genreflow.learners import classifiers
 from genreflow.runtime import outcomes
 from genreflow.runtime.files import read_table
-from made.onnx_networks import write_onnx
+from made.networks import write_ear
 from made.predictions import GENRES, drawn_predictions
 from sklearn.metrics import log_loss
 from statsmodels.stats.proportion import proportion_confint
@@ -134,7 +134,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path, finished, exported):
 
 
 def audio_network(path, **settings):
-    digest = bundles.sha256(write_onnx(path, **settings))
+    digest = bundles.sha256(write_ear(path, **settings))
     settings = {"cuts": {"bands": "frames"}, "input": "waveform", "sample_rate": 8000}
     return Part("onnx", "ear", "bands", settings | {"sha256": digest, "dtype": "float32"})
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import zipfile
 from dataclasses import replace
 
 import keras
@@ -16,6 +15,7 @@ from genreflow.bundle.files import predict_files
 from genreflow.bundle.prediction import Predictor
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers, ensembles
+from made.archives import rewrite
 from made.networks import write_onnx
 from made.trained_corpus import IMAGES, LOGISTIC
 from sklearn.linear_model import LogisticRegression
@@ -65,18 +65,17 @@ def with_lambda_within(path, mark):
 def with_function(path, mark):
     """Save a model that names a function of a module as the activation of a layer."""
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "relu")]).save(path)
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(members["config.json"])
-    dense = config["config"]["layers"][1]
-    called = {"module": "os", "class_name": "function", "config": "system"}
-    dense["config"]["activation"] = {**called, "registered_name": "function"}
-    dense["module"], dense["class_name"], dense["registered_name"] = "os", "system", None
-    dense["config"] = {"command": f"touch {mark}"}
-    members["config.json"] = json.dumps(config).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+
+    def change(members):
+        config = json.loads(members["config.json"])
+        dense = config["config"]["layers"][1]
+        called = {"module": "os", "class_name": "function", "config": "system"}
+        dense["config"]["activation"] = {**called, "registered_name": "function"}
+        dense["module"], dense["class_name"], dense["registered_name"] = "os", "system", None
+        dense["config"] = {"command": f"touch {mark}"}
+        return members | {"config.json": json.dumps(config)}
+
+    rewrite(path, change)
 
 
 @pytest.mark.parametrize("poison", [with_lambda, with_lambda_within, with_function])

@@ -5,6 +5,7 @@ import keras
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import backend
+from made.archives import rewrite
 from made.networks import write_keras
 
 
@@ -37,11 +38,7 @@ def rewritten(tmp_path):
 
     def rewritten(**changes):
         path = write_keras(tmp_path / "m.keras", (8, 8))
-        with zipfile.ZipFile(path) as archive:
-            members = {name: archive.read(name) for name in archive.namelist()}
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in {**members, **changes}.items():
-                archive.writestr(name, content)
+        rewrite(path, lambda members: members | changes, zipfile.ZIP_DEFLATED)
         return path
 
     return rewritten

@@ -1,16 +1,15 @@
 """Backbones: networks of keras.applications and of users' files, cut where asked."""
 
 import io
-import json
 import os
 import pickle
-import zipfile
 
 import keras
 import numpy as np
 import pytest
 from genreflow.errors import GenreflowError
 from genreflow.features import image_networks
+from made.archives import rewrite
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 128, 320), dtype=np.uint8)
 
@@ -169,38 +168,6 @@ def refused(path, words):
     assert str(path) in str(caught.value)
 
 
-def test_a_file_with_a_lambda_is_refused_without_running_it(tmp_path):
-    trace = tmp_path / "trace"
-    name = str(trace)
-    inputs = keras.Input((32, 32, 3))
-    code = keras.layers.Lambda(lambda x: (__import__("os").makedirs(name, exist_ok=True), x)[1])
-    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D(name="pool")(code(inputs)))
-    model.save(tmp_path / "evil.keras")
-    assert trace.is_dir()  # it runs
-    trace.rmdir()
-    refused(tmp_path / "evil.keras", "can't be loaded")
-    assert not trace.exists()
-
-
-def test_a_file_that_names_a_function_of_the_system_is_refused(tmp_path):
-    trace = tmp_path / "trace"
-    small().save(tmp_path / "evil.keras")
-
-    def edit(members):
-        config = json.loads(members["config.json"])
-        config["config"]["layers"][1] = {
-            "module": "os",
-            "class_name": "mkdir",
-            "registered_name": "mkdir",
-            "config": {"path": str(trace)},
-        }
-        return members | {"config.json": json.dumps(config).encode()}
-
-    rewrite(tmp_path / "evil.keras", edit)
-    refused(tmp_path / "evil.keras", "can't be loaded")
-    assert not trace.exists()
-
-
 def test_pickled_weights_are_refused_without_loading_them(tmp_path):
     trace = tmp_path / "trace"
     small().save(tmp_path / "evil.keras")
@@ -217,14 +184,6 @@ def test_pickled_weights_are_refused_without_loading_them(tmp_path):
     rewrite(tmp_path / "evil.keras", edit)
     refused(tmp_path / "evil.keras", "can't be loaded")
     assert not trace.exists()
-
-
-def rewrite(path, edit):
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in edit(members).items():
-            archive.writestr(name, content)
 
 
 def test_files_that_are_no_models_are_named(tmp_path):

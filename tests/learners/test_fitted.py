@@ -14,6 +14,7 @@ import skops.io
 from genreflow.errors import GenreflowError
 from genreflow.learners import classifiers, ensembles, estimators
 from genreflow.learners.fitted import Fixed
+from made.archives import rewrite
 from made.predictions import GENRES
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.linear_model import LogisticRegression
@@ -282,13 +283,13 @@ def test_a_combiner_of_other_members_or_genres_is_refused(tmp_path, change):
 
 def rewritten(path, change, *, compression=zipfile.ZIP_STORED, **more):
     """Change the schema of a skops file."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    schema = change(json.loads(members.pop("schema.json")))
-    text = schema if isinstance(schema, str) else json.dumps(schema)
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, content in {"schema.json": text, **members, **more}.items():
-            archive.writestr(name, content)
+
+    def changed(members):
+        schema = change(json.loads(members.pop("schema.json")))
+        text = schema if isinstance(schema, str) else json.dumps(schema)
+        return {"schema.json": text, **members, **more}
+
+    rewrite(path, changed, compression)
 
 
 def leaf(content):

@@ -37,7 +37,7 @@ def prepare(folder, network, cuts, images, *, engine="auto"):
     engines.prepare(folder, backbone, images, engine=engine, threads=1, settings=settings)
 
 
-def write_onnx(path, nodes, inputs, outputs, constants=()):
+def write_onnx(path, nodes, inputs, outputs, constants=(), **settings):
     """Write a network; inputs and outputs are given as names with shapes."""
     graph = helper.make_graph(
         nodes,
@@ -48,7 +48,7 @@ def write_onnx(path, nodes, inputs, outputs, constants=()):
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
-    onnx.save(model, path)
+    onnx.save(model, path, **settings)
     return path
 
 
@@ -67,6 +67,21 @@ def write_filters(path, filters):
         [("frames", ["batch", "frames", 3]), ("loudest", ["batch", 3])],
         [("filters", filters), ("one", np.array([1]))],
     )
+
+
+def write_ear(path, **settings):
+    """Write a network of waveforms: `frames`, the energy in five bands over time."""
+    time = np.arange(64) * np.hanning(64)
+    bands = np.sin(np.outer([0.05, 0.2, 0.5, 1, 2], time)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["samples", "bands"], ["filtered"], strides=[32]),
+        helper.make_node("Abs", ["filtered"], ["energy"]),
+        helper.make_node("Transpose", ["energy"], ["frames"], perm=[0, 2, 1]),
+    ]
+    outputs = [("frames", ["batch", "frames", 5])]
+    constants = [("bands", bands[:, np.newaxis])]
+    write_onnx(path, nodes, [("samples", ["batch", 1, "n"])], outputs, constants, **settings)
+    return str(path)
 
 
 def write_product(path, weights, shape):

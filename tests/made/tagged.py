@@ -24,9 +24,9 @@ def id3(*frames, version=4):
     """Return a tag of ID3v2 of frames: a name, and its content as bytes."""
     body = b""
     for name, content in frames:
-        size = _seven_bits(len(content)) if version == 4 else struct.pack(">I", len(content))
+        size = seven_bits(len(content)) if version == 4 else struct.pack(">I", len(content))
         body += name.encode() + size + b"\0\0" + content
-    return b"ID3" + bytes([version, 0, 0]) + _seven_bits(len(body)) + body
+    return b"ID3" + bytes([version, 0, 0]) + seven_bits(len(body)) + body
 
 
 def genre_frame(text, encoding=3):
@@ -35,5 +35,6 @@ def genre_frame(text, encoding=3):
     return "TCON", bytes([encoding]) + text.encode(codec)
 
 
-def _seven_bits(number):
+def seven_bits(number):
+    """Return a number in 7 bits a byte, as ID3 tags have them."""
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))

@@ -1,17 +1,13 @@
 """A tiny corpus of audio and all kinds of learners, trained on it as the workflow does."""
 
 import hashlib
-import os
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
-import imageio_ffmpeg
 import keras
 import numpy as np
 import pandas as pd
 import soundfile
-from genreflow.audio import formats
 from genreflow.bundle import bundles
 from genreflow.config import complete
 from genreflow.features import backend, matrices, shards, spectrograms
@@ -23,13 +19,10 @@ from genreflow.layout import CLASSIFIER, COMBINER, NETWORK, Layout
 from genreflow.learners import classifiers, cnn, ensembles, ffnn, training
 from genreflow.learners.learner import Learner
 from genreflow.learners.predictions import Entry
-from made import networks
+from made import clips, networks
 from made.images import SETTINGS, VARIANT
-from made.onnx_networks import write_onnx
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "scripts"
-FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+SCRIPTS = clips.ROOT / "scripts"
 RATE, CLIP = 16000, 3.0
 GENRES = ("Drone", "Hiss", "Pulse")
 IMAGES = spectrograms.Settings(
@@ -88,17 +81,6 @@ def write_corpus(folder):
     return tracks
 
 
-def wav(source, target):
-    """Decode as the rule `wav` does."""
-    length = [str(RATE), str(round(CLIP * RATE)), str(CLIP + 2)]
-    subprocess.run(
-        ["bash", SCRIPTS / "genreflow/audio/wav.sh", source, target, *length, *formats.SAFE],
-        env={**os.environ, "FFMPEG": FFMPEG},
-        check=True,
-    )
-    return target
-
-
 def write_network(path, seed):
     keras.utils.set_random_seed(seed)
     layers = keras.layers
@@ -140,14 +122,17 @@ class Corpus:
 
     def _write_images(self):
         Path(self.layout.wavs).mkdir(parents=True)
-        self.wavs = [wav(path, self.layout.wav(one)) for one, _, path in self.tracks]
+        self.wavs = [
+            clips.write_wav(path, self.layout.wav(one), rate=RATE, seconds=CLIP)
+            for one, _, path in self.tracks
+        ]
         self.shard = self.layout.spectrogram_shard("0")
         named = list(zip(self.ids, self.genres, self.wavs, strict=True))
         spectrograms.write_shard(self.shard, named, IMAGES)
         spectrograms.join(self.images, [self.shard])
 
     def _feature_sets(self):
-        ear = write_onnx(self.folder / "ear.onnx")
+        ear = networks.write_ear(self.folder / "ear.onnx")
         # Of another rate than the WAVs, and longer than some tracks.
         settings = {"cuts": {"bands": "frames"}, "input": "waveform", "sample_rate": 8000}
         settings |= {"duration": 2.5, "pooling": "mean", "dtype": "float32"}

@@ -4,13 +4,13 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import soundfile
+from made.clips import encode
+from made.tagged import seven_bits
 
 RATE = 22050
 SECONDS = 2.5
@@ -59,14 +59,6 @@ def music(seed, *, seconds=SECONDS, rate=RATE, channels=1):
     pitches = rng.uniform(100, 2000, (3, 1, channels))
     chord = 0.1 * np.sin(2 * np.pi * pitches * time).sum(axis=0)
     return chord + 0.03 * rng.standard_normal((len(time), channels))
-
-
-def encode(path, *arguments):
-    """Encode by ffmpeg what libsndfile can't write."""
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [program, "-v", "error", "-y", *map(str, arguments), f"file:{path}"]
-    subprocess.run(command, check=True)
-    return path
 
 
 def good(folder):
@@ -230,16 +222,11 @@ def _long(inputs):
             file.truncate(2**27)
 
 
-def _number(value):
-    """Return a number in 7 bits a byte, as ID3 tags have them."""
-    return bytes((value >> shift) & 127 for shift in (21, 14, 7, 0))
-
-
 def tag(picture, size=None):
     """Return an ID3 tag with a picture, of which the rest may have been left out."""
     body = b"\0\0image/png\0\x03\0" + picture
     size = size or len(body)
-    return b"ID3\x04\0\0" + _number(size + 10) + b"APIC" + _number(size) + b"\0\0" + body
+    return b"ID3\x04\0\0" + seven_bits(size + 10) + b"APIC" + seven_bits(size) + b"\0\0" + body
 
 
 def _nothing(inputs):
@@ -265,7 +252,7 @@ def _nothing(inputs):
         f.write(tag(b"", size))
         f.seek(20 + size)
         f.write(mp3)
-    inputs.write("tags only", "tag.mp3", b"ID3\x04\0\0" + _number(4096) + bytes(4096))
+    inputs.write("tags only", "tag.mp3", b"ID3\x04\0\0" + seven_bits(4096) + bytes(4096))
     inputs.write("tags only", "tag at the end.mp3", b"TAG" + b"title".ljust(125, b"\0"))
     inputs.write("junk around the audio", "junk before.mp3", inputs.rng.bytes(2**20) + mp3)
     inputs.write("junk around the audio", "junk after.mp3", mp3 + inputs.rng.bytes(2**20))
