@@ -8,6 +8,7 @@ import pytest
 import yaml
 from genreflow.config import complete, reference
 from genreflow.errors import GenreflowError
+from snakemake.utils import update_config
 
 SECONDS = "auto, or 0.1 to 3600 seconds"
 ROOT = Path(__file__).parents[1]
@@ -18,16 +19,6 @@ NAMED = {"backbones": {"net": ["pool"]}}
 MEL = {"n_fft": 512, "hop_length": 256, "n_mels": 40, "patch_frames": 10}
 ONNX = {"kind": "onnx", "network": "net.onnx", "sha256": "0" * 64, "cuts": {"x": "out"}}
 SOUNDS = {**ONNX, "input": "mel", "sample_rate": 8000}
-
-
-def merged(base, *others):
-    """Merge mappings as Snakemake merges configuration files."""
-    base = deepcopy(base)
-    for other in others:
-        for key, value in other.items():
-            nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-            base[key] = merged(base[key], value) if nested else value
-    return base
 
 
 def at(place, value):
@@ -112,7 +103,9 @@ def test_every_overlay_makes_a_valid_configuration(overlay):
         "own_audio": {"corpus": {"audio": "my/music"}},
         "own_features": {"corpus": {"table": "my.csv"}, "feature_tables": {"own": "my.csv"}},
     }
-    whole = merged(DEFAULT, yaml.safe_load(text), needed.get(overlay.stem, {}))
+    whole = deepcopy(DEFAULT)
+    for given in (yaml.safe_load(text), needed.get(overlay.stem, {})):
+        update_config(whole, given)
     completed = complete(whole)
     assert without_names(completed) == without_names(whole) != without_names(DEFAULT)
     assert complete(completed) == completed

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,28 +72,6 @@ def seconds_with_followers(workdir, jobs, rule):
     """Return how long a rule's jobs and all that depend on them took in a finished run."""
     rules = harness.with_followers(workdir, rule)
     return sum(job.seconds for job in jobs if job.rule in rules)
-
-
-@contextlib.contextmanager
-def started(workdir, *args, env=None):
-    """Start a run as the head of a process group; what it says goes to shown.txt."""
-    shown = Path(workdir, "shown.txt")
-    with (
-        shown.open("w") as out,
-        subprocess.Popen(
-            harness.command(*args),
-            cwd=workdir,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            env=os.environ | (env or {}),
-        ) as run,
-    ):
-        try:
-            yield run
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
 
 
 def wait_for_job(run, script, seconds=600):

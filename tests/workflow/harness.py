@@ -98,6 +98,12 @@ def snakemake(workdir, *args, root=ROOT, env=None):
     return in_new_process(_command_line, workdir, options(*args, root=root), root, env=env)
 
 
+def run(workdir, config, *args, **settings):
+    """Run the workflow with a configuration."""
+    (workdir / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return snakemake(workdir, *args, "--configfile", "given.yaml", **settings)
+
+
 def called(workdir, *args):
     """Run this checkout's workflow elsewhere with nothing but these arguments."""
     return in_new_process(_command_line, workdir, ["-s", str(ROOT / "Snakefile"), *args], ROOT)
@@ -208,19 +214,26 @@ def made_files(workdir):
     }
 
 
+def track_of(workdir, clip):
+    """Return the id that a finished run of the tiny corpus gave a clip."""
+    from genreflow.corpus.tracks import read_listing
+
+    listing = read_listing(workdir / "results/tiny/corpus/listing.json")
+    return next(track.track_id for track in listing.tracks if track.path == clip)
+
+
 def parts_of(workdir):
     """List the files that were being written."""
     return sorted(path.name for path in Path(workdir, "results").rglob(".part-*"))
 
 
 @contextlib.contextmanager
-def held(workdir, *args, pattern):
-    """Start a run, and give it once it stands still beside a file of a pattern, and its release.
+def started(workdir, *args, env=None):
+    """Start a run as the head of a process group; what it says goes to shown.txt.
 
-    At the end the whole process group is killed, as a batch system or a power cut does.
+    At the end the whole group is killed, as a batch system or a power cut does.
     """
     shown = Path(workdir, "shown.txt")
-    disk = {"PYTHONPATH": str(Path(__file__).parent / "held_disk"), "GENREFLOW_HELD": pattern}
     with (
         shown.open("w") as out,
         subprocess.Popen(
@@ -229,17 +242,26 @@ def held(workdir, *args, pattern):
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env=os.environ | disk,
+            env=os.environ | (env or {}),
         ) as run,
     ):
         try:
-            while not any(Path(workdir).glob(pattern)):
-                assert run.poll() is None, f"there was no {pattern}:\n{shown.read_text()}"
-                time.sleep(0.01)
-            yield run, Path(workdir, "released").touch
+            yield run
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def held(workdir, *args, pattern):
+    """Start a run, and give it once it stands still beside a file of a pattern, and its release."""
+    shown = Path(workdir, "shown.txt")
+    disk = {"PYTHONPATH": str(Path(__file__).parent / "held_disk"), "GENREFLOW_HELD": pattern}
+    with started(workdir, *args, env=disk) as run:
+        while not any(Path(workdir).glob(pattern)):
+            assert run.poll() is None, f"there was no {pattern}:\n{shown.read_text()}"
+            time.sleep(0.01)
+        yield run, Path(workdir, "released").touch
 
 
 def kill_when(workdir, *args, pattern):

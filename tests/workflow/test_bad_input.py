@@ -10,11 +10,7 @@ import pytest
 import soundfile
 import yaml
 from conftest import TINY, merged, write_clip
-
-
-def run(workdir, config, *args):
-    (workdir / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    return harness.snakemake(workdir, *args, "--configfile", "given.yaml")
+from harness import run
 
 
 def refused(workdir, config, *words, args=("--dry-run",)):
@@ -138,9 +134,8 @@ def test_fetch_without_network_says_what_is_lacking_and_how_to_do_without(corpus
             "classify": {"features": {"vgg16/fc2": ["all"], "audio/embedding": ["all"]}},
         },
     )
-    (work / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
-    shown = harness.snakemake(work, "fetch", "--configfile", "given.yaml", env=proxies)
+    shown = run(work, config, "fetch", env=proxies)
     assert shown.returncode != 0
     log = (work / "results/tiny/logs/fetch.log").read_text()
     for word in (

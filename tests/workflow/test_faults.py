@@ -74,7 +74,7 @@ class Round:
         """Stop a run after a share of the job's usual time; tell whether the job was at work."""
         faults.remove(workdir, self.jobs)
         env = faults.SLOW_DISK
-        with faults.started(workdir, *self.targets, *self.options, env=env) as run:
+        with harness.started(workdir, *self.targets, *self.options, env=env) as run:
             at_work = faults.wait_for_job(run, self.jobs[0].script)
             time.sleep(self.random.uniform(0, share) * self.seconds)
             hit = [process for process in at_work if faults.is_alive(process)]
@@ -309,14 +309,7 @@ def test_read_only_results(read_only, work, ended):
 
 
 def wav_of(workdir, clip):
-    return workdir / "results/tiny/wav" / f"{track_of(workdir, clip)}.wav"
-
-
-def track_of(workdir, clip):
-    from genreflow.corpus.tracks import read_listing
-
-    listing = read_listing(workdir / "results/tiny/corpus/listing.json")
-    return next(track.track_id for track in listing.tracks if track.path == clip)
+    return workdir / "results/tiny/wav" / f"{harness.track_of(workdir, clip)}.wav"
 
 
 CLIPS = [
@@ -332,7 +325,7 @@ def test_source_that_vanishes_during_the_run(work, ended):
     for wav in wavs:
         wav.unlink()
     targets = [str(wav.relative_to(work)) for wav in wavs]
-    with faults.started(work, *targets, *OPTIONS, "--cores", "1") as run:
+    with harness.started(work, *targets, *OPTIONS, "--cores", "1") as run:
         assert faults.wait_for_job(run, "wav.sh")
         os.killpg(run.pid, signal.SIGSTOP)
         # The one at work and the next are in hand; one of the others is taken away, whose artist
@@ -370,7 +363,7 @@ def test_source_that_changes_during_the_run(work, ended):
     changed, other = CLIPS[0], CLIPS[-1]
     recorded = faults.record_of(work, str(wav_of(work, changed).relative_to(work)))
     before = recorded.stat().st_mtime_ns
-    with faults.started(work, *targets, *OPTIONS) as run:
+    with harness.started(work, *targets, *OPTIONS) as run:
         while recorded.stat().st_mtime_ns == before:
             assert run.poll() is None
             time.sleep(0.005)
@@ -411,7 +404,7 @@ TRUNCATED = {
 @pytest.mark.parametrize("kind", TRUNCATED)
 def test_truncated_file_is_found_and_named(kind, work, ended):
     name, targets, stage = TRUNCATED[kind]
-    path = work / "results/tiny" / name.format(track_of(work, CLIPS[0]))
+    path = work / "results/tiny" / name.format(harness.track_of(work, CLIPS[0]))
     learner = {".keras": "cnn/simple", ".skops": "classify/handcrafted/all/logistic-regression"}
     chosen = learner.get(kind, "")
     options = (*OPTIONS[:-1], f"predict={{'path': 'audio/Waltz', 'learner': '{chosen}'}}")
@@ -437,7 +430,7 @@ def test_truncated_file_is_found_and_named(kind, work, ended):
 def test_two_runs_in_one_folder(work, ended):
     """The second is refused; a dry run beside the first is not. Neither disturbs it."""
     faults.remove(work, [job for job in faults.jobs_of(ended) if job.rule == "tables"])
-    with faults.started(work, *OPTIONS, env=faults.SLOW_DISK) as first:
+    with harness.started(work, *OPTIONS, env=faults.SLOW_DISK) as first:
         assert faults.wait_for_job(first, "tables.py")
         os.killpg(first.pid, signal.SIGSTOP)
         second = harness.snakemake(work, *OPTIONS)

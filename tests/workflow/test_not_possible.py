@@ -3,17 +3,12 @@
 import csv
 
 import harness
-import yaml
 from conftest import TINY, merged
+from harness import run
 
 DIVERGES = merged(TINY, {"ffnn": {"learning_rate": 1e30}})
 """No network on the features can be trained by it: all its weights are too large at once."""
 SAID = "the training diverged"
-
-
-def run(workdir, config, *args, root=harness.ROOT):
-    (workdir / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    return harness.snakemake(workdir, *args, "--configfile", "given.yaml", root=root)
 
 
 def rows_of(path):

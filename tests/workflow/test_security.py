@@ -3,16 +3,10 @@
 import ast
 import csv
 import hashlib
-import http.server
 import io
-import json
 import pickle
 import re
-import threading
 import zipfile
-from dataclasses import asdict
-from functools import partial
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,17 +14,12 @@ import harness
 import numpy as np
 import pytest
 import skops.io
-import yaml
 from conftest import NOT_TINY, TINY, merged, write_clip
-from genreflow.errors import GenreflowError
-from genreflow.features import engines
 from genreflow.learners.predictions import read_predictions
 from genreflow.runtime.files import read_table
-
-
-def run(workdir, config, *args):
-    (workdir / "given.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    return harness.snakemake(workdir, *args, "--configfile", "given.yaml")
+from harness import run
+from made.html_page import Page
+from made.server import serving
 
 
 def tree(folder):
@@ -140,17 +129,6 @@ def test_a_network_of_the_users_that_holds_code_is_refused(fresh, tmp_path):
     assert not mark.exists()
 
 
-def test_a_prepared_network_that_holds_code_is_refused(tmp_path):
-    mark = tmp_path / "ran"
-    keras_with_trap(tmp_path / "network.keras", mark)
-    forget(mark)
-    prepared = engines.Prepared("keras", "float32", {}, (16, 16), {}, {})
-    (tmp_path / "network.json").write_text(json.dumps(asdict(prepared)))
-    with pytest.raises(GenreflowError, match=r"network\.keras: not a whole network"):
-        engines.load(tmp_path, threads=1)
-    assert not mark.exists()
-
-
 @pytest.mark.slow
 def test_a_model_that_holds_code_is_refused_by_predictions(finished, tmp_path):
     """Those of other kinds are loaded as this one is: tests/bundle/test_strangers.py."""
@@ -206,31 +184,20 @@ def test_a_track_id_that_is_no_plain_name_is_refused(tmp_path, track_id):
 @pytest.fixture
 def site(tmp_path):
     """Serve a folder."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    folder = tmp_path / "site"
-    folder.mkdir()
-    handler = partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield folder, f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with serving(tmp_path / "site") as server:
+        yield server
 
 
 @pytest.mark.slow
 def test_archives_that_are_not_those_of_fma_are_refused(tmp_path, site):
-    folder, url = site
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("../escaped", b"evil")
     for name in ("fma_metadata.zip", "fma_small.zip"):
-        (folder / name).write_bytes(content.getvalue())
+        (site.folder / name).write_bytes(content.getvalue())
     work = tmp_path / "work"
     work.mkdir()
-    config = {"corpus": {"name": "fma", "kind": "fma", "audio": "data", "url": url}}
+    config = {"corpus": {"name": "fma", "kind": "fma", "audio": "data", "url": f"{site.url}/"}}
     before = tree(tmp_path)
     done = run(work, config, "fetch")
     assert done.returncode != 0
@@ -241,12 +208,11 @@ def test_archives_that_are_not_those_of_fma_are_refused(tmp_path, site):
 
 @pytest.mark.slow
 def test_a_network_with_another_hash_is_refused(fresh, site):
-    folder, url = site
-    (folder / "other.onnx").write_bytes(b"another network")
+    (site.folder / "other.onnx").write_bytes(b"another network")
     wanted = hashlib.sha256(b"the network that is wanted").hexdigest()
     backbone = {
         "kind": "onnx",
-        "network": f"{url}other.onnx",
+        "network": f"{site.url}/other.onnx",
         "cuts": {"end": "embedding"},
         "sha256": wanted,
         "input": "image",
@@ -322,30 +288,15 @@ def test_no_name_of_a_genre_becomes_a_path(hostile):
     assert [path.name for path in (work / "results").iterdir()] == ["hostile"]
 
 
-class Elements(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.found, self.text = [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text += data
-
-
 @pytest.mark.slow
 def test_the_report_shows_texts_of_the_corpus_as_text(hostile):
     work, _ = hostile
-    page = Elements((work / "results/hostile/report.html").read_text(encoding="utf-8"))
-    tags = [tag for tag, _ in page.found]
-    assert tags.count("script") == 2  # its data and its code
-    assert not [name for _, own in page.found for name in own if name.startswith("on")]
+    page = Page((work / "results/hostile/report.html").read_text(encoding="utf-8"))
+    assert len(page.of("script")) == 2  # its data and its code
+    assert not [name for _, own in page.elements for name in own if name.startswith("on")]
     for genre in GENRES:
         assert genre in page.text
-    data = re.search(r"\{.*\}", page.text[page.text.index('{"learners"') :].splitlines()[0])
-    shown = json.loads(data[0])["tracks"].values()
+    shown = page.data["tracks"].values()
     assert {title for title, *_ in shown} == {TITLE}
     assert all(artist.startswith(ARTIST) for _, artist, _ in shown)
 

@@ -13,7 +13,7 @@ import yaml
 from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
 from genreflow.config import reference
 from genreflow.corpus.tracks import shard_of
-from harness import ROOT, rules_of
+from harness import ROOT, rules_of, track_of
 
 
 def touch(path, seconds):
@@ -62,14 +62,6 @@ def test_order_of_keys_means_nothing(finished_module, plan):
 
 
 # Content
-
-
-def track_of(workdir, clip):
-    """Return the id that the finished run gave a clip."""
-    from genreflow.corpus.tracks import read_listing
-
-    listing = read_listing(workdir / "results" / "tiny" / "corpus" / "listing.json")
-    return next(track.track_id for track in listing.tracks if track.path == clip)
 
 
 def of_corpus():

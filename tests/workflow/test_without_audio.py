@@ -2,8 +2,6 @@
 
 import csv
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import harness
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 import yaml
 from conftest import merged
 from genreflow.corpus.tracks import UNHEARD
+from made.server import serving
 
 OVERLAYS = {
     name: yaml.safe_load((harness.ROOT / f"config/{name}.yaml").read_text())
@@ -121,27 +120,15 @@ def test_the_metadata_of_fma_are_enough_for_the_studys_networks(plan, tmp_path):
 
 @pytest.mark.slow
 def test_fetch_asks_for_the_metadata_of_fma_alone(tmp_path):
-    asked = []
-
-    class Nothing(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_error(404)
-
-        def log_message(self, *args):
-            pass
-
     metadata = tmp_path / "data/fma/fma_metadata"
-    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        corpus = {"corpus": {"url": f"http://127.0.0.1:{server.server_port}/"}}
+    with serving(tmp_path / "site") as server:
+        corpus = {"corpus": {"url": f"{server.url}/"}}
         (tmp_path / "fma.yaml").write_text(yaml.safe_dump(merged(OVERLAYS["fma_metadata"], corpus)))
         lacking = harness.snakemake(tmp_path, "fetch", "--configfile", "fma.yaml")
-        assert lacking.returncode != 0 and set(asked) == {"/fma_metadata.zip"}
-        asked.clear()
+        assert lacking.returncode != 0 and set(server.paths) == {"/fma_metadata.zip"}
+        server.paths.clear()
         metadata.mkdir(parents=True)
         (metadata / "checksums").touch()
         there = harness.snakemake(tmp_path, "fetch", "--configfile", "fma.yaml")
-        server.shutdown()
     assert there.returncode == 0, there.stderr
-    assert asked == []
+    assert server.paths == []
