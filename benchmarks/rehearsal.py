@@ -32,7 +32,6 @@ ROOT = Path(__file__).parents[1]
 NAME = "rehearsal"
 RESULTS = Path("results") / NAME
 
-CLASSIFIERS = ("lda", "svm-linear", "svm-rbf", "logistic-regression", "gradient-boosting", "mlp")
 LEARNERS = {
     "ensembles": ("--until", "ensemble"),
     "latency": ("--until", "latency"),
@@ -63,10 +62,7 @@ STAGES_OF_METADATA: Mapping[str, Sequence[str]] = {
     "manifest, split": ("--until", "split"),
     "518 features from the table": (f"{RESULTS}/features/handcrafted.h5",),
     "nine feed-forward networks": ("--until", "ffnn"),
-    **{
-        one: (f"{RESULTS}/official/classify/handcrafted/all/{one}/predictions.csv",)
-        for one in CLASSIFIERS
-    },
+    "classifiers": ("--until", "classify"),
     **{name: asked for name, asked in LEARNERS.items() if name != "latency"},
 }
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from genreflow.layout import Layout
@@ -191,8 +192,10 @@ def draw(path: Path, curves: Mapping[str, Mapping[int, float]], *, what: str = "
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 4.6), layout="constrained")
-    for name, seconds in curves.items():
-        axes.loglog(list(seconds), list(seconds.values()), marker="o", label=name)
+    # As many colours as there are, first with points, then with crosses.
+    looks = [(f"C{color}", marker) for marker in "ox" for color in range(10)]
+    for (name, seconds), (color, marker) in zip(curves.items(), cycle(looks), strict=False):
+        axes.loglog(list(seconds), list(seconds.values()), color=color, marker=marker, label=name)
     axes.set(xlabel="tracks", ylabel=f"{what} [s]")
     axes.grid(which="both", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3)
