@@ -8,6 +8,7 @@ line Snakemake would take 2020_01_01 for a number, and hand quotes on to its job
 import hashlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -129,4 +130,6 @@ def main(target: str) -> int:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches Snakemake too, which ends its jobs and then itself; subprocess would kill it.
+    signal.signal(signal.SIGINT, lambda *_: None)
     sys.exit(main(sys.argv[1]))

@@ -42,9 +42,16 @@ def test_a_home_that_can_be_written_to_stays(tmp_path):
 def test_what_the_environment_says_stays(tmp_path):
     given = {name: str(tmp_path / name) for name in places.CACHES}
     assert run(SHOW, **given).stdout.split() == list(given.values())
-    show = "import genreflow, os; print(os.environ['HDF5_USE_FILE_LOCKING'])"
-    assert run(show).stdout.strip() == "FALSE"
-    assert run(show, HDF5_USE_FILE_LOCKING="TRUE").stdout.strip() == "TRUE"
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "users"),
+    [("HDF5_USE_FILE_LOCKING", "FALSE", "TRUE"), ("TF_ENABLE_ONEDNN_OPTS", "1", "0")],
+)
+def test_what_libraries_read_is_set_unless_the_user_set_it(name, ours, users):
+    show = f"import genreflow, os; print(os.environ['{name}'])"
+    assert run(show).stdout.strip() == ours
+    assert run(show, **{name: users}).stdout.strip() == users
 
 
 @pytest.mark.slow

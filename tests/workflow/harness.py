@@ -228,16 +228,17 @@ def parts_of(workdir):
 
 
 @contextlib.contextmanager
-def started(workdir, *args, env=None):
+def started(workdir, *args, env=None, call=None):
     """Start a run as the head of a process group; what it says goes to shown.txt.
 
-    At the end the whole group is killed, as a batch system or a power cut does.
+    A call takes the place of Snakemake with these arguments. At the end the whole group is killed,
+    as a batch system or a power cut does.
     """
     shown = Path(workdir, "shown.txt")
     with (
         shown.open("w") as out,
         subprocess.Popen(
-            command(*args),
+            call or command(*args),
             cwd=workdir,
             stdout=out,
             stderr=out,

@@ -1,5 +1,10 @@
 """Runs that are killed and started again end as if nothing had happened."""
 
+import os
+import signal
+import sys
+
+import faults
 import harness
 import pytest
 from conftest import TINY
@@ -42,6 +47,22 @@ def test_killed_run_goes_on_without_a_word(fresh, template):
     undisturbed = harness.made_files(template)
     ended = harness.made_files(fresh)
     assert {name: undisturbed[name] for name in ended} == ended
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_the_end_of_make_run_to_snakemake(tmp_path):
+    place = harness.copy_code(tmp_path / "place")
+    call = [sys.executable, "envs/command.py", "run"]
+    env = {"ARGS": "--until demo_clips", "CORES": "1", "CONFIG": "", "MUSIC": ""}
+    with harness.started(place, call=call, env=env) as run:
+        assert faults.wait_for_job(run, "demo_clips.py")
+        os.killpg(run.pid, signal.SIGINT)
+        ended = run.wait(timeout=600)
+    shown = (place / "shown.txt").read_text()
+    assert ended == 1, shown
+    assert "user request" in shown
+    assert "Traceback" not in shown
+    assert not list(place.glob(".snakemake/locks/*"))
 
 
 @pytest.mark.slow
