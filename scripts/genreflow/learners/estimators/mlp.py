@@ -1,4 +1,4 @@
-"""The multi-layer perceptron; the grid is the study's."""
+"""The multi-layer perceptron, with the study's layers."""
 
 from itertools import pairwise
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from genreflow.learners.fitted import Fixed, columns
 
 TITLE = "MLP"
-GRID = {"hidden_layer_sizes": [[512, 256], [512, 32], [512]], "alpha": [0.01, 0.03, 0.05]}
+GRID = {"hidden_layer_sizes": [[512, 256], [512, 32], [512]], "alpha": [0.03]}
 
 TRUSTED = ("sklearn.neural_network._stochastic_optimizers.AdamOptimizer",)
 
