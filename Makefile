@@ -95,4 +95,5 @@ $(INSTALLED): envs/requirements.lock envs/weights.txt
 		--require-hashes --requirement envs/requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--require-hashes --requirement envs/weights.txt
+	@$(VENV)/bin/python -c "from genreflow.runtime import lazy_librosa; lazy_librosa.load()"
 	@touch $@

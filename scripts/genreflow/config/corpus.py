@@ -61,9 +61,9 @@ class Corpus(Section):
     """Genres of fewer tracks than this are left out, counted and named."""
     genres: Whole = Field(8, ge=2, le=8)
     """demo: how many genres, at most 8."""
-    clips_per_genre: Whole = Field(30, ge=5, le=1000)
+    clips_per_genre: Whole = Field(20, ge=5, le=1000)
     """demo: how many clips of each genre; the damaged ones come on top."""
-    shards: Whole = Field(4, ge=1, le=10_000)
+    shards: Whole = Field(3, ge=1, le=10_000)
     """Tracks are worked on in this many shards; some 50 to 250 tracks per shard are good."""
     min_duration: Number = Field(2.0, ge=0)
     """Clips with less audio than this are left out [seconds]."""

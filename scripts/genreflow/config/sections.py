@@ -31,7 +31,7 @@ from genreflow.errors import GenreflowError
 class Latency(Section):
     """How long a prediction takes: measured on clips, one at a time."""
 
-    clips: Natural = 20
+    clips: Natural = 10
     """How many clips are timed; 0 measures nothing."""
     threads: Positive = 2
     """Processor threads."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Literal
 
-import librosa
 import numpy as np
 import scipy.fft
 import scipy.signal
@@ -17,6 +16,7 @@ import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 
 from genreflow.errors import GenreflowError
+from genreflow.runtime import lazy_librosa as librosa
 
 FRAME_LENGTH = 2048
 """Samples in a frame of the short-time Fourier transform."""

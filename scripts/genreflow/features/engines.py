@@ -115,11 +115,12 @@ def prepare(
     converted, why = None, ""
     if engine != "keras":
         converted, why = _converted(whole, list(backbone.cuts))
-    precision, found = _first_to_agree(converted, images, expected, list(backbone.cuts), threads)
+    precision, run, found = _first_to_agree(
+        converted, images, expected, list(backbone.cuts), threads
+    )
     if converted and not precision:
         why = f"it agrees with Keras less than the {AGREEMENT} that are asked for"
     if precision:
-        run = by_openvino(converted, precision=precision, threads=threads, padded=False)
         _save_openvino(converted, folder / _NAMES["openvino"])
     elif engine == "openvino":
         raise GenreflowError(
@@ -163,10 +164,10 @@ def _first_to_agree(
     expected: Batch,
     cuts: Sequence[str],
     threads: int,
-) -> tuple[str | None, dict[str, float]]:
-    """Return the fastest precision in which OpenVINO agrees, if any, and how far each cut does."""
+) -> tuple[str | None, Run | None, dict[str, float]]:
+    """Return the fastest precision in which OpenVINO agrees, what runs it, how far cuts agree."""
     for precision in precisions() if converted else []:
-        run = by_openvino(converted, precision=precision, threads=threads)
+        run = by_openvino(converted, precision=precision, threads=threads, padded=False)
         pairs = zip(cuts, run(images), expected, strict=True)
         found = {cut: agreement(*pair) for cut, *pair in pairs}
         print(
@@ -174,8 +175,8 @@ def _first_to_agree(
             + ", ".join(f"{cut} {value:.7f}" for cut, value in found.items())
         )
         if min(found.values()) > AGREEMENT:
-            return precision, found
-    return None, dict.fromkeys(cuts, 1.0)
+            return precision, run, found
+    return None, None, dict.fromkeys(cuts, 1.0)
 
 
 def _depends_on_no_other(run: Run, images: np.ndarray) -> bool:
@@ -300,8 +301,7 @@ def by_openvino(
 
     The precision is ``float32`` or ``bfloat16``; a processor without bfloat16 computes in float32.
     """
-    sized = model.clone()
-    number = BATCH_SIZE if padded else openvino.Dimension(1, BATCH_SIZE)
+    sized, number = model.clone(), openvino.Dimension(1, BATCH_SIZE)
     sized.reshape(openvino.PartialShape([number, *sized.input().partial_shape[1:]]))
     request = compiled(sized, precision=precision, threads=threads)
 

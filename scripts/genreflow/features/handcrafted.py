@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-import librosa
 import numpy as np
 
 from genreflow.errors import GenreflowError
@@ -22,6 +21,7 @@ from genreflow.features.analysis import (
     fft_frequencies,
 )
 from genreflow.features.fma_tables import STATISTICS, Column
+from genreflow.runtime import lazy_librosa as librosa
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import scipy.fft
 import scipy.signal
 import scipy.sparse
 
+from genreflow.runtime import lazy_librosa as librosa
+
 BLOCK = 32
 """Frames that are transformed at once: few enough to stay in the processor's cache."""
 
@@ -35,9 +37,7 @@ class MelSpectrogram:
     @cached_property
     def _filters(self) -> scipy.sparse.csr_array:
         """The mel filters, without the frequencies above the highest band."""
-        from librosa.filters import mel  # two seconds, once a job
-
-        filters = mel(
+        filters = librosa.filters.mel(
             sr=self.sample_rate,
             n_fft=self.n_fft,
             n_mels=self.n_mels,

@@ -19,6 +19,7 @@ from PIL import Image
 from genreflow.errors import GenreflowError
 from genreflow.features.spectrograms import Settings, open_images
 from genreflow.report.drawing import GREY, drawing
+from genreflow.runtime import lazy_librosa as librosa
 
 READING = "Frequency on the mel scale, low at the bottom; loud is dark."
 
@@ -173,10 +174,8 @@ def _show(
 
 def _scale(axes: Axes, settings: Settings) -> None:
     """Label the axes of one image for all of them."""
-    from librosa import hz_to_mel  # seconds, which only a drawing is worth
-
-    low, high = hz_to_mel(settings.f_min), hz_to_mel(settings.f_max)
-    mel = {kilohertz: hz_to_mel(1000 * kilohertz) for kilohertz in _KILOHERTZ}
+    low, high = librosa.hz_to_mel(settings.f_min), librosa.hz_to_mel(settings.f_max)
+    mel = {kilohertz: librosa.hz_to_mel(1000 * kilohertz) for kilohertz in _KILOHERTZ}
     share = {k: (place - low) / (high - low) for k, place in mel.items() if low < place <= high}
     # The bands' centres divide the range into one part more than there are bands.
     axes.set_yticks(
