@@ -158,7 +158,11 @@ def _plan(*, genres: int, clips_per_genre: int, seed: int) -> list[_Entry]:
 
 
 def _healthy(genres: tuple[str, ...], clips: int, rng: Random) -> list[Track]:
-    """Give every genre its artists, each with two to five clips and all of them in one part."""
+    """Give every genre its artists, each with two to five clips and all of them in one part.
+
+    A part has two artists of a genre or more, where it has as many clips: what learns from the
+    validation part needs independent ones.
+    """
     names = [f"{adjective} {noun}" for adjective in ADJECTIVES for noun in NOUNS]
     rng.shuffle(names)
     fifth = round(clips / 5)
@@ -167,8 +171,9 @@ def _healthy(genres: tuple[str, ...], clips: int, rng: Random) -> list[Track]:
     artist = 0
     for genre in genres:
         for part, left in sizes.items():
+            most = max(1, left // 2)
             while left:
-                size = min(left, rng.randint(*ARTIST_CLIPS))
+                size = min(left, most, rng.randint(*ARTIST_CLIPS))
                 left -= size
                 artist += 1
                 about = Track("", "", genre, part, names[artist % len(names)], license=LICENSE)
