@@ -9,8 +9,8 @@ import harness
 import pytest
 import soundfile
 import yaml
-from conftest import TINY, merged, write_clip
 from harness import run
+from small_corpora import TINY, merged, write_clip
 
 
 def refused(workdir, config, *words, args=("--dry-run",)):

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import TINY, merged
 from genreflow import config
 from genreflow.corpus.tracks import read_listing
+from small_corpora import TINY, merged
 
 PAGE = harness.ROOT / "docs" / "extending.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)

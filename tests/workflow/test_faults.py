@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import faults
 import harness
 import pytest
-from conftest import DEMO_TARGETS
+from small_corpora import DEMO_TARGETS
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 

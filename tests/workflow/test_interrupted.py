@@ -7,7 +7,7 @@ import sys
 import faults
 import harness
 import pytest
-from conftest import TINY
+from small_corpora import TINY
 
 TRAININGS = {
     "cnn_search": "results/tiny/grouped/cnn/tuned-augmented/search/.trials/trial-0001.json",

@@ -5,8 +5,8 @@ import json
 import harness
 import pytest
 import yaml
-from conftest import TINY, merged
 from made.tagged import genre_frame, id3
+from small_corpora import TINY, merged
 
 GENRES = ("Rock", "(17)", "Folk/Blues", "Jazz {x}", "Hip-Hop/Rap", "Polka", "")
 

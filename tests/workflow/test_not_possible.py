@@ -3,8 +3,8 @@
 import csv
 
 import harness
-from conftest import TINY, merged
 from harness import run
+from small_corpora import TINY, merged
 
 DIVERGES = merged(TINY, {"ffnn": {"learning_rate": 1e30}})
 """No network on the features can be trained by it: all its weights are too large at once."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import harness
 import pytest
-from conftest import DEMO, TINY, merged
 from genreflow.corpus.tracks import Track
 from harness import ROOT, rules_of
+from small_corpora import DEMO, TINY, merged
 
 PLANS = Path(__file__).parent / "plans"
 

@@ -4,7 +4,7 @@ import re
 
 import harness
 import pytest
-from conftest import TINY
+from small_corpora import TINY
 
 
 def learners():

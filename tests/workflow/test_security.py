@@ -14,12 +14,12 @@ import harness
 import numpy as np
 import pytest
 import skops.io
-from conftest import NOT_TINY, TINY, merged, write_clip
 from genreflow.learners.predictions import read_predictions
 from genreflow.runtime.files import read_table
 from harness import run
 from made.html_page import Page
 from made.server import serving
+from small_corpora import NOT_TINY, TINY, merged, write_clip
 
 
 def tree(folder):

@@ -9,7 +9,7 @@ import harness
 import pytest
 import slurm_node
 import yaml
-from conftest import TINY, merged
+from small_corpora import TINY, merged
 
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.slurm]
 

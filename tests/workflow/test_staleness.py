@@ -10,10 +10,10 @@ import harness
 import imports
 import pytest
 import yaml
-from conftest import DEMO, DEMO_TARGETS, TINY, merged, write_clip
 from genreflow.config import reference
 from genreflow.corpus.tracks import shard_of
 from harness import ROOT, rules_of, track_of
+from small_corpora import DEMO, DEMO_TARGETS, TINY, merged, write_clip
 
 
 def touch(path, seconds):

@@ -7,9 +7,9 @@ import harness
 import numpy as np
 import pytest
 import yaml
-from conftest import merged
 from genreflow.corpus.tracks import UNHEARD
 from made.server import serving
+from small_corpora import merged
 
 OVERLAYS = {
     name: yaml.safe_load((harness.ROOT / f"config/{name}.yaml").read_text())
