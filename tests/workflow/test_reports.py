@@ -25,6 +25,16 @@ def test_the_page_shows_every_learner_and_what_each_stage_cost(finished_module):
     assert len(re.findall("data:image/webp", page)) >= 3  # test tracks have their image
 
 
+def test_the_page_has_a_section_of_all_that_a_run_makes(finished_module):
+    """What the page is made from is an input of its rule: a file beside it isn't looked for."""
+    page = (finished_module / "results/tiny/report.html").read_text()
+    places = re.findall(r'<a href="#(\w+)">', re.search("<nav.*?</nav>", page, re.S)[0])
+    assert places == [
+        *("overview", "ranking", "genres", "errors", "map", "calibration"),
+        *("learners", "figures", "tables", "run"),
+    ]
+
+
 @pytest.mark.slow
 def test_snakemakes_own_report_has_captions_and_categories(finished_module):
     path = finished_module / "snakemake.html"

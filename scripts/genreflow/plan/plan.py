@@ -364,8 +364,7 @@ class Plan:
                 if some
                 for ending in ("csv", "md")
             ],
-            self.layout.table("genres"),
-            self.layout.table("significance"),
+            *map(self.layout.table, ("genres", "calibration", "significance")),
         ]
 
     @property
