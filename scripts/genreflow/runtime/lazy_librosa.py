@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from genreflow.runtime import places
+
 LOCK = "genreflow-librosa.lock"
 """The file beside numba's cache that a process holds while it imports librosa."""
 
@@ -48,5 +50,5 @@ def _folder() -> Path:
     """Return where numba keeps what it compiles of librosa, or a place that all processes know."""
     package = Path(importlib.util.find_spec("librosa").origin).parent
     given = os.environ.get("NUMBA_CACHE_DIR")
-    folders = [Path(given)] if given else [package, Path.home() / ".cache"]
+    folders = [Path(given)] if given else [package, places.user_cache()]
     return next((folder for folder in folders if os.access(folder, os.W_OK)), folders[-1])

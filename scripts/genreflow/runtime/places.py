@@ -24,8 +24,7 @@ def prepare() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not any(Path("/dev").glob("nvidia*")):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")  # noqa: PTH111
-    if _can_hold_files(cache):
+    if _can_hold_files(user_cache()):
         return
     # Its name can't be foreseen: numba runs what it finds in its cache.
     folder = tempfile.mkdtemp(prefix="genreflow-cache-")
@@ -35,6 +34,11 @@ def prepare() -> None:
     for name in CACHES[1:]:
         if not (os.environ.get(name) and _can_hold_files(Path(os.environ[name]))):
             os.environ[name] = folder
+
+
+def user_cache() -> Path:
+    """Return the folder of the user's caches."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")  # noqa: PTH111
 
 
 def _can_hold_files(folder: Path) -> bool:
