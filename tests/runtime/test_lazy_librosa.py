@@ -54,8 +54,8 @@ def test_librosa_is_imported_by_one_process_at_a_time():
     assert process.communicate()[0] == "440.0\n"
 
 
-def test_it_is_imported_where_no_file_can_be_locked(monkeypatch, tmp_path):
-    monkeypatch.setattr(lazy_librosa, "_folder", lambda: tmp_path / "missing")
+def test_it_is_imported_where_no_file_can_be_locked(monkeypatch):
+    monkeypatch.setattr(lazy_librosa, "_folder", lambda: Path("/proc/home"))
     assert lazy_librosa.load.__wrapped__().note_to_hz("A4") == 440
 
 

@@ -39,7 +39,9 @@ def load() -> Any:
 def _lock() -> IO | None:
     """Wait for the lock and return its open file; None where no file can be locked."""
     try:
-        file = (_folder() / LOCK).open("a")
+        folder = _folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a")
         fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed, or the process ends
     except OSError:
         return None
