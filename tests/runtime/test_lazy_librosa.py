@@ -61,3 +61,14 @@ def test_it_is_imported_where_no_file_can_be_locked(monkeypatch):
 
 def test_all_that_features_need_is_compiled_by_the_import():
     assert started(COMPILED_LATER).communicate()[0] == "[]\n"
+
+
+def test_images_need_nothing_that_is_compiled():
+    code = f"""
+import sys
+from genreflow.features.mel import MelSpectrogram
+
+filters = MelSpectrogram(22050, 2048, 512, 128, 0, 8000)._filters
+print(filters.shape[0], *[name for name in {lazy_librosa.COMPILED} if name in sys.modules])
+"""
+    assert started(code).communicate()[0] == "128\n"

@@ -8,8 +8,6 @@ import scipy.fft
 import scipy.signal
 import scipy.sparse
 
-from genreflow.runtime import lazy_librosa as librosa
-
 BLOCK = 32
 """Frames that are transformed at once: few enough to stay in the processor's cache."""
 
@@ -37,7 +35,10 @@ class MelSpectrogram:
     @cached_property
     def _filters(self) -> scipy.sparse.csr_array:
         """The mel filters, without the frequencies above the highest band."""
-        filters = librosa.filters.mel(
+        # A second, once a job. It needs none of what `runtime.lazy_librosa` loads for another one.
+        from librosa.filters import mel
+
+        filters = mel(
             sr=self.sample_rate,
             n_fft=self.n_fft,
             n_mels=self.n_mels,
